@@ -1,0 +1,1 @@
+"""Settings: TOML below, environment above, every error naming file, key and mend."""

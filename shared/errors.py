@@ -1,0 +1,205 @@
+"""Every error of the suite, in one tree.
+
+    BesError
+    ├── ConfigError     SettingMissing  SettingInvalid  ProfileInvalid
+    ├── WireError       DecodeFailed  SignatureInvalid  Expired  Replayed  VersionUnsupported  NotAddressed
+    ├── DeviceError     Unreachable  DeviceTimeout  AuthFailed  ProtocolViolation  Unsupported  Rejected
+    │                   WritesDisabled  IncompleteRead  IdentityChanged
+    ├── SafetyError     InterlockTripped  LimitExceeded
+    ├── PolicyError     Denied
+    ├── ContractError
+    ├── SwapError
+    ├── RiskError
+    ├── StorageError    Conflict  StorageUnavailable  Corrupt
+    └── GatewayError    GatewayUnavailable  GatewayRefused
+
+`code` is API: it is never renamed and never reused. `retryable` says whether the same call may succeed later without
+anybody changing anything. `expected` tells "the world said no" (log the code) from "we have a bug" (log the
+traceback).
+Adapters translate the errors of their library where they call it; nothing above them sees a library's exception.
+"""
+
+from typing import ClassVar
+
+
+class BesError(Exception):
+    """Root of the tree. `detail` is one sentence that names the place and, where there is one, the mend."""
+
+    code: ClassVar[str] = "bes.error"
+    retryable: ClassVar[bool] = False
+    expected: ClassVar[bool] = True
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.detail} [{self.code}]"
+
+
+class ConfigError(BesError):
+    code = "config.error"
+
+
+class SettingMissing(ConfigError):
+    code = "config.setting-missing"
+
+
+class SettingInvalid(ConfigError):
+    code = "config.setting-invalid"
+
+
+class ProfileInvalid(ConfigError):
+    code = "config.profile-invalid"
+
+
+class WireError(BesError):
+    code = "wire.error"
+
+
+class DecodeFailed(WireError):
+    code = "wire.decode-failed"
+
+
+class SignatureInvalid(WireError):
+    code = "wire.signature-invalid"
+
+
+class Expired(WireError):
+    code = "wire.expired"
+
+
+class Replayed(WireError):
+    code = "wire.replayed"
+
+
+class VersionUnsupported(WireError):
+    code = "wire.version-unsupported"
+
+
+class NotAddressed(WireError):
+    code = "wire.not-addressed"
+
+
+class DeviceError(BesError):
+    code = "device.error"
+
+
+class Unreachable(DeviceError):
+    code = "device.unreachable"
+    retryable = True
+
+
+class DeviceTimeout(DeviceError):
+    code = "device.timeout"
+    retryable = True
+
+
+class AuthFailed(DeviceError):
+    code = "device.auth-failed"
+
+
+class ProtocolViolation(DeviceError):
+    """The device answered with something that its protocol does not allow: truncated, endless, garbage, wrong type."""
+
+    code = "device.protocol-violation"
+    retryable = True
+
+
+class Unsupported(DeviceError):
+    code = "device.unsupported"
+
+
+class Rejected(DeviceError):
+    """The device understood and said no."""
+
+    code = "device.rejected"
+
+
+class WritesDisabled(DeviceError):
+    """The operator has to enable the write API on the device with the vendor's own tool."""
+
+    code = "device.writes-disabled"
+
+
+class IncompleteRead(DeviceError):
+    """A read that a write depends on failed or was incomplete, so nothing was written."""
+
+    code = "device.incomplete-read"
+    retryable = True
+
+
+class IdentityChanged(DeviceError):
+    """Another device answers at this address."""
+
+    code = "device.identity-changed"
+
+
+class SafetyError(BesError):
+    code = "safety.error"
+
+
+class InterlockTripped(SafetyError):
+    code = "safety.interlock-tripped"
+
+
+class LimitExceeded(SafetyError):
+    code = "safety.limit-exceeded"
+
+
+class PolicyError(BesError):
+    code = "policy.error"
+
+
+class Denied(PolicyError):
+    code = "policy.denied"
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(detail)
+        self.rule = rule
+
+
+class ContractError(BesError):
+    code = "contract.error"
+
+
+class SwapError(BesError):
+    code = "swap.error"
+
+
+class RiskError(BesError):
+    code = "risk.error"
+
+
+class StorageError(BesError):
+    code = "storage.error"
+
+
+class Conflict(StorageError):
+    """Somebody else wrote first: read again and decide again."""
+
+    code = "storage.conflict"
+    retryable = True
+
+
+class StorageUnavailable(StorageError):
+    code = "storage.unavailable"
+    retryable = True
+
+
+class Corrupt(StorageError):
+    code = "storage.corrupt"
+    expected = False
+
+
+class GatewayError(BesError):
+    code = "gateway.error"
+
+
+class GatewayUnavailable(GatewayError):
+    code = "gateway.unavailable"
+    retryable = True
+
+
+class GatewayRefused(GatewayError):
+    code = "gateway.refused"

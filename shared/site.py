@@ -1,0 +1,174 @@
+"""A mining site as written down by the people who built it: electrical tree, placed devices, limits.
+
+One schema for the site's TOML file and for the wire, so that controller and agent can never read it differently.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from shared.errors import SettingInvalid, SettingMissing
+from shared.units import single_phase_capacity_w, three_phase_capacity_w
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class Feeder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A node of the electrical tree. Its limit is `limit_w`, or follows from rating, voltage and phases.
+
+    `kind` is a word of the site (site, transformer, container, pdu, leg); the rules do not depend on it.
+    `rating_a` and `voltage_v` (line to line where `phases` is 3, line to neutral where 1) give the continuous
+    capacity with `continuous_factor`. `unmetered_w` is load below it that no device reports: fans, pumps, network.
+    """
+
+    id: str
+    kind: str
+    parent: str | None = None
+    name: str = ""
+    limit_w: int | None = None
+    rating_a: float | None = None
+    voltage_v: float | None = None
+    phases: int = 3
+    phase: str | None = None
+    continuous_factor: float = 0.8
+    meter: str | None = None
+    unmetered_w: int = 0
+
+    @property
+    def capacity_w(self) -> int | None:
+        """Watts that it may carry continuously; None where the site sets no limit."""
+        if self.rating_a is None or self.voltage_v is None:
+            return self.limit_w
+        capacity = three_phase_capacity_w if self.phases == 3 else single_phase_capacity_w
+        rated_w = capacity(self.rating_a, self.voltage_v, self.continuous_factor)
+        return rated_w if self.limit_w is None else min(rated_w, self.limit_w)
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A meter or PDU: found by address, understood through its profile."""
+
+    id: str
+    profile: str
+    address: str
+    port: int | None = None
+    unit: int = 1
+    name: str = ""
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a miner stands and what feeds it. The MAC is the identity, the address only a hint where it was last."""
+
+    mac: str
+    feeder: str
+    container: str
+    rack: int
+    shelf: int
+    slot: int
+    pdu: str | None = None
+    outlet: int | None = None
+    address: str | None = None
+    model: str | None = None
+
+
+class SafetyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the agent enforces by itself, whatever it is told."""
+
+    inlet_max_c: float = 40.0
+    inlet_resume_c: float = 35.0
+    chip_max_c: float = 95.0
+    chip_resume_c: float = 80.0
+    phase_imbalance_max_pct: float = 10.0
+    max_orders_per_minute: int = 60_000
+    allowed_pools: tuple[str, ...] = ()
+    fallback_cap_w: int | None = None
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: str
+    name: str
+    time_zone: str = "UTC"
+    ranges: tuple[str, ...] = ()
+    feeder: tuple[Feeder, ...]
+    meter: tuple[Instrument, ...] = ()
+    pdu: tuple[Instrument, ...] = ()
+    placement: tuple[Placement, ...] = ()
+    safety: SafetyLimits = SafetyLimits()
+
+
+def load_site(path: Path) -> Site:
+    """Read and check a site file. Errors name the file, the entry and the mend."""
+    try:
+        site = msgspec.toml.decode(path.read_bytes(), type=Site)
+    except FileNotFoundError as error:
+        raise SettingMissing(f"{path}: no such file; point `site_file` at the site's description") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SettingInvalid(f"{path}: {error}") from error
+    problems = list(site_problems(site))
+    if problems:
+        raise SettingInvalid(f"{path}: " + "; ".join(problems))
+    return site
+
+
+def site_problems(site: Site) -> Iterator[str]:
+    """Each contradiction in one sentence; a site without problems can be dispatched."""
+    yield from _id_problems(site)
+    feeders = {feeder.id: feeder for feeder in site.feeder}
+    meters = {meter.id for meter in site.meter}
+    pdus = {pdu.id for pdu in site.pdu}
+    for feeder in site.feeder:
+        if feeder.parent is not None and feeder.parent not in feeders:
+            yield f"feeder {feeder.id!r} hangs below {feeder.parent!r}, which is not in the file"
+        if feeder.meter is not None and feeder.meter not in meters:
+            yield f"feeder {feeder.id!r} names meter {feeder.meter!r}, which is not in the file"
+        if feeder.phases not in (1, 3):
+            yield f"feeder {feeder.id!r} has {feeder.phases} phases; write 1 or 3"
+        if (feeder.rating_a is None) != (feeder.voltage_v is None):
+            yield f"feeder {feeder.id!r} needs both rating_a and voltage_v, or neither"
+        if _on_a_cycle(feeder, feeders):
+            yield f"feeder {feeder.id!r} is its own ancestor"
+    for placed in site.placement:
+        if placed.feeder not in feeders:
+            yield f"miner {placed.mac} hangs on feeder {placed.feeder!r}, which is not in the file"
+        if placed.pdu is not None and placed.pdu not in pdus:
+            yield f"miner {placed.mac} is plugged into PDU {placed.pdu!r}, which is not in the file"
+
+
+def _id_problems(site: Site) -> Iterator[str]:
+    seen: set[str] = set()
+    for item_id in (*(f.id for f in site.feeder), *(m.id for m in site.meter), *(p.id for p in site.pdu)):
+        if not _ID.fullmatch(item_id):
+            yield f"id {item_id!r} may hold only a-z, 0-9 and hyphens"
+        if item_id in seen:
+            yield f"id {item_id!r} is used twice"
+        seen.add(item_id)
+    if not _ID.fullmatch(site.id):
+        yield f"site id {site.id!r} may hold only a-z, 0-9 and hyphens"
+    macs = [placed.mac for placed in site.placement]
+    for mac in macs:
+        if mac != normal_mac(mac):
+            yield f"write MAC {mac!r} as {normal_mac(mac) or 'twelve hex digits'}"
+    for mac in {mac for mac in macs if macs.count(mac) > 1} if len(set(macs)) != len(macs) else ():
+        yield f"MAC {mac} is placed twice"
+
+
+def _on_a_cycle(feeder: Feeder, feeders: dict[str, Feeder]) -> bool:
+    seen = {feeder.id}
+    while feeder.parent is not None and feeder.parent in feeders:
+        if feeder.parent in seen:
+            return True
+        seen.add(feeder.parent)
+        feeder = feeders[feeder.parent]
+    return False
+
+
+def normal_mac(mac: str) -> str:
+    """`0A:1B:…` and `0a1b…` become `0a:1b:…`; an empty string where it is no MAC."""
+    digits = re.sub(r"[^0-9a-f]", "", mac.lower())
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if len(digits) == 12 else ""
+
+
+def miner_id(mac: str) -> str:
+    """The device id of a miner: `m-` and its MAC without colons."""
+    return "m-" + normal_mac(mac).replace(":", "")

@@ -1,0 +1,98 @@
+"""The durable lane: what a node keeps until the controller's receipt says that it is stored.
+
+A record is known by (node, epoch, seq). `epoch` names the spool file that gave the number; `seq` starts at 1 and is
+never used twice in an epoch. `crc` covers seq and body, so that a flipped bit is found at either end.
+"""
+
+import zlib
+from enum import IntEnum
+
+import msgspec
+
+from shared.errors import DecodeFailed
+from shared.wire.version import WIRE_VERSION
+
+
+class RecordKind(IntEnum):
+    """Chooses the topic leaf and the type of the body; append only."""
+
+    TELEMETRY = 1  # TelemetryBatch
+    EVENT = 2  # EventBatch
+    RESULT = 3  # OutcomeBatch
+    INVENTORY = 4  # Inventory
+    GAP = 5  # Gap
+
+    @property
+    def leaf(self) -> str:
+        return _LEAVES[self]
+
+
+_LEAVES = {
+    RecordKind.TELEMETRY: "telemetry",
+    RecordKind.EVENT: "event",
+    RecordKind.RESULT: "result",
+    RecordKind.INVENTORY: "event",
+    RecordKind.GAP: "event",
+}
+
+
+class Record(msgspec.Struct, array_like=True, frozen=True):
+    """`body` is the zstd-compressed MessagePack of the message that `kind` names; `samples` is its row count."""
+
+    version: int
+    epoch: str
+    seq: int
+    kind: int
+    crc: int
+    samples: int
+    body: bytes
+
+
+class Gap(msgspec.Struct, array_like=True, frozen=True):
+    """Rows `from_seq` to `to_seq` of an epoch are gone, and why; stored so that no mark waits for them."""
+
+    epoch: str
+    from_seq: int
+    to_seq: int
+    samples: int
+    reason: str  # disk_full_downsampled, retention, corruption, operator
+    first_ms: int
+    last_ms: int
+    version: int = WIRE_VERSION
+
+
+class Hello(msgspec.Struct, array_like=True, frozen=True):
+    """First words of a session: what the node holds, so that the controller can answer with its mark."""
+
+    version: int
+    epoch: str
+    lowest_seq: int
+    highest_seq: int
+    rows: int
+    boot_id: str
+    role: str  # site, signer
+    software: str
+    sent_at_ms: int
+    public_key: bytes = b""
+    oldest_ms: int | None = None
+
+
+class Receipt(msgspec.Struct, array_like=True, frozen=True):
+    """Everything of `epoch` up to and including `mark` is stored or covered by a gap. Signed by the controller."""
+
+    version: int
+    site: str
+    node: str
+    epoch: str
+    mark: int
+    issued_at_ms: int
+
+
+def checksum(seq: int, body: bytes) -> int:
+    """CRC-32 over the number and the body."""
+    return zlib.crc32(body, zlib.crc32(seq.to_bytes(8, "big")))
+
+
+def check(record: Record) -> None:
+    if checksum(record.seq, record.body) != record.crc:
+        raise DecodeFailed(f"record {record.seq} of epoch {record.epoch[:8]} has a wrong checksum")
