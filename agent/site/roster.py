@@ -1,0 +1,114 @@
+"""The devices that the site knows now: who they are, how to talk to them, where they stand.
+
+Discovery and the site's file write it; telemetry and commands read it. One conversation at a time with each device:
+an order takes the line from a poll that is under way, never from another order.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+from agent.site.devices.image import Rating
+from agent.site.devices.ports import Meter, Miner, Pdu
+from shared.site import Placement
+from shared.wire.event import DeviceRecord
+
+UNKNOWN_MODEL_W = 6_000  # more than any air-cooled miner draws, so that a feeder is never overbooked by ignorance
+
+Driver = TypeVar("Driver", Miner, Meter, Pdu)
+
+
+class Line:
+    """The one conversation with a device. `for_poll` may be cancelled by `for_order`."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._poll: asyncio.Task[object] | None = None
+        self._orders_waiting = 0
+
+    @property
+    def free(self) -> bool:
+        return not self._lock.locked() and self._orders_waiting == 0
+
+    @asynccontextmanager
+    async def for_poll(self) -> AsyncIterator[None]:
+        async with self._lock:
+            self._poll = asyncio.current_task()
+            try:
+                yield
+            finally:
+                self._poll = None
+
+    @asynccontextmanager
+    async def for_order(self) -> AsyncIterator[None]:
+        self._orders_waiting += 1
+        try:
+            if self._poll is not None:
+                self._poll.cancel()
+            async with self._lock:
+                yield
+        finally:
+            self._orders_waiting -= 1
+
+
+class Known(Generic[Driver]):
+    """A device with its driver. `record` is what the controller is told of it; `location` is address and port."""
+
+    def __init__(self, record: DeviceRecord, driver: Driver, *, placement: Placement | None = None) -> None:
+        self.record = record
+        self.driver = driver
+        self.placement = placement
+        self.line = Line()
+
+    @property
+    def device_id(self) -> str:
+        return self.record.device_id
+
+    @property
+    def rating(self) -> Rating:
+        """From its power ladder; a miner without one counts as `UNKNOWN_MODEL_W`."""
+        curve = self.record.curve
+        return Rating(max_w=curve[-1][0] if curve else UNKNOWN_MODEL_W, sleep_w=self.record.sleep_w)
+
+
+class Roster:
+    """Miners, meters and PDUs by device id. `on_change` hears of each record that is new or differs."""
+
+    def __init__(self, on_change: Callable[[DeviceRecord], None]) -> None:
+        self.miners: dict[str, Known[Miner]] = {}
+        self.meters: dict[str, Known[Meter]] = {}
+        self.pdus: dict[str, Known[Pdu]] = {}
+        self._on_change = on_change
+
+    def __len__(self) -> int:
+        return len(self.miners) + len(self.meters) + len(self.pdus)
+
+    def records(self) -> Iterator[DeviceRecord]:
+        for known in (*self.miners.values(), *self.meters.values(), *self.pdus.values()):
+            yield known.record
+
+    def put_miner(self, known: Known[Miner]) -> Known[Miner] | None:
+        """Add or replace; returns the one replaced, whose driver the caller closes."""
+        return self._put(self.miners, known)
+
+    def put_meter(self, known: Known[Meter]) -> Known[Meter] | None:
+        return self._put(self.meters, known)
+
+    def put_pdu(self, known: Known[Pdu]) -> Known[Pdu] | None:
+        return self._put(self.pdus, known)
+
+    def commandable(self, device_id: str) -> Known[Miner] | Known[Pdu] | None:
+        """The miner or PDU of that id."""
+        return self.miners.get(device_id) or self.pdus.get(device_id)
+
+    async def aclose(self) -> None:
+        for known in (*self.miners.values(), *self.meters.values(), *self.pdus.values()):
+            await known.driver.aclose()
+
+    def _put(self, table: dict[str, Known[Driver]], known: Known[Driver]) -> Known[Driver] | None:
+        before = table.get(known.device_id)
+        table[known.device_id] = known
+        if before is None or before.record != known.record:
+            self._on_change(known.record)
+        return before

@@ -1,0 +1,66 @@
+"""Too hot: chips of one miner, inlet air of one container, each with hysteresis.
+
+An unknown temperature changes nothing: what was tripped stays tripped, what was well stays well.
+"""
+
+import statistics
+from collections.abc import Iterator
+
+from agent.site.devices.image import ProcessImage
+from agent.site.safety.load import FRESH_MS
+from agent.site.safety.verdict import Alarm
+from shared.site import SafetyLimits
+
+CHIP_HOT = "interlock.chip-hot"
+INLET_HIGH = "interlock.inlet-high"
+
+
+class Hysteresis:
+    """Tripped at or above `trip`, released at or below `release`, per subject."""
+
+    def __init__(self, trip: float, release: float) -> None:
+        self._trip = trip
+        self._release = release
+        self.tripped: dict[str, float] = {}
+
+    def update(self, subject: str, value: float | None) -> bool | None:
+        """True where it has just tripped, False where it has just been released, None otherwise."""
+        if value is None:
+            return None
+        if subject in self.tripped:
+            self.tripped[subject] = value
+            if value <= self._release:
+                del self.tripped[subject]
+                return False
+        elif value >= self._trip:
+            self.tripped[subject] = value
+            return True
+        return None
+
+
+class Thermal:
+    """`chips` trips per miner on the hottest chip, `inlets` per container on the median of its miners' inlet air."""
+
+    def __init__(self, limits: SafetyLimits) -> None:
+        self.chips = Hysteresis(limits.chip_max_c, limits.chip_resume_c)
+        self.inlets = Hysteresis(limits.inlet_max_c, limits.inlet_resume_c)
+        self._limits = limits
+
+    def observe(self, image: ProcessImage) -> Iterator[Alarm]:
+        inlets_c: dict[str, list[float]] = {}
+        for miner in image.miners.values():
+            chip_c = miner.value("chip_temp_c", image.sampled_at_ms, FRESH_MS)
+            changed = self.chips.update(miner.device_id, chip_c)
+            if changed is not None:
+                yield Alarm(
+                    CHIP_HOT, miner.device_id, changed, f"{chip_c:.0f} °C, limit {self._limits.chip_max_c:.0f} °C"
+                )
+            inlet_c = miner.value("inlet_temp_c", image.sampled_at_ms, FRESH_MS)
+            if inlet_c is not None and miner.placement is not None:
+                inlets_c.setdefault(miner.placement.container, []).append(inlet_c)
+        for container, values_c in inlets_c.items():
+            median_c = statistics.median(values_c)
+            changed = self.inlets.update(container, median_c)
+            if changed is not None:
+                detail = f"median of {len(values_c)} inlets {median_c:.0f} °C, limit {self._limits.inlet_max_c:.0f} °C"
+                yield Alarm(INLET_HIGH, container, changed, detail)

@@ -1,0 +1,52 @@
+"""Values that stand still to the last digit although they must move: a firmware that repeats an old answer.
+
+A miner's hash rate and a meter's power never repeat exactly for long. Equal over `SAMPLES` polls and `SPAN_MS` they
+are marked FROZEN, and nothing acts on them until they move again.
+"""
+
+import msgspec
+
+from agent.site.devices.reading import MeterReading, MinerReading, with_quality
+from shared.quality import Quality
+from shared.wire.telemetry import METER_FIELDS, MINER_FIELDS
+
+SAMPLES = 6
+SPAN_MS = 30_000
+_MINER_SUSPECTS = ("hashrate_ths", "power_w", "chip_temp_c", "board_temp_c")
+_METER_SUSPECTS = tuple(name for name in METER_FIELDS if not name.startswith("energy"))
+
+
+class Flatlines:
+    """Remembers per device the last moving value, since when it stands, and how often it was seen."""
+
+    def __init__(self) -> None:
+        self._standing: dict[str, tuple[object, int, int]] = {}
+
+    def miner(self, device_id: str, at_ms: int, reading: MinerReading) -> MinerReading:
+        moving = reading.hashrate_ths or None
+        if not self._stands(device_id, at_ms, moving):
+            return reading
+        present = [name for name in _MINER_SUSPECTS if getattr(reading, name) is not None]
+        return msgspec.structs.replace(
+            reading, quality=with_quality(reading.quality, MINER_FIELDS, present, Quality.FROZEN)
+        )
+
+    def meter(self, device_id: str, at_ms: int, reading: MeterReading) -> MeterReading:
+        moving = (reading.power_w, reading.current_l1_a, reading.voltage_l1_v) if reading.power_w else None
+        if not self._stands(device_id, at_ms, moving):
+            return reading
+        present = [name for name in _METER_SUSPECTS if getattr(reading, name) is not None]
+        return msgspec.structs.replace(
+            reading, quality=with_quality(reading.quality, METER_FIELDS, present, Quality.FROZEN)
+        )
+
+    def _stands(self, device_id: str, at_ms: int, value: object) -> bool:
+        """None (nothing runs, nothing known) never stands."""
+        if value is None:
+            self._standing.pop(device_id, None)
+            return False
+        last, since_ms, seen = self._standing.get(device_id, (None, at_ms, 0))
+        if value != last:
+            last, since_ms, seen = value, at_ms, 0
+        self._standing[device_id] = (last, since_ms, seen + 1)
+        return seen + 1 >= SAMPLES and at_ms - since_ms >= SPAN_MS

@@ -1,0 +1,137 @@
+"""The newest reading of each device, and the rows that the next batch carries.
+
+Pollers write here as answers come in; once a cycle `freeze` takes an image, and everything is decided on that.
+"""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import msgspec
+
+from agent.site.devices.image import MeterState, MinerState, PduState, ProcessImage
+from agent.site.devices.ports import Meter, Miner, Pdu
+from agent.site.devices.reading import BoardReading, Evidence, MeterReading, MinerReading, OutletReading, PduReading
+from agent.site.roster import Known
+from agent.site.telemetry.flatline import Flatlines
+from shared.states import Reach
+from shared.wire.telemetry import BoardTable, MeterTable, MinerTable, OutletTable
+
+Table = TypeVar("Table", MinerTable, BoardTable, MeterTable, OutletTable)
+
+_NO_MINER = MinerReading()
+_NO_METER = MeterReading()
+
+
+class Live:
+    def __init__(self) -> None:
+        self._miners: dict[str, MinerState] = {}
+        self._meters: dict[str, MeterState] = {}
+        self._pdus: dict[str, PduState] = {}
+        self._flatlines = Flatlines()
+        self._miner_rows: list[tuple[str, int, Reach, MinerReading]] = []
+        self._meter_rows: list[tuple[str, int, Reach, MeterReading]] = []
+        self._outlet_rows: list[tuple[str, int, Reach, OutletReading]] = []
+        self._board_rows: list[tuple[str, int, BoardReading]] = []
+
+    def miner_read(self, known: Known[Miner], at_ms: int, reading: MinerReading) -> None:
+        reading = self._flatlines.miner(known.device_id, at_ms, reading)
+        before = self._miners.get(known.device_id)
+        self._miner_rows.append((known.device_id, at_ms, Reach.UP, reading))
+        self._board_rows.extend((known.device_id, at_ms, board) for board in reading.boards)
+        if not reading.boards and before is not None and before.reading is not None:
+            reading = _with_last_boards(reading, before.reading)
+        self._miners[known.device_id] = MinerState(
+            known.device_id, Reach.UP, known.rating, known.placement, at_ms, reading
+        )
+
+    def miner_failed(self, known: Known[Miner], at_ms: int, reach: Reach) -> None:
+        before = self._miners.get(known.device_id)
+        observed_at_ms, reading = (None, None) if before is None else (before.observed_at_ms, before.reading)
+        self._miners[known.device_id] = MinerState(
+            known.device_id, reach, known.rating, known.placement, observed_at_ms, reading
+        )
+        self._miner_rows.append((known.device_id, at_ms, reach, _NO_MINER))
+
+    def meter_read(self, known: Known[Meter], at_ms: int, reading: MeterReading) -> None:
+        reading = self._flatlines.meter(known.device_id, at_ms, reading)
+        self._meters[known.device_id] = MeterState(known.device_id, Reach.UP, at_ms, reading)
+        self._meter_rows.append((known.device_id, at_ms, Reach.UP, reading))
+
+    def meter_failed(self, known: Known[Meter], at_ms: int, reach: Reach) -> None:
+        before = self._meters.get(known.device_id)
+        observed_at_ms, reading = (None, None) if before is None else (before.observed_at_ms, before.reading)
+        self._meters[known.device_id] = MeterState(known.device_id, reach, observed_at_ms, reading)
+        self._meter_rows.append((known.device_id, at_ms, reach, _NO_METER))
+
+    def pdu_read(self, known: Known[Pdu], at_ms: int, reading: PduReading) -> None:
+        self._pdus[known.device_id] = PduState(known.device_id, Reach.UP, at_ms, reading)
+        self._outlet_rows.extend((known.device_id, at_ms, Reach.UP, outlet) for outlet in reading.outlets)
+
+    def pdu_failed(self, known: Known[Pdu], at_ms: int, reach: Reach) -> None:
+        before = self._pdus.get(known.device_id)
+        observed_at_ms, reading = (None, None) if before is None else (before.observed_at_ms, before.reading)
+        self._pdus[known.device_id] = PduState(known.device_id, reach, observed_at_ms, reading)
+        outlets = reading.outlets if reading is not None else ()
+        rows = ((known.device_id, at_ms, reach, OutletReading(outlet=known_outlet.outlet)) for known_outlet in outlets)
+        self._outlet_rows.extend(rows)
+
+    def evidence(self, device_id: str) -> tuple[Evidence, ...]:
+        """The raw replies of the last good poll."""
+        state = self._miners.get(device_id) or self._meters.get(device_id) or self._pdus.get(device_id)
+        return state.reading.evidence if state is not None and state.reading is not None else ()
+
+    def freeze(self, cycle: int, now_ms: int) -> ProcessImage:
+        return ProcessImage(
+            cycle,
+            now_ms,
+            MappingProxyType(self._miners.copy()),
+            MappingProxyType(self._meters.copy()),
+            MappingProxyType(self._pdus.copy()),
+        )
+
+    def take_tables(self) -> tuple[MinerTable, BoardTable, MeterTable, OutletTable]:
+        """The rows since the last call, as columns."""
+        miners, self._miner_rows = self._miner_rows, []
+        boards, self._board_rows = self._board_rows, []
+        meters, self._meter_rows = self._meter_rows, []
+        outlets, self._outlet_rows = self._outlet_rows, []
+        return _miner_table(miners), _board_table(boards), _meter_table(meters), _outlet_table(outlets)
+
+
+def _with_last_boards(reading: MinerReading, before: MinerReading) -> MinerReading:
+    """A hot poll brings no boards; the image keeps those of the last full poll."""
+    return msgspec.structs.replace(reading, boards=before.boards, pools=before.pools)
+
+
+def _miner_table(rows: list[tuple[str, int, Reach, MinerReading]]) -> MinerTable:
+    return _table(MinerTable, _located(rows), [row[3] for row in rows])
+
+
+def _meter_table(rows: list[tuple[str, int, Reach, MeterReading]]) -> MeterTable:
+    return _table(MeterTable, _located(rows), [row[3] for row in rows])
+
+
+def _outlet_table(rows: list[tuple[str, int, Reach, OutletReading]]) -> OutletTable:
+    return _table(OutletTable, _located(rows), [row[3] for row in rows])
+
+
+def _board_table(rows: list[tuple[str, int, BoardReading]]) -> BoardTable:
+    located = {"device_id": [row[0] for row in rows], "observed_at_ms": [row[1] for row in rows]}
+    return _table(BoardTable, located, [row[2] for row in rows])
+
+
+def _located(rows: Sequence[tuple[str, int, Reach, object]]) -> dict[str, list[Any]]:
+    return {
+        "device_id": [row[0] for row in rows],
+        "observed_at_ms": [row[1] for row in rows],
+        "reach": [int(row[2]) for row in rows],
+    }
+
+
+def _table(kind: type[Table], given: dict[str, list[Any]], readings: Sequence[object]) -> Table:
+    """Columns that are not given are the fields of the same name of the readings."""
+    for name in kind.__struct_fields__:
+        if name not in given:
+            given[name] = [getattr(reading, name) for reading in readings]
+    return kind(**given)
