@@ -32,46 +32,124 @@ class Pool:
 class Board(Protocol):
     """One hashboard, slot counted from 0. A failed board has `alive` False and no hash rate."""
 
-    slot: int
-    serial: str
-    alive: bool
-    chips: int
-    chips_good: int
-    hashrate_ths: float
-    hashrate_expected_ths: float
-    frequency_mhz: float
-    voltage_v: float
-    hardware_errors: int
-    pcb_temps_c: Sequence[float]  # four corners
-    chip_temps_c: Sequence[float]  # four corners, hotter than the PCB
+    @property
+    def slot(self) -> int: ...
+
+    @property
+    def serial(self) -> str: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def chips(self) -> int: ...
+
+    @property
+    def chips_good(self) -> int: ...
+
+    @property
+    def hashrate_ths(self) -> float: ...
+
+    @property
+    def hashrate_expected_ths(self) -> float: ...
+
+    @property
+    def frequency_mhz(self) -> float: ...
+
+    @property
+    def voltage_v(self) -> float: ...
+
+    @property
+    def hardware_errors(self) -> int: ...
+
+    @property
+    def pcb_temps_c(self) -> Sequence[float]:
+        """four corners."""
+        ...
+
+    @property
+    def chip_temps_c(self) -> Sequence[float]:
+        """four corners, hotter than the PCB."""
+        ...
 
 
 class Machine(Protocol):
     """Times are seconds of the simulated clock; rates are TH/s; power is at the wall unless it says otherwise."""
 
-    mac: str  # aa:bb:cc:dd:ee:ff
-    serial: str
+    @property
+    def mac(self) -> str:
+        """aa:bb:cc:dd:ee:ff."""
+        ...
+
+    @property
+    def serial(self) -> str: ...
+
     hostname: str
-    address: str
-    model: str  # "Antminer S21", "M60S", "BitAxe Gamma" …
-    nameplate_ths: float
-    nameplate_w: int
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def model(self) -> str:
+        """ "Antminer S21", "M60S", "BitAxe Gamma" …."""
+        ...
+
+    @property
+    def nameplate_ths(self) -> float: ...
+
+    @property
+    def nameplate_w(self) -> int: ...
+
     password: str
-    pools: list[Pool]  # up to three, highest priority first
-    power_mode: str  # low, normal, high
-    power_limit_w: int | None
-    asleep_by_order: bool
-    blinking: bool
-    boards: Sequence[Board]
-    state: MachineState
-    power_w: float
-    dc_power_w: float
-    fan_rpm: Sequence[float]
-    inlet_c: float
-    environment_c: float
-    accepted_shares: int
-    rejected_shares: int
-    stale_shares: int
+
+    @property
+    def pools(self) -> list[Pool]:
+        """up to three, highest priority first."""
+        ...
+
+    @property
+    def power_mode(self) -> str:
+        """low, normal, high."""
+        ...
+
+    @property
+    def power_limit_w(self) -> int | None: ...
+
+    @property
+    def asleep_by_order(self) -> bool: ...
+
+    @property
+    def blinking(self) -> bool: ...
+
+    @property
+    def boards(self) -> Sequence[Board]: ...
+
+    @property
+    def state(self) -> MachineState: ...
+
+    @property
+    def power_w(self) -> float: ...
+
+    @property
+    def dc_power_w(self) -> float: ...
+
+    @property
+    def fan_rpm(self) -> Sequence[float]: ...
+
+    @property
+    def inlet_c(self) -> float: ...
+
+    @property
+    def environment_c(self) -> float: ...
+
+    @property
+    def accepted_shares(self) -> int: ...
+
+    @property
+    def rejected_shares(self) -> int: ...
+
+    @property
+    def stale_shares(self) -> int: ...
 
     def hashrate_ths(self, window_s: float) -> float:
         """Mean over the last seconds, as far as the process has run; infinity is since its start."""
