@@ -57,7 +57,7 @@ class Known(Generic[Driver]):
 
     def __init__(self, record: DeviceRecord, driver: Driver, *, placement: Placement | None = None) -> None:
         self.record = record
-        self.driver = driver
+        self.driver: Driver = driver
         self.placement = placement
         self.line = Line()
 
@@ -85,8 +85,9 @@ class Roster:
         return len(self.miners) + len(self.meters) + len(self.pdus)
 
     def records(self) -> Iterator[DeviceRecord]:
-        for known in (*self.miners.values(), *self.meters.values(), *self.pdus.values()):
-            yield known.record
+        yield from (miner.record for miner in self.miners.values())
+        yield from (meter.record for meter in self.meters.values())
+        yield from (pdu.record for pdu in self.pdus.values())
 
     def put_miner(self, known: Known[Miner]) -> Known[Miner] | None:
         """Add or replace; returns the one replaced, whose driver the caller closes."""
@@ -103,8 +104,12 @@ class Roster:
         return self.miners.get(device_id) or self.pdus.get(device_id)
 
     async def aclose(self) -> None:
-        for known in (*self.miners.values(), *self.meters.values(), *self.pdus.values()):
-            await known.driver.aclose()
+        for miner in self.miners.values():
+            await miner.driver.aclose()
+        for meter in self.meters.values():
+            await meter.driver.aclose()
+        for pdu in self.pdus.values():
+            await pdu.driver.aclose()
 
     def _put(self, table: dict[str, Known[Driver]], known: Known[Driver]) -> Known[Driver] | None:
         before = table.get(known.device_id)

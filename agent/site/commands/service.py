@@ -1,0 +1,108 @@
+"""Commands and plans, from sealed bytes to their ends; local autonomy comes in by the side door, never around it."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+
+from agent.site.commands.door import Door
+from agent.site.commands.execution import Context, Execution
+from agent.site.commands.ledger import Ledger
+from agent.site.commands.pace import Pace
+from agent.site.commands.trusted_time import TrustedTime
+from agent.site.safety import Demand
+from shared.errors import Denied
+from shared.log import get_logger
+from shared.wire.command import Command, Order, SitePlan
+from shared.wire.version import WIRE_VERSION
+
+REPLAYED = "command.replayed"
+RATE = "policy.rate"
+LOCAL_EXPIRY_MS = 60_000
+
+log = get_logger("agent.commands")
+
+
+class CommandService:
+    """`plan` is the last signed site plan, None before the first."""
+
+    def __init__(self, door: Door, ledger: Ledger, context: Context, time: TrustedTime, pace: Pace) -> None:
+        self._door = door
+        self._ledger = ledger
+        self._context = context
+        self._time = time
+        self._pace = pace
+        self._execution = Execution(context)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.plan: SitePlan | None = ledger.plan()
+
+    async def command_received(self, sealed: bytes) -> None:
+        """A sealed command from the broker. Whatever is wrong with it becomes a refusal with a rule."""
+        try:
+            command, key_id = self._door.open_command(sealed)
+        except Denied as denied:
+            self._deny(denied)
+            return
+        if not self._pace.allows(len(command.orders)):
+            self._context.outcomes.refused(
+                command.command_id, command.counter, RATE, f"more than {self._pace.per_minute} orders in a minute"
+            )
+            return
+        if not await self._ledger.accept(command, key_id, self._time.now_ms()):
+            self._deny(Denied(REPLAYED, f"counter {command.counter} was used before"))
+            return
+        log.info("command.accepted", command=command.command_id, orders=len(command.orders), reason=command.reason)
+        for position in range(len(command.orders)):
+            self._spawn(command, position)
+
+    async def plan_received(self, sealed: bytes) -> None:
+        """A sealed site plan; the newest counter wins."""
+        try:
+            plan, key_id = self._door.open_plan(sealed)
+        except Denied as denied:
+            self._deny(denied)
+            return
+        if await self._ledger.accept_plan(plan, key_id, self._time.now_ms()):
+            self.plan = plan
+            log.info("plan.accepted", plan=plan.plan_id, valid_until_ms=plan.valid_until_ms)
+
+    async def submit_local(self, demands: Sequence[Demand]) -> None:
+        """What the site's own rules demand now; it passes the same interlocks and leaves the same trail."""
+        if not demands:
+            return
+        now_ms = self._time.now_ms()
+        command = Command(
+            version=WIRE_VERSION,
+            command_id=f"local-{uuid.uuid4().hex[:12]}",
+            site="",
+            node="",
+            counter=0,
+            issued_at_ms=now_ms,
+            expires_at_ms=now_ms + LOCAL_EXPIRY_MS,
+            reason=f"{demands[0].rule}: {demands[0].detail}",
+            orders=tuple(Order(demand.device_id, demand.action) for demand in demands),
+        )
+        await self._ledger.accept_local(command, now_ms)
+        for position in range(len(command.orders)):
+            self._spawn(command, position)
+
+    def resume(self) -> None:
+        """Look after what an earlier life left open; nothing of it is executed again."""
+        for command, position in self._ledger.unfinished():
+            self._track(asyncio.create_task(self._execution.resume(command, position)))
+
+    async def aclose(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, command: Command, position: int) -> None:
+        self._track(asyncio.create_task(self._execution.carry_out(command, position)))
+
+    def _track(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _deny(self, denied: Denied) -> None:
+        """A message that did not pass has no id that could be trusted, so it is reported without one."""
+        log.warning("command.denied", rule=denied.rule, detail=denied.detail)
+        self._context.outcomes.refused("", 0, denied.rule, denied.detail)
