@@ -42,7 +42,8 @@ Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
 class HttpServer:
-    """Answers each request through `handler`; an exception of it becomes a 500 and is logged.
+    """Answers each request through `handler`; an exception of it becomes a 500 and is logged, but a ConnectionError
+    of it drops the conversation unanswered.
 
     `keep_alive=False` closes after each answer; `idle_s` of silence on a kept connection end it with a 408, as some
     devices do.
@@ -89,6 +90,8 @@ class HttpServer:
             return HttpResponse(500, b"Internal Server Error", {"content-type": "text/plain"})
         try:
             return await self._handler(request)
+        except ConnectionError:
+            raise  # the device goes down instead of answering
         except Exception:
             _log.exception("handler_failed", method=request.method, path=request.path)
             return HttpResponse(500)
