@@ -11,6 +11,8 @@
     ├── SwapError
     ├── RiskError
     ├── StorageError    Conflict  StorageUnavailable  Corrupt
+    ├── RequestError    NotFound  Malformed  TooLarge
+    ├── AccessError     SignInRequired  SignInFailed  PasswordExpired  TooManyAttempts  OriginRefused  Forbidden
     └── GatewayError    GatewayUnavailable  GatewayRefused
 
 `code` is API: it is never renamed and never reused. `retryable` says whether the same call may succeed later without
@@ -203,3 +205,56 @@ class GatewayUnavailable(GatewayError):
 
 class GatewayRefused(GatewayError):
     code = "gateway.refused"
+
+
+class RequestError(BesError):
+    """What a person or a program asked for cannot be answered as asked."""
+
+    code = "request.error"
+
+
+class NotFound(RequestError):
+    code = "request.not-found"
+
+
+class Malformed(RequestError):
+    code = "request.malformed"
+
+
+class TooLarge(RequestError):
+    code = "request.too-large"
+
+
+class AccessError(BesError):
+    """Who asks is not known, or may not."""
+
+    code = "access.error"
+
+
+class SignInRequired(AccessError):
+    code = "access.sign-in-required"
+
+
+class SignInFailed(AccessError):
+    code = "access.sign-in-failed"
+
+
+class PasswordExpired(AccessError):
+    """A one-time password opens nothing but the page where it is replaced."""
+
+    code = "access.password-expired"
+
+
+class TooManyAttempts(AccessError):
+    code = "access.too-many-attempts"
+    retryable = True
+
+
+class OriginRefused(AccessError):
+    """The request was sent by a page of another site."""
+
+    code = "access.origin-refused"
+
+
+class Forbidden(AccessError):
+    code = "access.forbidden"

@@ -1,0 +1,115 @@
+"""What API and console need of the rest of the controller. The composition root fills an `Operations` with adapters.
+
+Methods without `async` answer from memory and may be called every second. Unknown names raise NotFound; orders raise
+Forbidden for a missing role, Denied with the rule for a refusal, Conflict where somebody was faster.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.people.model import Actor
+from controller.views.alarm import AlarmView
+from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentView
+from controller.views.dispatch import DecisionView, Explanation
+from controller.views.energy import EnergyState, PricePoint
+from controller.views.frame import FleetFrame
+from controller.views.history import GapView, Series, SeriesRequest
+from controller.views.journal import JournalPage
+from controller.views.miner import MinerDetail
+from controller.views.order import OrderDetail, OrderPage, OrderPreview, OrderRequest, OrderView
+from controller.views.site import NodeView, SiteView
+from shared.clock import Clock
+
+
+class Fleet(Protocol):
+    def sites(self) -> tuple[SiteView, ...]: ...
+
+    def frame(self, site: str) -> FleetFrame:
+        """The newest frame; the same object as long as nothing has changed but at most a second old by `at_ms`."""
+        ...
+
+    async def miner(self, site: str, device_id: str) -> MinerDetail: ...
+
+
+class Energy(Protocol):
+    def state(self, site: str) -> EnergyState: ...
+
+    async def prices(self, site: str, from_ms: int, to_ms: int) -> tuple[PricePoint, ...]: ...
+
+
+class History(Protocol):
+    async def series(self, request: SeriesRequest) -> Series: ...
+
+
+class Dispatch(Protocol):
+    def decision(self, site: str) -> DecisionView | None:
+        """None before the first decision."""
+        ...
+
+    def explain(self, site: str, device_id: str) -> Explanation | None: ...
+
+
+class Orders(Protocol):
+    async def preview(self, request: OrderRequest) -> OrderPreview: ...
+
+    async def issue(self, request: OrderRequest, actor: Actor) -> OrderView: ...
+
+    async def approve(self, order_id: str, actor: Actor) -> OrderView:
+        """By another person than the one who issued it."""
+        ...
+
+    async def retry(self, order_id: str, actor: Actor) -> OrderView:
+        """A new order for the contradicted and unknown devices only."""
+        ...
+
+    async def listed(self, site: str, *, offset: int = 0, limit: int = 50) -> OrderPage: ...
+
+    async def detail(self, order_id: str) -> OrderDetail: ...
+
+
+class Curtailments(Protocol):
+    async def preview(self, request: CurtailmentRequest) -> CurtailmentPreview: ...
+
+    async def start(self, preview_id: str, reason: str, actor: Actor) -> CurtailmentView: ...
+
+    async def approve(self, curtailment_id: str, actor: Actor) -> CurtailmentView: ...
+
+    async def end(self, curtailment_id: str, reason: str, actor: Actor) -> CurtailmentView: ...
+
+    def listed(self, site: str) -> tuple[CurtailmentView, ...]:
+        """Newest first, at most fifty."""
+        ...
+
+
+class Alarms(Protocol):
+    def standing(self, site: str) -> tuple[AlarmView, ...]:
+        """By priority, then newest first."""
+        ...
+
+    async def acknowledge(self, alarm_id: str, actor: Actor) -> AlarmView: ...
+
+
+class Nodes(Protocol):
+    def nodes(self, site: str) -> tuple[NodeView, ...]: ...
+
+    async def gaps(self, site: str, *, limit: int = 100) -> tuple[GapView, ...]: ...
+
+
+class Journal(Protocol):
+    async def search(self, text: str, *, before: int | None = None, limit: int = 50) -> JournalPage: ...
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Everything that API and console may ask, in one value."""
+
+    clock: Clock
+    fleet: Fleet
+    energy: Energy
+    history: History
+    dispatch: Dispatch
+    orders: Orders
+    curtailments: Curtailments
+    alarms: Alarms
+    nodes: Nodes
+    journal: Journal
