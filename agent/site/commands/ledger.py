@@ -105,7 +105,7 @@ def _read_counters(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def _read_unfinished(db: sqlite3.Connection) -> list[tuple[Command, int]]:
-    query = f"SELECT command_id, position FROM orders WHERE state NOT IN ({_ENDED})"  # noqa: S608  our own constants
+    query = f"SELECT command_id, position FROM orders WHERE state NOT IN ({_ENDED})"  # noqa: S608
     left = db.execute(query).fetchall()
     commands = {command_id: _read_command(db, command_id) for command_id, _ in left}
     return [(commands[command_id], position) for command_id, position in left]

@@ -1,0 +1,72 @@
+"""Settings of a node: one TOML file, overruled by `BES_AGENT_*`."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.config.settings import Settings
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Broker(Section):
+    """Mutual TLS where `ca_file` is set; plain only for a demo on loopback."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8883, ge=1, le=65535)
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: int = Field(default=20, ge=5, le=300)
+
+
+class Login(Section):
+    """How to log in to the devices of one family."""
+
+    user: str
+    password: SecretStr
+
+
+class Polling(Section):
+    hot_s: float = Field(default=1.0, gt=0)
+    warm_s: float = Field(default=5.0, gt=0)
+    full_every_s: float = Field(default=60.0, gt=0)
+    in_flight: int = Field(default=128, ge=1, le=4096)
+
+
+class Discovery(Section):
+    """`mdns_interfaces` empty listens nowhere; `sweep_every_s` 0 sweeps once."""
+
+    sweep_every_s: float = Field(default=300.0, ge=0)
+    at_once: int = Field(default=64, ge=1, le=1024)
+    mdns_interfaces: tuple[str, ...] = ()
+    second_opinion: bool = True
+
+
+class NodeSettings(Settings):
+    """What both roles need. `trusted_keys` maps a role word to public keys in hex: `operators`, `approvers`."""
+
+    model_config = SettingsConfigDict(env_prefix="BES_AGENT_", extra="forbid", frozen=True, env_nested_delimiter="__")
+
+    site: str
+    node: str
+    state_directory: Path
+    operators: tuple[str, ...]
+    approvers: tuple[str, ...] = ()
+    mqtt: Broker = Broker()
+    log_level: str = "info"
+    spool_max_mb: int = Field(default=1024, ge=1)
+
+
+class SiteSettings(NodeSettings):
+    """`ports` maps a standard port to the one that is used here, where devices cannot be reached on the standard one."""
+
+    site_file: Path
+    logins: dict[str, Login] = {}
+    ports: dict[int, int] = {}
+    polling: Polling = Polling()
+    discovery: Discovery = Discovery()
+    cycle_s: float = Field(default=1.0, gt=0)
