@@ -10,7 +10,7 @@
     ├── ContractError
     ├── SwapError
     ├── RiskError
-    ├── StorageError    Conflict  StorageUnavailable  Corrupt
+    ├── StorageError    Conflict  StorageUnavailable (StorageFull)  Corrupt
     ├── RequestError    NotFound  Malformed  TooLarge
     ├── AccessError     SignInRequired  SignInFailed  PasswordExpired  TooManyAttempts  OriginRefused  Forbidden
     └── GatewayError    GatewayUnavailable  GatewayRefused
@@ -187,6 +187,12 @@ class Conflict(StorageError):
 class StorageUnavailable(StorageError):
     code = "storage.unavailable"
     retryable = True
+
+
+class StorageFull(StorageUnavailable):
+    """No room: the disk is full, or the file has reached its own limit."""
+
+    code = "storage.full"
 
 
 class Corrupt(StorageError):

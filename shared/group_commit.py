@@ -1,8 +1,9 @@
-"""One SQLite writer thread with group commit: the durable heart of the agent's spool and the controller's journal.
+"""One SQLite writer thread with group commit: the durable heart of the agent's spool and the controller's stores.
 
 Callers hand in small functions; the thread runs all that wait inside one transaction and answers them after its
-commit, so a hundred callers share one fsync. A function that fails is rolled back alone (savepoint); an error of the
-commit reaches every caller of the group. Nothing is answered before it is on the disk.
+commit, so a hundred callers share one fsync. A function that fails is rolled back alone (savepoint); an error that
+costs the whole transaction (full disk, failed commit) reaches every caller of the group. Nothing is answered before it
+is on the disk.
 """
 
 import asyncio
@@ -10,18 +11,20 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from shared.errors import BesError, Corrupt, StorageUnavailable
+from shared.errors import BesError, Corrupt, StorageFull, StorageUnavailable
+from shared.migration import migrate
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 _GROUP_LIMIT = 512
-_DAMAGE = ("malformed", "not a database", "disk image")
+_CACHED_STATEMENTS = 256
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -33,31 +36,46 @@ _PRAGMAS = (
 class GroupCommitter:
     """Owns the writing connection to one database file.
 
-    `pragmas` are set on every open, because most are not stored in the file. Use as a context manager, or `start` and
-    `stop`; `stop` finishes all that was handed in before it.
+    `pragmas` are set on every open, because most are not stored in the file; `migrations` is a folder of numbered SQL
+    files (shared/migration.py), `schema` are statements that may run on every open. Use as a context manager, or
+    `start` and `stop`; `stop` finishes all that was handed in before it.
     """
 
-    def __init__(self, path: Path, *, schema: Sequence[str] = (), pragmas: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, *, schema: Sequence[str] = (), pragmas: Sequence[str] = (), migrations: Path | None = None
+    ) -> None:
         self._path = path
         self._schema = tuple(schema)
         self._pragmas = (*_PRAGMAS, *pragmas)
-        self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._migrations = migrations
+        self._waiting: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._held: list[_Job[Any] | None] = []  # taken from the queue, but not of this group
+        self._gate = threading.Lock()  # between `submit` and `stop`, so that no job is left behind
+        self._open = False
         self._thread: threading.Thread | None = None
-        self._opened: Future[None] = Future()
         self.commits = 0
         self.worst_commit_s = 0.0
 
     def start(self) -> None:
         """Open the file and begin; raises what opening it raised."""
-        self._thread = threading.Thread(target=self._run, name=f"commit-{self._path.stem}", daemon=True)
+        opened: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(opened,), name=f"commit-{self._path.stem}", daemon=True)
         self._thread.start()
-        self._opened.result()
-
-    def stop(self) -> None:
-        if self._thread is not None:
-            self._waiting.put(None)
+        try:
+            opened.result()
+        except Exception:
             self._thread.join()
             self._thread = None
+            raise
+
+    def stop(self) -> None:
+        with self._gate:
+            thread, self._thread = self._thread, None
+            self._open = False
+            if thread is not None:
+                self._waiting.put(None)
+        if thread is not None:
+            thread.join()
 
     def __enter__(self) -> "GroupCommitter":
         self.start()
@@ -68,91 +86,210 @@ class GroupCommitter:
 
     def submit(self, work: Work[T]) -> "Future[T]":
         """Run `work` in the next transaction; the future is done after the commit."""
-        if self._thread is None:
-            raise StorageUnavailable(f"{self._path.name} is not open")
-        future: Future[T] = Future()
-        self._waiting.put((work, future))
-        return future
+        job = _Job(work)
+        self._put(job)
+        return job.future
 
     def run(self, work: Work[T]) -> T:
         """The same for a thread that can wait."""
         return self.submit(work).result()
 
     async def call(self, work: Work[T]) -> T:
-        """The same for a coroutine."""
-        return await asyncio.wrap_future(self.submit(work))
+        """The same for a coroutine. Cancelling it before its turn takes `work` out of the queue."""
+        job = _LoopJob(work, asyncio.get_running_loop())
+        self._put(job)
+        return await job.answer
 
-    def _run(self) -> None:
+    def maintain(self, work: Work[T]) -> T:
+        """Run `work` alone and outside any transaction, as a checkpoint needs it; for a thread that can wait."""
+        job = _Job(work, alone=True)
+        self._put(job)
+        return job.future.result()
+
+    def take_worst_commit_s(self) -> float:
+        """Seconds of the slowest COMMIT, that is fsync, since this was last asked."""
+        worst, self.worst_commit_s = self.worst_commit_s, 0.0
+        return worst
+
+    def _put(self, job: "_Job[Any]") -> None:
+        with self._gate:
+            if not self._open:
+                raise StorageUnavailable(f"{self._path.name} is not open")
+            self._waiting.put(job)
+
+    def _run(self, opened: "Future[None]") -> None:
         try:
-            connection = self._open()
-        except (sqlite3.Error, OSError) as error:
-            self._opened.set_exception(_translated(error, self._path))
+            connection = self._connect()
+        except Exception as error:  # the caller of `start` gets it, whatever it is
+            opened.set_exception(_translated(error, self._path))
             return
-        self._opened.set_result(None)
+        self._open = True
+        opened.set_result(None)
         try:
-            while (group := self._next_group()) is not None:
-                self._commit(connection, group)
+            while group := self._next_group():
+                if group[0].alone:
+                    _run_alone(connection, group[0], self._path)
+                else:
+                    self._commit(connection, group)
+                _answer(group)
         finally:
             connection.close()
+            self._refuse_the_rest()
 
-    def _open(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        for pragma in self._pragmas:
-            connection.execute(pragma)
-        for statement in self._schema:
-            connection.execute(statement)
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, cached_statements=_CACHED_STATEMENTS
+        )
+        try:
+            for pragma in self._pragmas:
+                connection.execute(pragma).fetchall()
+            if self._migrations is not None:
+                migrate(connection, self._migrations)
+            for statement in self._schema:
+                connection.execute(statement)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def _next_group(self) -> list[tuple[Work[Any], Future[Any]]] | None:
-        first = self._waiting.get()
-        if first is None:
-            return None
-        group = [first]
+    def _next_group(self) -> "list[_Job[Any]]":
+        """All that waits, up to the limit; a job that must run alone is a group of its own. Empty at the end."""
+        group: list[_Job[Any]] = []
         while len(group) < _GROUP_LIMIT:
             try:
-                item = self._waiting.get_nowait()
+                job = self._held.pop() if self._held else self._waiting.get(block=not group)
             except queue.Empty:
                 break
-            if item is None:
-                self._waiting.put(None)
+            if job is not None and not job.alone:
+                group.append(job)
+            elif group:
+                self._held.append(job)
                 break
-            group.append(item)
+            else:
+                return [] if job is None else [job]
         return group
 
-    def _commit(self, connection: sqlite3.Connection, group: list[tuple[Work[Any], Future[Any]]]) -> None:
-        group = [(work, future) for work, future in group if future.set_running_or_notify_cancel()]
-        done: list[tuple[Future[Any], Any]] = []
-        started_s = time.monotonic()
+    def _commit(self, connection: sqlite3.Connection, group: "list[_Job[Any]]") -> None:
+        group = [job for job in group if job.begin()]
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for work, future in group:
-                connection.execute("SAVEPOINT work")
-                try:
-                    result = work(connection)
-                except Exception as error:
-                    connection.execute("ROLLBACK TO work")
-                    future.set_exception(_translated(error, self._path))
-                else:
-                    done.append((future, result))
-                connection.execute("RELEASE work")
+            for job in group:
+                _run_in_savepoint(connection, job, self._path)
+            started_s = time.monotonic()
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+            self.worst_commit_s = max(self.worst_commit_s, time.monotonic() - started_s)
+            self.commits += 1
+        except Exception as error:  # the transaction is lost: nobody of the group may believe in it
+            for job in group:
+                job.error = job.error or _translated(error, self._path)
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(_translated(error, self._path))
+
+    def _refuse_the_rest(self) -> None:
+        """Answer what nobody will run any more; empty after an orderly stop."""
+        with self._gate:
+            self._open = False
+            left = [job for job in self._held if job is not None]
+            self._held.clear()
+            while not self._waiting.empty():
+                job = self._waiting.get_nowait()
+                if job is not None:
+                    left.append(job)
+        for job in left:
+            job.error = StorageUnavailable(f"{self._path.name} was closed")
+        _answer(left)
+
+
+class _Job(Generic[T]):
+    """Work of a thread, and later its result or error."""
+
+    def __init__(self, work: Work[T], *, alone: bool = False) -> None:
+        self.work = work
+        self.alone = alone
+        self.future: Future[T] = Future()
+        self.result: T | None = None
+        self.error: Exception | None = None
+
+    def begin(self) -> bool:
+        """May it run? False where its caller has gone."""
+        return self.future.set_running_or_notify_cancel()
+
+    def settle(self) -> None:
+        if self.future.cancelled():
             return
-        self.commits += 1
-        self.worst_commit_s = max(self.worst_commit_s, time.monotonic() - started_s)
-        for future, result in done:
-            future.set_result(result)
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]  # T may be None itself
+
+
+class _LoopJob(_Job[T]):
+    """Work of a coroutine: settled on its loop, all of a group in one call."""
+
+    def __init__(self, work: Work[T], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(work)
+        self.loop = loop
+        self.answer: asyncio.Future[T] = loop.create_future()
+
+    def begin(self) -> bool:
+        return not self.answer.cancelled()
+
+    def settle(self) -> None:
+        if self.answer.done():
+            return
+        if self.error is not None:
+            self.answer.set_exception(self.error)
+        else:
+            self.answer.set_result(self.result)  # type: ignore[arg-type]  # T may be None itself
+
+
+def _run_in_savepoint(connection: sqlite3.Connection, job: _Job[Any], path: Path) -> None:
+    """Raises where SQLite itself gave up the transaction; any other error stays with the job."""
+    connection.execute("SAVEPOINT work")
+    try:
+        job.result = job.work(connection)
+    except Exception as error:
+        if not connection.in_transaction:
+            raise
+        job.error = _translated(error, path)
+        connection.execute("ROLLBACK TO work")
+    connection.execute("RELEASE work")
+
+
+def _run_alone(connection: sqlite3.Connection, job: _Job[Any], path: Path) -> None:
+    if not job.begin():
+        return
+    try:
+        job.result = job.work(connection)
+    except Exception as error:  # belongs to the caller
+        job.error = _translated(error, path)
+
+
+def _answer(jobs: "Iterable[_Job[Any]]") -> None:
+    """Settle all; one wake-up a loop, however many of its coroutines wait."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job[Any]]] = {}
+    for job in jobs:
+        if isinstance(job, _LoopJob):
+            by_loop.setdefault(job.loop, []).append(job)
+        else:
+            job.settle()
+    for loop, waiting in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle_all, waiting)
+
+
+def _settle_all(jobs: "Iterable[_Job[Any]]") -> None:
+    for job in jobs:
+        job.settle()
 
 
 def _translated(error: Exception, path: Path) -> Exception:
     if isinstance(error, BesError) or not isinstance(error, sqlite3.Error | OSError):
         return error
-    if isinstance(error, sqlite3.DatabaseError) and any(word in str(error) for word in _DAMAGE):
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    if code in _DAMAGE:
         return Corrupt(f"{path}: {error}")
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull(f"{path}: {error}; free some space or raise the limit of this file")
     return StorageUnavailable(f"{path}: {error}")

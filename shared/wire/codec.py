@@ -50,6 +50,9 @@ def pack(message: msgspec.Struct) -> bytes:
 def unpack(body: bytes, kind: type[T]) -> T:
     """Decompress within MAX_BODY_BYTES and decode."""
     try:
+        # zstandard heeds `max_output_size` only where the frame does not announce its size.
+        if zstandard.frame_content_size(body) > MAX_BODY_BYTES:
+            raise DecodeFailed(f"{kind.__name__}: would unpack to more than {MAX_BODY_BYTES} bytes")
         raw = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_BODY_BYTES)
     except zstandard.ZstdError as error:
         raise DecodeFailed(f"{kind.__name__}: {error}") from error

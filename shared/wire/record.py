@@ -20,7 +20,7 @@ class RecordKind(IntEnum):
     EVENT = 2  # EventBatch
     RESULT = 3  # OutcomeBatch
     INVENTORY = 4  # Inventory
-    GAP = 5  # Gap
+    GAP = 5  # GapBatch
 
     @property
     def leaf(self) -> str:
@@ -49,20 +49,32 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Gap(msgspec.Struct, array_like=True, frozen=True):
-    """Rows `from_seq` to `to_seq` of an epoch are gone, and why; stored so that no mark waits for them."""
+    """Records `from_seq` to `to_seq` of an epoch are gone, and why; stored so that no mark waits for them.
+
+    `samples`, `first_ms` and `last_ms` (when the records were accepted) are None where nobody knows any more.
+    """
 
     epoch: str
     from_seq: int
     to_seq: int
-    samples: int
+    samples: int | None
     reason: str  # disk_full_downsampled, retention, corruption, operator
-    first_ms: int
-    last_ms: int
+    first_ms: int | None
+    last_ms: int | None
     version: int = WIRE_VERSION
 
 
+class GapBatch(msgspec.Struct, array_like=True, frozen=True):
+    version: int = WIRE_VERSION
+    gaps: tuple[Gap, ...] = ()
+
+
 class Hello(msgspec.Struct, array_like=True, frozen=True):
-    """First words of a session: what the node holds, so that the controller can answer with its mark."""
+    """First words of a session: what the node holds, so that the controller can answer with its mark.
+
+    `lowest_seq` is one more than the last that a receipt released: the node answers for nothing below it. `salvaged`
+    tells an epoch that lives on only until its rows are stored from the one that gives new numbers.
+    """
 
     version: int
     epoch: str
@@ -75,6 +87,19 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     sent_at_ms: int
     public_key: bytes = b""
     oldest_ms: int | None = None
+    salvaged: bool = False
+
+
+class Presence(msgspec.Struct, array_like=True, frozen=True):
+    """Retained under `presence`: said by the node when it comes, by its will when it is lost."""
+
+    version: int
+    online: bool
+    boot_id: str
+    at_ms: int | None = None  # a will cannot know when it is spoken
+
+
+RECEIPT_DOMAIN = b"bes/receipt/v1"
 
 
 class Receipt(msgspec.Struct, array_like=True, frozen=True):
