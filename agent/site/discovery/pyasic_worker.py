@@ -6,6 +6,7 @@ nothing in this file can write to a device.
 """
 
 import asyncio
+import importlib
 import json
 import resource
 import sys
@@ -17,9 +18,10 @@ IDENTIFY_S = 15.0
 
 async def identified(address: str) -> dict[str, Any]:
     """What pyasic makes of an address; `make` is None where it knows nothing."""
+    factory: Any = importlib.import_module("pyasic.miners.factory").miner_factory  # after the memory limit is set
     try:
         async with asyncio.timeout(IDENTIFY_S):
-            miner = await miner_factory.get_miner(address)
+            miner = await factory.get_miner(address)
     except Exception as error:
         return {"address": address, "make": None, "error": f"{type(error).__name__}: {error}"}
     if miner is None:

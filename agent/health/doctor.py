@@ -1,0 +1,157 @@
+"""`bes doctor`: looks at a node as an experienced colleague would, offline where it can, and says what to do."""
+
+import asyncio
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import psutil
+from cryptography import x509
+
+from agent.health.clock_quality import kernel_report
+from agent.settings import Broker, NodeSettings
+from shared.crypto.keys import parse_public
+from shared.errors import BesError
+from shared.states import ClockQuality
+
+DISK_LOW_MB = 2_048
+FSYNC_SLOW_MS = 50.0
+DESCRIPTORS = 4_096
+CERTIFICATE_DAYS = 2
+_FSYNCS = 20
+
+
+class Grade(Enum):
+    GOOD = "good"
+    WEAK = "weak"
+    BAD = "bad"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """`mend` is what a person should do; empty where all is well."""
+
+    check: str
+    grade: Grade
+    found: str
+    mend: str = ""
+
+
+def examine(settings: NodeSettings) -> Iterator[Finding]:
+    """Every check; one that breaks is a finding itself."""
+    checks: tuple[Callable[[NodeSettings], Finding], ...] = (
+        _python,
+        _state_directory,
+        _disk,
+        _fsync,
+        _descriptors,
+        _clock,
+        _trusted_keys,
+        lambda s: _broker(s.mqtt),
+        lambda s: _certificate(s.mqtt),
+    )
+    for check in checks:
+        try:
+            yield check(settings)
+        except (OSError, BesError, ValueError) as error:
+            yield Finding(check.__name__.strip("_<>"), Grade.BAD, str(error), "mend what the message names")
+
+
+def _python(_settings: NodeSettings) -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", Grade.GOOD, version)
+
+
+def _state_directory(settings: NodeSettings) -> Finding:
+    directory = settings.state_directory
+    if not directory.is_dir():
+        return Finding("state directory", Grade.BAD, f"{directory} is missing", f"mkdir -p -m 700 {directory}")
+    if not os.access(directory, os.W_OK):
+        return Finding("state directory", Grade.BAD, f"{directory} cannot be written", "give it to the service's user")
+    return Finding("state directory", Grade.GOOD, str(directory))
+
+
+def _disk(settings: NodeSettings) -> Finding:
+    free_mb = psutil.disk_usage(str(_existing(settings.state_directory))).free / (1 << 20)
+    if free_mb < DISK_LOW_MB:
+        mend = f"free {DISK_LOW_MB} MB or lower spool_max_mb; a full disk thins out what waits for the controller"
+        return Finding("disk", Grade.WEAK, f"{free_mb:.0f} MB free", mend)
+    return Finding("disk", Grade.GOOD, f"{free_mb:.0f} MB free")
+
+
+def _fsync(settings: NodeSettings) -> Finding:
+    """How long a durable write takes; it bounds how fast the spool can accept."""
+    with tempfile.TemporaryFile(dir=_existing(settings.state_directory)) as file:
+        started_s = time.perf_counter()
+        for _ in range(_FSYNCS):
+            file.write(b"\0" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+        each_ms = (time.perf_counter() - started_s) / _FSYNCS * 1000
+    if each_ms > FSYNC_SLOW_MS:
+        return Finding("fsync", Grade.WEAK, f"{each_ms:.1f} ms", "use an industrial SD card or an SSD for the state")
+    return Finding("fsync", Grade.GOOD, f"{each_ms:.1f} ms")
+
+
+def _descriptors(_settings: NodeSettings) -> Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < DESCRIPTORS:
+        return Finding("file descriptors", Grade.WEAK, f"{soft} of {hard}", f"LimitNOFILE={DESCRIPTORS} in the unit")
+    return Finding("file descriptors", Grade.GOOD, f"{soft} of {hard}")
+
+
+def _clock(_settings: NodeSettings) -> Finding:
+    report = kernel_report()
+    if report.quality is ClockQuality.SYNCHRONISED:
+        return Finding("clock", Grade.GOOD, f"synchronised within {report.error_ms or 0:.0f} ms")
+    mend = "apt-get install chrony; until then expiry follows the controller's signed time and samples are flagged"
+    return Finding("clock", Grade.WEAK, report.quality.name.lower(), mend)
+
+
+def _trusted_keys(settings: NodeSettings) -> Finding:
+    for text in (*settings.operators, *settings.approvers):
+        parse_public(text)
+    if not settings.operators:
+        return Finding("operators", Grade.BAD, "no key may order anything", "put the controller's key into operators")
+    if not settings.approvers:
+        return Finding("operators", Grade.WEAK, "no approver", "pools cannot be changed until approvers has a key")
+    return Finding("operators", Grade.GOOD, f"{len(settings.operators)} operators, {len(settings.approvers)} approvers")
+
+
+def _broker(broker: Broker) -> Finding:
+    async def connect() -> float:
+        started_s = time.perf_counter()
+        async with asyncio.timeout(5):
+            _, writer = await asyncio.open_connection(broker.host, broker.port)
+        writer.transport.abort()
+        return (time.perf_counter() - started_s) * 1000
+
+    where = f"{broker.host}:{broker.port}"
+    try:
+        return Finding("broker", Grade.GOOD, f"{where} answers in {asyncio.run(connect()):.0f} ms")
+    except (OSError, TimeoutError) as error:
+        mend = "check address, firewall and that mosquitto runs; the site goes on, and its data waits in the spool"
+        return Finding("broker", Grade.BAD, f"{where}: {error or 'no answer in 5 s'}", mend)
+
+
+def _certificate(broker: Broker) -> Finding:
+    if broker.certificate_file is None:
+        mend = "set ca_file, certificate_file and key_file of mqtt"
+        return Finding("certificate", Grade.WEAK, "none: the broker is reached without TLS", mend)
+    certificate = x509.load_pem_x509_certificate(broker.certificate_file.read_bytes())
+    days = (certificate.not_valid_after_utc - datetime.now(UTC)).days
+    if days < CERTIFICATE_DAYS:
+        return Finding("certificate", Grade.BAD, f"{days} days left", "enrol again: bes enroll")
+    return Finding("certificate", Grade.GOOD, f"{days} days left")
+
+
+def _existing(directory: Path) -> Path:
+    while not directory.exists():
+        directory = directory.parent
+    return directory
