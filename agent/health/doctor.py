@@ -137,7 +137,7 @@ def _broker(broker: Broker) -> Finding:
         return Finding("broker", Grade.GOOD, f"{where} answers in {asyncio.run(connect()):.0f} ms")
     except (OSError, TimeoutError) as error:
         mend = "check address, firewall and that mosquitto runs; the site goes on, and its data waits in the spool"
-        return Finding("broker", Grade.BAD, f"{where}: {error or 'no answer in 5 s'}", mend)
+        return Finding("broker", Grade.BAD, f"{where}: {type(error).__name__} {error}", mend)
 
 
 def _certificate(broker: Broker) -> Finding:

@@ -6,7 +6,6 @@ leaves without an end is not executed again: it is read back and reported as it 
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from shared.group_commit import GroupCommitter
@@ -17,15 +16,13 @@ from shared.wire.version import WIRE_VERSION
 
 KEEP_MS = 30 * 86_400_000
 _ENDED = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
-_SCHEMA = files("agent.site.commands").joinpath("schemas/0001.sql").read_text(encoding="utf-8")
 
 
 class Ledger:
     """Use as a context manager. Reads of counters come from memory; everything else from the file."""
 
     def __init__(self, path: Path) -> None:
-        statements = [statement for statement in _SCHEMA.split(";") if statement.strip()]
-        self._committer = GroupCommitter(path, schema=statements)
+        self._committer = GroupCommitter(path, migrations=Path(__file__).parent / "schemas")
         self._counters: dict[str, int] = {}
 
     def open(self) -> None:

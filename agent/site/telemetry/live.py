@@ -117,7 +117,10 @@ def _outlet_table(rows: list[tuple[str, int, Reach, OutletReading]]) -> OutletTa
 
 
 def _board_table(rows: list[tuple[str, int, BoardReading]]) -> BoardTable:
-    located = {"device_id": [row[0] for row in rows], "observed_at_ms": [row[1] for row in rows]}
+    located: dict[str, list[Any]] = {
+        "device_id": [row[0] for row in rows],
+        "observed_at_ms": [row[1] for row in rows],
+    }
     return _table(BoardTable, located, [row[2] for row in rows])
 
 

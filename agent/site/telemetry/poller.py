@@ -79,6 +79,9 @@ class Poller:
         except asyncio.CancelledError:
             self._schedule.interrupted(device_id, self._clock.monotonic_s())
             raise
+        except Exception:
+            # A driver's bug must not take its device out of the round for ever.
+            log.exception("poll.bug", device=device_id)
         self.polls += 1
         self.failures += not reached
         self._schedule.done(device_id, self._clock.monotonic_s(), reached=reached, full=full)
