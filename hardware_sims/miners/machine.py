@@ -64,12 +64,12 @@ class Board(Protocol):
 
     @property
     def pcb_temps_c(self) -> Sequence[float]:
-        """four corners."""
+        """Four corners."""
         ...
 
     @property
     def chip_temps_c(self) -> Sequence[float]:
-        """four corners, hotter than the PCB."""
+        """Four corners, hotter than the PCB."""
         ...
 
 
@@ -78,7 +78,7 @@ class Machine(Protocol):
 
     @property
     def mac(self) -> str:
-        """aa:bb:cc:dd:ee:ff."""
+        """Written aa:bb:cc:dd:ee:ff."""
         ...
 
     @property
@@ -91,7 +91,7 @@ class Machine(Protocol):
 
     @property
     def model(self) -> str:
-        """ "Antminer S21", "M60S", "BitAxe Gamma" …."""
+        """For example `Antminer S21`, `M60S`, `BitAxe Gamma`."""
         ...
 
     @property
@@ -104,12 +104,12 @@ class Machine(Protocol):
 
     @property
     def pools(self) -> list[Pool]:
-        """up to three, highest priority first."""
+        """Up to three, highest priority first."""
         ...
 
     @property
     def power_mode(self) -> str:
-        """low, normal, high."""
+        """One of low, normal, high."""
         ...
 
     @property
