@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -39,12 +40,12 @@ class Fault(StrEnum):
 class FaultDetail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Parameters of a fault; each fault reads its own and ignores the others."""
 
-    delay_s: float = 3.0
+    delay_s: Annotated[float, msgspec.Meta(ge=0)] = 3.0
     factor: float = 1_000.0
     address: str | None = None
-    phase: int = 1
+    phase: Annotated[int, msgspec.Meta(ge=1, le=3)] = 1
     outlet: int | None = None
-    slot: int = 0
+    slot: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class FaultState:

@@ -113,6 +113,7 @@ def _at_rest(n: int, boards: Flags) -> dict[str, Any]:
         "fan_speed": zeros(),
         "fan_integral": zeros(),
         "power_w": zeros(),
+        "energy_wh": zeros(),
         "work_th": zeros(),
         "accepted": counters(),
         "rejected": counters(),

@@ -64,6 +64,7 @@ class Columns:
     fan_speed: Floats  # fraction of full speed, of fans that turn
     fan_integral: Floats
     power_w: Floats  # at the wall
+    energy_wh: Floats  # at the wall, since the simulation began
     work_th: Floats  # all hashes so far, in 10^12
     accepted: Ints
     rejected: Ints

@@ -12,6 +12,7 @@ from hardware_sims.physics.columns import Floats, Ints
 from hardware_sims.physics.history import WorkHistory
 from hardware_sims.physics.ladder import Ladders
 
+S_PER_H = 3_600.0
 SHARES_PER_S = 0.3  # a pool's difficulty keeps a machine at its nameplate near this rate
 REJECTED_SHARE = 0.002
 STALE_SHARE = 0.003
@@ -67,6 +68,7 @@ class Fleet:
         flow = thermal.move_fans(columns, turning, dt)
         thermal.move_boards(columns, flow, dt)
         columns.power_w[:] = thermal.wall_power_w(columns, turning)
+        columns.energy_wh += columns.power_w * (dt / S_PER_H)
         self._hash(alive, dt)
         self.ambient.step(now, dt, columns.power_w)
         self._breathe()
