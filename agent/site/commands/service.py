@@ -10,7 +10,7 @@ from agent.site.commands.ledger import Ledger
 from agent.site.commands.pace import Pace
 from agent.site.commands.trusted_time import TrustedTime
 from agent.site.safety import Demand
-from shared.errors import Denied
+from shared.errors import Denied, StorageError
 from shared.log import get_logger
 from shared.wire.command import Command, Order, SitePlan
 from shared.wire.version import WIRE_VERSION
@@ -81,7 +81,12 @@ class CommandService:
             reason=f"{demands[0].rule}: {demands[0].detail}",
             orders=tuple(Order(demand.device_id, demand.action) for demand in demands),
         )
-        await self._ledger.accept_local(command, now_ms)
+        try:
+            await self._ledger.accept_local(command, now_ms)
+        except (
+            StorageError
+        ) as error:  # a full disk must not keep a breaker from being saved; sleeping twice is harmless
+            log.warning("local.not-written", code=error.code, detail=error.detail)
         for position in range(len(command.orders)):
             self._spawn(command, position)
 

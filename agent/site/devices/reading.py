@@ -68,7 +68,7 @@ class MinerReading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeterReading(msgspec.Struct, frozen=True, kw_only=True):
-    """One poll of a meter; import counts positive."""
+    """One poll of a meter; import counts positive. `faults` say what speaks against its values."""
 
     quality: int = 0
     power_w: float | None = None
@@ -85,6 +85,7 @@ class MeterReading(msgspec.Struct, frozen=True, kw_only=True):
     frequency_hz: float | None = None
     energy_import_wh: float | None = None
     energy_export_wh: float | None = None
+    faults: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
 
 

@@ -99,7 +99,7 @@ class Cycle:
                 await self._around.store(RecordKind.EVENT, self._untold, len(self._untold.events))
                 self._untold = EventBatch()
         except StorageError as error:
-            log.error("cycle.not-stored", code=error.code, detail=error.detail)
+            log.warning("cycle.not-stored", code=error.code, detail=error.detail)
         self._around.latest(batch)
 
     def _batch(self, number: int, image: ProcessImage, cycle_ms: float) -> TelemetryBatch:

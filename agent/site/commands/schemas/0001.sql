@@ -27,4 +27,4 @@ CREATE TABLE IF NOT EXISTS plan (
     one            INTEGER PRIMARY KEY CHECK (one = 1),
     body           BLOB NOT NULL,
     accepted_at_ms INTEGER NOT NULL
-)
+);
