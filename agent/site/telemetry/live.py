@@ -113,7 +113,9 @@ def _meter_table(rows: list[tuple[str, int, Reach, MeterReading]]) -> MeterTable
 
 
 def _outlet_table(rows: list[tuple[str, int, Reach, OutletReading]]) -> OutletTable:
-    return _table(OutletTable, _located(rows), [row[3] for row in rows])
+    given = _located(rows)
+    given["on"] = [None if row[3].on is None else int(row[3].on) for row in rows]  # a column of numbers on the wire
+    return _table(OutletTable, given, [row[3] for row in rows])
 
 
 def _board_table(rows: list[tuple[str, int, BoardReading]]) -> BoardTable:

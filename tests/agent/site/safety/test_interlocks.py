@@ -137,7 +137,7 @@ def test_a_shed_is_large_enough_and_no_larger_than_one_machine_more():
 def test_an_estimated_overload_alarms_but_stops_no_machine():
     site = small_site()
     locks = Interlocks(site)
-    readings = {i: None for i in range(6)}
+    readings = dict.fromkeys(range(6))
     for t_s in (0, 15, 40):
         seen = locks.observe(image_of(site, START_MS + t_s * 1000, readings, max_w=9_000))
         assert not seen.demands
