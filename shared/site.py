@@ -47,7 +47,10 @@ class Feeder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A meter or PDU: found by address, understood through its profile."""
+    """A meter or PDU: found by address, understood through its profile.
+
+    `mode` is how a Modbus gateway frames (`tcp`, `rtu_over_tcp`); None takes what the profile prefers.
+    """
 
     id: str
     profile: str
@@ -55,6 +58,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     port: int | None = None
     unit: int = 1
     name: str = ""
+    mode: str | None = None
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import re
 from typing import Literal
 
 import msgspec
@@ -12,6 +13,9 @@ from shared.states import DeviceKind
 
 SURE = 0.9
 """Confidence that an identification must reach; below it the answer is "refuse", never the best guess."""
+
+ROUNDING = 1e-9
+"""Sums of confidences such as 0.35 are not exact."""
 
 ModbusMode = Literal["tcp", "rtu_over_tcp"]
 
@@ -78,6 +82,21 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     regex: str | None = None
     range: tuple[float, float] | None = None
 
+    def met_by(self, value: float | str | None) -> bool:
+        """Nothing read meets nothing."""
+        if value is None:
+            return False
+        if self.range is not None:
+            return not isinstance(value, str) and self.range[0] <= value <= self.range[1]
+        if self.regex is not None:
+            return re.fullmatch(self.regex, str(value)) is not None
+        return value == self.value
+
+    def __str__(self) -> str:
+        if self.range is not None:
+            return f"{self.range[0]:g} to {self.range[1]:g}"
+        return repr(self.regex if self.regex is not None else self.value)
+
 
 class Identify(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Read a point; as expected adds `confidence`, anything else rules the profile out."""
@@ -107,7 +126,7 @@ class VectorWrite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Raw words by address ({"0x28" = ["CFC7", "FFFF"]}), or the body that answers `request`, and what it must read as.
 
-    Addresses are written as in the points. The text "invalid" stands for: no value.
+    Addresses are written as in the points. The text "invalid" stands for: nothing that a rule may use.
     """
 
     raw: dict[str, tuple[str, ...]] | str = ""

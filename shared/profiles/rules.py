@@ -6,10 +6,9 @@ from typing import Final
 
 from shared.errors import Unsupported
 from shared.profiles.command import PLACEHOLDER, Argument, Command, Parameter
-from shared.profiles.model import SURE, Document, Vector
+from shared.profiles.model import ROUNDING, SURE, Document, Vector
 from shared.profiles.plan import LAST_ADDRESS, plan, protocol_address
 from shared.profiles.point import INTEGERS, Point, unit_of
-from shared.states import DeviceKind
 
 Rule = Callable[[Document], Iterator[str]]
 
@@ -168,7 +167,7 @@ def _vector_problems(vector: Vector, points: dict[str, Point], *, modbus: bool) 
 
 
 def _identification(document: Document) -> Iterator[str]:
-    if document.profile.kind is DeviceKind.METER and sum(step.confidence for step in document.identify) < SURE:
+    if sum(step.confidence for step in document.identify) < SURE - ROUNDING:
         yield f"identify: the steps together must reach a confidence of {SURE}"
     names = {point.name for point in document.point}
     for step in document.identify:
