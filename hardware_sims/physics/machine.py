@@ -219,6 +219,15 @@ class SimulatedMachine:
 
     # What stands outside the firmware
 
+    @property
+    def drawn_w(self) -> float:
+        """True watts at the wall, even while the machine's own figures stand still."""
+        return float(self._fleet.columns.power_w[self._row])
+
+    @property
+    def drawn_wh(self) -> float:
+        return float(self._fleet.columns.energy_wh[self._row])
+
     def set_outlet(self, on: bool) -> None:
         self._fleet.columns.powered[self._row] = on
 
