@@ -1,7 +1,6 @@
 """Is the clock of this machine disciplined? The kernel tells by adjtimex(2) without modes, which needs no privilege."""
 
 import ctypes
-import ctypes.util
 
 import msgspec
 
@@ -35,7 +34,7 @@ class ClockReport(msgspec.Struct, frozen=True):
 
 
 def kernel_report() -> ClockReport:
-    library = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
+    library = ctypes.CDLL(None, use_errno=True)
     timex = _Timex()
     state = library.adjtimex(ctypes.byref(timex))
     if state < 0:
