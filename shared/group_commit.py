@@ -7,6 +7,7 @@ is on the disk.
 """
 
 import asyncio
+import errno
 import queue
 import sqlite3
 import threading
@@ -290,6 +291,6 @@ def _translated(error: Exception, path: Path) -> Exception:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
     if code in _DAMAGE:
         return Corrupt(f"{path}: {error}")
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         return StorageFull(f"{path}: {error}; free some space or raise the limit of this file")
     return StorageUnavailable(f"{path}: {error}")
