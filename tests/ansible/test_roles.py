@@ -1,0 +1,88 @@
+"""The roles as ansible-lint sees them, and what their templates write as our own programs read it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from agent.settings import NodeSettings, SiteSettings
+
+BIN = Path(sys.executable).parent
+ROLES = Path("ansible/roles")
+KEY = "ab" * 32
+
+COMMON = {
+    "bes_broker_host": "broker.example",
+    "bes_broker_port": 8883,
+    "bes_operators": [KEY],
+    "bes_approvers": [],
+}
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"ANSIBLE_CONFIG": "ansible/ansible.cfg", "PATH": f"{BIN}:{os.environ['PATH']}"}
+    return subprocess.run(
+        [str(BIN / command[0]), *command[1:]], capture_output=True, text=True, check=False, timeout=110, env=environment
+    )
+
+
+def rendered(role: str, template: str, **variables: object) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROLES / f"bes_{role}" / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
+    environment.filters["to_json"] = json.dumps
+    return environment.get_template(template).render(**COMMON, **variables)
+
+
+def test_ansible_lint_finds_nothing_at_production_level():
+    linted = run("ansible-lint", "-q", "--offline", "-c", ".ansible-lint.yml", "ansible/playbooks", "ansible/roles")
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_the_example_inventory_and_playbook_fit_together():
+    checked = run("ansible-playbook", "--syntax-check", "ansible/playbooks/site.yml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_the_agent_reads_what_its_role_writes(tmp_path, tls):
+    text = rendered(
+        "agent",
+        "agent.toml.j2",
+        bes_agent_site="tx1",
+        bes_agent_node="tx1-agent",
+        bes_agent_state_directory="/var/lib/bes-agent",
+        bes_agent_log_level="info",
+        bes_agent_tls=tls,
+        bes_agent_logins={"antminer": {"user": "root", "password": 'quote " and \\ backslash'}},
+    )
+    file = tmp_path / "agent.toml"
+    file.write_text(text)
+    settings = SiteSettings.load(file)
+    assert settings.operators == (KEY,)
+    assert settings.logins["antminer"].password.get_secret_value() == 'quote " and \\ backslash'
+    assert (settings.mqtt.ca_file is not None) is tls
+
+
+def test_the_signer_reads_what_its_role_writes(tmp_path):
+    file = tmp_path / "signer.toml"
+    file.write_text(
+        rendered(
+            "signer",
+            "signer.toml.j2",
+            bes_signer_site="treasury",
+            bes_signer_node="box-a",
+            bes_signer_state_directory="/var/lib/bes-signer",
+            bes_signer_log_level="info",
+            bes_signer_tls=True,
+        )
+    )
+    assert NodeSettings.load(file).node == "box-a"
