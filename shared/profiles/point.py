@@ -38,6 +38,7 @@ UNITS: Final[dict[str, str]] = {
     "identity.model": "",
     "identity.firmware": "",
     "identity.serial": "",
+    "identity.mac": "",
     "identity.code": "",
     "outlet.on": "",
     "outlet.power": "W",
