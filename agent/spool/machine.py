@@ -7,7 +7,7 @@ _FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))  # machine-
 
 
 def machine_id() -> str:
-    """systemd's machine id; without one, the hardware address."""
+    """The id that systemd gave it (machine-id(5)); without one, its hardware address."""
     for path in _FILES:
         try:
             text = path.read_text(encoding="ascii").strip()

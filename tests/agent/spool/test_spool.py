@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -152,18 +153,21 @@ asyncio.run(main())
 """
 
 
+def accepted_until_killed(folder: Path, lines: int) -> set[str]:
+    """Run a producer, kill -9 it after so many lines; all that it was told to be accepted."""
+    process = subprocess.Popen([sys.executable, "-c", KILLED, folder], stdout=subprocess.PIPE, text=True)
+    accepted = {process.stdout.readline().strip() for _ in range(lines)}
+    process.kill()
+    accepted.update(line.strip() for line in process.stdout if line.endswith("\n"))
+    process.wait()
+    process.stdout.close()
+    return accepted
+
+
 async def test_kill_9_loses_nothing_that_was_accepted(open_spool, tmp_path):
     accepted: set[str] = set()
     for lines in (1, 200, 500):
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, tmp_path / "spool"], stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(lines):
-            accepted.add(process.stdout.readline().strip())
-        process.kill()
-        accepted.update(line.strip() for line in process.stdout if line.endswith("\n"))
-        process.wait()
-        process.stdout.close()
+        accepted |= await asyncio.to_thread(accepted_until_killed, tmp_path / "spool", lines)
     spool = await open_spool(machine_id="m")
     held = {f"{row.epoch} {row.seq}" for row in await spool.rows_after(0, 1_000_000)}
     assert accepted <= held
