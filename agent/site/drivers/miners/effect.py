@@ -1,0 +1,51 @@
+"""What a read-back compares with, and the words in which it answers."""
+
+import msgspec
+
+from agent.site.devices.ports import Effect, ReadBack
+from agent.site.devices.reading import MinerReading
+
+_CLOCK_SLACK_S = 5.0
+
+
+class Before(msgspec.Struct, frozen=True):
+    """The miner just before an order; `at_s` is monotonic."""
+
+    at_s: float
+    reading: MinerReading
+
+
+def shown(observed: str, reading: MinerReading) -> ReadBack:
+    return ReadBack(Effect.SHOWN, observed, reading.evidence)
+
+
+def not_shown(observed: str, reading: MinerReading) -> ReadBack:
+    return ReadBack(Effect.NOT_SHOWN, observed, reading.evidence)
+
+
+def unseen(observed: str) -> ReadBack:
+    return ReadBack(Effect.UNSEEN, observed)
+
+
+def judged(done: bool, observed: str, reading: MinerReading) -> ReadBack:
+    return (shown if done else not_shown)(observed, reading)
+
+
+def process_restarted(before: object, reading: MinerReading, now_s: float) -> bool | None:
+    """Has the mining process started since `before`? None where the uptimes do not tell."""
+    if not isinstance(before, Before):
+        return None
+    return _went_back(before.reading.mining_uptime_s, reading.mining_uptime_s, now_s - before.at_s)
+
+
+def system_restarted(before: object, reading: MinerReading, now_s: float) -> bool | None:
+    """Has the control board started since `before`? None where the uptimes do not tell."""
+    if not isinstance(before, Before):
+        return None
+    return _went_back(before.reading.uptime_s, reading.uptime_s, now_s - before.at_s)
+
+
+def _went_back(then_s: int | None, now_s: int | None, passed_s: float) -> bool | None:
+    if then_s is None or now_s is None:
+        return None
+    return now_s < then_s + passed_s - _CLOCK_SLACK_S
