@@ -49,22 +49,41 @@ class Tree:
         self.current_a: Floats = np.zeros((count, 3))
         self.energy_wh: Floats = np.zeros(count)
         self.frequency_hz = NOMINAL_HZ
+        self._energised: Flags = np.ones((count, 1), dtype=np.bool_)
 
     def step(self, dt: float, miner_power_w: Floats) -> None:
         """Sum up the tree and let `dt` simulated seconds of energy flow."""
         shares = self._share[self._miner_feeder] * miner_power_w[:, None]
-        power_w = self._unmetered_w.copy()
+        power_w = self._unmetered_w * self._energised
+        reactive = power_w * UNMETERED_TAN_PHI
         np.add.at(power_w, self._miner_feeder, shares)
-        reactive = self._unmetered_w * UNMETERED_TAN_PHI
         np.add.at(reactive, self._miner_feeder, shares * MINER_TAN_PHI)
         for rows in self._levels:
-            power_w[rows] += self._standing_w[rows] + self._copper[rows] * power_w[rows] ** 2
+            power_w[rows] += self._standing_w[rows] * self._energised[rows] + self._copper[rows] * power_w[rows] ** 2
             below = rows[self._parent[rows] >= 0]
             np.add.at(power_w, self._parent[below], power_w[below])
             np.add.at(reactive, self._parent[below], reactive[below])
         self.power_w, self.reactive_var = power_w, reactive
         self._move_voltages(dt)
         self.energy_wh += power_w.sum(axis=1) * (dt / 3_600.0)
+
+    def below(self, feeder_id: str) -> Flags:
+        """Which feeders hang below `feeder_id`, itself included."""
+        top = self.index[feeder_id]
+        inside: Flags = np.zeros(len(self.feeders), dtype=np.bool_)
+        for row in range(len(self.feeders)):
+            at = row
+            while at >= 0 and at != top:
+                at = int(self._parent[at])
+            inside[row] = at == top
+        return inside
+
+    def miners_below(self, feeder_id: str) -> Ints:
+        return np.flatnonzero(self.below(feeder_id)[self._miner_feeder])
+
+    def energise(self, feeder_id: str, *, on: bool) -> None:
+        """Open or close the breaker before a feeder. The caller takes the miners below off the mains."""
+        self._energised[self.below(feeder_id)] = on
 
     def total_w(self, feeder_id: str) -> float:
         return float(self.power_w[self.index[feeder_id]].sum())
@@ -77,7 +96,7 @@ class Tree:
         self.frequency_hz = NOMINAL_HZ * (1 + self._wander["frequency"])
         load = self.power_w / np.maximum(self._rated_w[:, None] * self._share, 1.0)
         sag = 1 + self._wander["voltage"] + self._imbalance - VOLTAGE_DROP * np.clip(load, 0.0, 1.5)
-        self.voltage_v = np.where(self._on_phase, self._nominal_v[:, None] * sag, 0.0)
+        self.voltage_v = np.where(self._on_phase & self._energised, self._nominal_v[:, None] * sag, 0.0)
         apparent_va = np.hypot(self.power_w, self.reactive_var)
         self.current_a = np.divide(
             apparent_va, self.voltage_v, out=np.zeros_like(apparent_va), where=self.voltage_v > 0

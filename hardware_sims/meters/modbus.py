@@ -2,10 +2,10 @@
 
 import asyncio
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from hardware_sims.faults import FaultState, deliver
+from hardware_sims.faults import Fault, FaultState, deliver
 from hardware_sims.meters.registers import GATEWAY_NO_RESPONSE, ILLEGAL_FUNCTION, ILLEGAL_VALUE, ModbusRefusal
 from hardware_sims.tcp import TcpServer
 
@@ -27,22 +27,22 @@ class ModbusUnit(Protocol):
 
 
 class ModbusServer:
-    """`units` by their id. A unit that is not there is answered for by the gateway with exception 0x0B."""
+    """`units` by their id. A unit that is dead or not there is answered for by the gateway with exception 0x0B."""
 
     def __init__(self, units: Mapping[int, ModbusUnit]) -> None:
         self._units = units
         self._no_faults = FaultState()
         self._tcp = TcpServer(self._converse)
 
-    async def start(self, host: str, port: int = PORT) -> None:
-        await self._tcp.start(host, port)
+    async def start(self, host: str, port_of: Callable[[int], int]) -> None:
+        await self._tcp.start(host, port_of(PORT))
 
     async def stop(self) -> None:
         await self._tcp.stop()
 
     @property
-    def port(self) -> int:
-        return self._tcp.port
+    def ports(self) -> dict[int, int]:
+        return {PORT: self._tcp.port}
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -55,12 +55,15 @@ class ModbusServer:
                 return
             answer = self._answer(unit, request)
             frame = _MBAP.pack(transaction, 0, len(answer) + 1, unit) + answer
-            await deliver(writer, frame, self._units[unit].faults if unit in self._units else self._no_faults)
+            await deliver(writer, frame, self._units[unit].faults if self._lives(unit) else self._no_faults)
+
+    def _lives(self, unit: int) -> bool:
+        return unit in self._units and not self._units[unit].faults.active(Fault.DEAD)
 
     def _answer(self, unit: int, request: bytes) -> bytes:
         function = request[0]
         try:
-            if unit not in self._units:
+            if not self._lives(unit):
                 raise ModbusRefusal(GATEWAY_NO_RESPONSE)
             if function not in _READS:
                 raise ModbusRefusal(ILLEGAL_FUNCTION)

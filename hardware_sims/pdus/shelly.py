@@ -3,6 +3,7 @@
 Generally known of the vendor's published interface; not checked on a device. No authentication, as delivered.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from hardware_sims.faults import FaultState
 from hardware_sims.http import HttpRequest, HttpResponse, HttpServer
 from hardware_sims.pdus.outlet import OutletBank
 
+PORT = 80
 MODEL = "SPSW-104PE16EU"
 APP = "Pro4PM"
 FIRMWARE = "1.4.4"
@@ -39,15 +41,15 @@ class ShellyServer:
     def device_id(self) -> str:
         return f"shellypro4pm-{self._digits.lower()}"
 
-    async def start(self, host: str, port: int) -> None:
-        await self._http.start(host, port)
+    async def start(self, host: str, port_of: Callable[[int], int]) -> None:
+        await self._http.start(host, port_of(PORT))
 
     async def stop(self) -> None:
         await self._http.stop()
 
     @property
-    def port(self) -> int:
-        return self._http.port
+    def ports(self) -> dict[int, int]:
+        return {PORT: self._http.port}
 
     async def _handle(self, request: HttpRequest) -> HttpResponse:
         if request.path == "/shelly":

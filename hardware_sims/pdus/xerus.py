@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from hardware_sims.faults import FaultState
 from hardware_sims.http import HttpRequest, HttpResponse, HttpServer
 from hardware_sims.pdus.xerus_resource import Params, XerusPdu
 
+PORT = 80
 USER, PASSWORD = "admin", "raritan"
 _PARSE_ERROR, _METHOD_NOT_FOUND, _INVALID_PARAMS = -32700, -32601, -32602
 
@@ -19,15 +21,15 @@ class XerusServer:
         self._pdu = pdu
         self._http = HttpServer(self._handle, faults)
 
-    async def start(self, host: str, port: int) -> None:
-        await self._http.start(host, port)
+    async def start(self, host: str, port_of: Callable[[int], int]) -> None:
+        await self._http.start(host, port_of(PORT))
 
     async def stop(self) -> None:
         await self._http.stop()
 
     @property
-    def port(self) -> int:
-        return self._http.port
+    def ports(self) -> dict[int, int]:
+        return {PORT: self._http.port}
 
     async def _handle(self, request: HttpRequest) -> HttpResponse:
         if not _authorised(request.headers.get("authorization", "")):

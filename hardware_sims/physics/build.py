@@ -95,7 +95,8 @@ def _at_rest(n: int, boards: Flags) -> dict[str, Any]:
         return np.zeros(n, dtype=np.int64)
 
     return {
-        "powered": np.zeros(n, dtype=np.bool_),
+        "contact": np.zeros(n, dtype=np.bool_),
+        "mains": np.ones(n, dtype=np.bool_),
         "asleep_by_order": np.zeros(n, dtype=np.bool_),
         "state": np.full(n, phase.OFF, dtype=np.int64),
         "state_until": np.full(n, NEVER),
@@ -125,7 +126,7 @@ def _at_rest(n: int, boards: Flags) -> dict[str, Any]:
 def _run_since_long(columns: Columns, rng: np.random.Generator) -> None:
     """As if every machine had been started at some moment of the last days and hashed at its nameplate since."""
     n = len(columns)
-    columns.powered[:] = True
+    columns.contact[:] = True
     columns.state[:] = phase.HASHING
     age_s = rng.uniform(3_600.0, OLDEST_PROCESS_S, n)
     columns.process_at[:] = -age_s

@@ -40,7 +40,8 @@ class Columns:
     air_offset_c: Floats  # place in the rack against the container's mean
 
     # What was ordered and is stored in the machine.
-    powered: Flags  # its outlet is on
+    contact: Flags  # its outlet is closed
+    mains: Flags  # the feeder before the outlet has voltage
     asleep_by_order: Flags
     target_w: Floats  # wall watts on the model's ladder for the mode and limit in force
 
@@ -73,6 +74,10 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.state)
+
+    @property
+    def powered(self) -> Flags:
+        return self.contact & self.mains
 
     def row(self, index: int) -> "Columns":
         """A copy of one row as a fleet of one: what a frozen machine goes on telling."""

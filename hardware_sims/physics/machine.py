@@ -229,7 +229,7 @@ class SimulatedMachine:
         return float(self._fleet.columns.energy_wh[self._row])
 
     def set_outlet(self, on: bool) -> None:
-        self._fleet.columns.powered[self._row] = on
+        self._fleet.columns.contact[self._row] = on
 
     def move(self, address: str) -> None:
         self._identity.address = address

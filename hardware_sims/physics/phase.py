@@ -17,10 +17,11 @@ RESUME_INLET_MARGIN_C = 5.0
 def advance(columns: Columns, now: float, rng: np.random.Generator) -> None:
     """Carry out every transition that is due at `now`."""
     state = columns.state
-    cut = ~columns.powered & (state != OFF)
+    powered = columns.powered
+    cut = ~powered & (state != OFF)
     if cut.any():
         _enter(columns, np.flatnonzero(cut), OFF, NEVER)
-    fed = columns.powered & (state == OFF)
+    fed = powered & (state == OFF)
     if fed.any():
         boot(columns, np.flatnonzero(fed), now, rng)
     due = columns.state_until <= now
