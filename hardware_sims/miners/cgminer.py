@@ -5,17 +5,22 @@ the dialect's refusal. Connections without a request end after ten seconds, requ
 """
 
 import asyncio
+import socket
 from typing import Any, Protocol
 
 import msgspec
 
 from hardware_sims.faults import FaultState, deliver
 from hardware_sims.tcp import AddressTaken
+from shared.log import get_logger
 
 STANDARD_PORT = 4028
 IDLE_S = 10.0
 MAX_REQUEST_BYTES = 64 * 1024
 BACKLOG = 128
+ACCEPTS_AT_ONCE = 64
+PAUSE_S = 1.0
+_log = get_logger("sims.cgminer")
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -36,7 +41,11 @@ class Dialect(Protocol):
 
 
 class CgminerSocket:
-    """The listener of one device. Replies pass through its faults; `max_clients` addresses may be connected at once."""
+    """The listener of one device. Replies pass through its faults; `max_clients` addresses may be connected at once.
+
+    It works on bare sockets: at one connection a request, making and closing asyncio's transports would cost more than
+    the answers.
+    """
 
     def __init__(
         self, dialect: Dialect, faults: FaultState, *, idle_s: float = IDLE_S, max_clients: int | None = None
@@ -44,114 +53,168 @@ class CgminerSocket:
         self.dialect = dialect
         self.faults = faults
         self.idle_s = idle_s
-        self._max_clients = max_clients
         self.open: set[_Connection] = set()
-        self._server: asyncio.Server | None = None
+        self._max_clients = max_clients
+        self._listener: socket.socket | None = None
 
     async def start(self, host: str, port: int) -> None:
         """Listen. AddressTaken where the address is in use or may not be bound."""
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: _Connection(self, loop), host, port, backlog=BACKLOG)
+            self._listener = socket.create_server((host, port), backlog=BACKLOG)
         except OSError as error:
             raise AddressTaken(f"{host}:{port}: {error.strerror or error}; choose another network") from error
+        self._listener.setblocking(False)
+        self._listen()
 
     @property
     def port(self) -> int:
         """Where it listens, for servers that were started on port 0."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        assert self._listener is not None
+        return int(self._listener.getsockname()[1])
 
-    def admits(self, client: str) -> bool:
+    async def stop(self) -> None:
+        """Close the listener and drop every connection. Stopping twice does nothing."""
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+        for connection in tuple(self.open):
+            connection.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTS_AT_ONCE):
+            try:
+                peer, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError:  # no descriptor left: look again later, or the loop would spin on this listener
+                self._pause(listener)
+                return
+            if self.faults.cut or not self.dialect.serves() or not self._admits(address[0]):
+                peer.close()
+                continue
+            peer.setblocking(False)
+            _Connection(self, peer, address[0]).receive()
+
+    def _pause(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+        loop.call_later(PAUSE_S, self._listen)
+
+    def _listen(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
+
+    def _admits(self, client: str) -> bool:
         """Whether this address may be one more; looks closer only when there are as many connections as addresses."""
         if self._max_clients is None or len(self.open) < self._max_clients:
             return True
         clients = {connection.client for connection in self.open}
         return client in clients or len(clients) < self._max_clients
 
-    async def stop(self) -> None:
-        """Close the listener and drop every connection. Stopping twice does nothing."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for connection in tuple(self.open):
-            connection.abort()
 
+class _Connection:
+    """One client: collects a request, answers it once. Registered with the loop only when it has to wait."""
 
-class _Connection(asyncio.Protocol):
-    """One client: collects a request, answers it once."""
+    __slots__ = ("_deadline", "_delivery", "_owner", "_peer", "_received", "client")
 
-    __slots__ = ("_deadline", "_delivery", "_loop", "_received", "_socket", "_transport", "client")
-
-    def __init__(self, socket: CgminerSocket, loop: asyncio.AbstractEventLoop) -> None:
-        self._socket = socket
-        self._loop = loop
+    def __init__(self, owner: CgminerSocket, peer: socket.socket, client: str) -> None:
+        self.client = client
+        self._owner = owner
+        self._peer = peer
         self._received = b""
+        self._deadline: asyncio.TimerHandle | None = None
         self._delivery: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self.client = str((transport.get_extra_info("peername") or ("",))[0])
-        self._deadline = self._loop.call_later(self._socket.idle_s, self.abort)
-        refused = self._socket.faults.cut or not self._socket.dialect.serves() or not self._socket.admits(self.client)
-        self._socket.open.add(self)
-        if refused:
-            self.abort()
-
-    def data_received(self, data: bytes) -> None:
-        if self._delivery is not None or self._transport.is_closing():
+    def receive(self) -> None:
+        """Take what has arrived; answer, wait for more, or give up."""
+        try:
+            data = self._peer.recv(MAX_REQUEST_BYTES + 1)
+        except BlockingIOError:
+            self._wait()
+            return
+        except ConnectionError:
+            self.close()
             return
         self._received += data
-        if len(self._received) > MAX_REQUEST_BYTES:
-            self.abort()
+        if len(self._received) > MAX_REQUEST_BYTES or not self._received:
+            self.close()
             return
         try:
             request = _decode(self._received.rstrip(b"\0"))
         except msgspec.DecodeError:
-            if not _may_become_json(self._received):
-                self._send(self._socket.dialect.refuse_garbage())
+            if data and _may_become_json(self._received):
+                self._wait()
+            else:
+                self._reply(self._owner.dialect.refuse_garbage())
             return
-        self._send(self._socket.dialect.answer(request, self.client))
+        try:
+            reply = self._owner.dialect.answer(request, self.client)
+        except Exception:
+            _log.exception("dialect_failed", request=request)
+            self.close()
+        else:
+            self._reply(reply)
 
-    def eof_received(self) -> bool:
-        """A client may close its half after the request; an unfinished request is garbage then."""
-        if self._received and self._delivery is None and not self._transport.is_closing():
-            self._send(self._socket.dialect.refuse_garbage())
-        return self._delivery is not None
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
-        self._deadline.cancel()
-        self._socket.open.discard(self)
-
-    def abort(self) -> None:
+    def close(self) -> None:
+        """Drop the client. A delivery on its way ends by itself and closes then."""
+        self._rest()
         if self._delivery is not None:
             self._delivery.cancel()
-        self._transport.abort()
+            return
+        self._peer.close()
+        self._owner.open.discard(self)
 
-    def _send(self, reply: bytes) -> None:
-        self._deadline.cancel()
-        if self._socket.faults.cut:
-            self.abort()
-        elif self._socket.faults.names():
-            self._delivery = self._loop.create_task(self._deliver(reply + b"\0"))
+    def _wait(self) -> None:
+        if self._deadline is None:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._peer, self.receive)
+            self._deadline = loop.call_later(self._owner.idle_s, self.close)
+            self._owner.open.add(self)
+
+    def _rest(self) -> None:
+        """Stop waiting for more of the request."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+            asyncio.get_running_loop().remove_reader(self._peer)
+
+    def _reply(self, reply: bytes) -> None:
+        """At once where nothing stands against it; a device with faults and a client with a full buffer take a task."""
+        self._rest()
+        reply += b"\0"
+        if self._owner.faults.cut:
+            self.close()
+            return
+        unsent = reply if self._owner.faults.names() else self._send(reply)
+        if unsent:
+            self._owner.open.add(self)
+            self._delivery = asyncio.get_running_loop().create_task(self._deliver(unsent))
         else:
-            self._transport.write(reply + b"\0")
-            self._transport.close()
+            self.close()
+
+    def _send(self, reply: bytes) -> bytes:
+        """What the client's buffer did not take; nothing where the client has left."""
+        try:
+            return reply[self._peer.send(reply) :]
+        except BlockingIOError:
+            return reply
+        except ConnectionError:
+            return b""
 
     async def _deliver(self, reply: bytes) -> None:
-        """The way of a device with faults, which may wait and may end the connection."""
-        stream = asyncio.StreamReaderProtocol(asyncio.StreamReader())
-        self._transport.set_protocol(stream)
-        stream.connection_made(self._transport)
-        writer = asyncio.StreamWriter(self._transport, stream, None, self._loop)
         try:
-            await deliver(writer, reply, self._socket.faults)
-            writer.close()
-        except ConnectionError:
-            writer.close()
+            _reader, writer = await asyncio.open_connection(sock=self._peer)
+            try:
+                await deliver(writer, reply, self._owner.faults)
+                writer.close()
+            except ConnectionError:
+                writer.close()
+            except asyncio.CancelledError:
+                writer.transport.abort()
+                raise
         finally:
-            self._socket.open.discard(self)
+            self._owner.open.discard(self)
 
 
 def _may_become_json(text: bytes) -> bool:

@@ -9,24 +9,24 @@ from hardware_sims.miners.share import percent_of_shares
 from hardware_sims.miners.whatsminer.firmware import full_model
 from shared.units import GHS_PER_THS, MHS_PER_THS
 
-WINDOWS_S = {"MHS av": math.inf, "MHS 5s": 5.0, "MHS 1m": 60.0, "MHS 5m": 300.0, "MHS 15m": 900.0, "HS RT": 60.0}
+WINDOWS_S = {"MHS av": math.inf, "MHS 5s": 5.0, "MHS 1m": 60.0, "MHS 5m": 300.0, "MHS 15m": 900.0}
 INPUT_V = 230.0
 CENTIVOLT = 100
 NOT_MEASURED = -1
 
 
 def summary(machine: Machine, power_limit_w: int, *, measures_power: bool = True) -> dict[str, Any]:
-    rates_ths = {key: machine.hashrate_ths(window_s) for key, window_s in WINDOWS_S.items()}
-    mean_ths = rates_ths["MHS av"]
+    rates_mhs = _rates_mhs(machine)
+    mean_ths = rates_mhs["MHS av"] / MHS_PER_THS
     power_w = round(machine.power_w) if measures_power else NOT_MEASURED
     stable = machine.state is MachineState.HASHING
     elapsed_s = int(machine.elapsed_s)
     return {
         "Elapsed": elapsed_s,
-        **{key: round(rate * MHS_PER_THS, 2) for key, rate in rates_ths.items()},
+        **{key: round(rate, 2) for key, rate in rates_mhs.items()},
         "Accepted": machine.accepted_shares,
         "Rejected": machine.rejected_shares,
-        "Total MH": round(mean_ths * MHS_PER_THS * elapsed_s),
+        "Total MH": round(rates_mhs["MHS av"] * elapsed_s),
         "Voltage": round(INPUT_V * CENTIVOLT),
         "Power": power_w,
         "Power_RT": power_w,
@@ -78,7 +78,7 @@ def psu_fan_rpm(machine: Machine) -> int:
 
 def devs(machine: Machine) -> list[dict[str, Any]]:
     """One object a board, failed ones included; they carry zeros. Windows of a board are its share of the machine's."""
-    rates_mhs = {key: machine.hashrate_ths(window_s) * MHS_PER_THS for key, window_s in WINDOWS_S.items()}
+    rates_mhs = _rates_mhs(machine)
     board_ghs = machine.nameplate_ths / max(1, len(machine.boards)) * GHS_PER_THS
     complete = int(machine.state is MachineState.HASHING)
     return [
@@ -149,6 +149,12 @@ def pools(machine: Machine) -> list[dict[str, Any]]:
         for priority, pool in enumerate(machine.pools)
         if pool.url
     ]
+
+
+def _rates_mhs(machine: Machine) -> dict[str, float]:
+    """`HS RT`, the "real-time" rate, is the one-minute mean."""
+    rates = {key: machine.hashrate_ths(window_s) * MHS_PER_THS for key, window_s in WINDOWS_S.items()}
+    return {**rates, "HS RT": rates["MHS 1m"]}
 
 
 def _shares(boards: Sequence[Board]) -> list[float]:

@@ -193,7 +193,9 @@ class WebConnection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
-    async def send(self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> WebReply:
+    async def send(
+        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> WebReply:
         """IncompleteReadError where the device drops the connection instead of answering."""
         lines = [f"{method} {target} HTTP/1.1", "Host: device", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from contextlib import AsyncExitStack
 from hashlib import md5
 
 import pytest
@@ -48,17 +49,15 @@ class Browser:
 
 
 @pytest.fixture
-def login(machine, faults, serve, web):
+async def login(machine, faults, serve, web):
     """Start a unit with this build; gives a logged-in client."""
-    stack = []
+    async with AsyncExitStack() as stack:
 
-    async def login(firmware: Firmware = OLD) -> Browser:
-        ports = await serve(AntminerServer(machine, faults, firmware=firmware))
-        context = web(ports[80])
-        stack.append(context)
-        return Browser(await context.__aenter__())
+        async def login(firmware: Firmware = OLD) -> Browser:
+            ports = await serve(AntminerServer(machine, faults, firmware=firmware))
+            return Browser(await stack.enter_async_context(web(ports[80])))
 
-    return login
+        yield login
 
 
 # Reads
@@ -221,9 +220,7 @@ async def test_a_bad_document_changes_nothing(login, machine, body):
 async def test_a_device_that_goes_down_at_the_first_order_never_gets_the_second(login, machine):
     browser = await login()
     machine.sleep = machine.reboot
-    with pytest.raises(asyncio.IncompleteReadError):
-        await browser.post("set_miner_conf", {"miner-mode": 1})
-        await browser.get("get_miner_conf")
+    await browser.post("set_miner_conf", {"miner-mode": 1})
     assert machine.orders == ["reboot"]
     assert len(machine.pools) == 2
 

@@ -1,11 +1,14 @@
 """The socket itself: framing, limits, faults of delivery, and a machine that is not there."""
 
 import asyncio
+import errno
 import json
+import socket as stdlib_socket
 
 import pytest
 
 from hardware_sims.faults import Fault, FaultDetail
+from hardware_sims.miners import cgminer
 from hardware_sims.miners.cgminer import MAX_REQUEST_BYTES, CgminerSocket
 from hardware_sims.tcp import AddressTaken
 
@@ -150,6 +153,34 @@ async def test_endless_sends_more_than_any_client_wants(socket, faults):
     writer.write(ECHO)
     assert len(await reader.readexactly(1 << 20)) == 1 << 20
     writer.transport.abort()
+
+
+async def test_a_reply_larger_than_the_buffers(socket, echo, exchange):
+    echo.answer = lambda _request, _client: b"x" * (8 << 20)
+    assert len(await exchange(socket.port, ECHO)) == (8 << 20) + 1
+
+
+async def test_a_broken_dialect_costs_one_connection(socket, echo, exchange):
+    working, echo.answer = echo.answer, lambda _request, _client: 1 / 0
+    assert await exchange(socket.port, ECHO) == b""
+    echo.answer = working
+    assert await exchange(socket.port, ECHO) == b'{"command": "echo"}\0'
+
+
+async def test_out_of_descriptors_is_a_pause(socket, exchange, monkeypatch):
+    calls = []
+
+    def accept(listener):
+        calls.append(listener)
+        if len(calls) == 1:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return accept_for_real(listener)
+
+    accept_for_real = stdlib_socket.socket.accept
+    monkeypatch.setattr(stdlib_socket.socket, "accept", accept)
+    monkeypatch.setattr(cgminer, "PAUSE_S", 0.05)
+    assert await exchange(socket.port, ECHO) == b'{"command": "echo"}\0'
+    assert len(calls) >= 2
 
 
 async def test_a_fault_ends_with_its_clearing(socket, faults, exchange):

@@ -151,7 +151,8 @@ async def test_errors_are_dated_from_when_they_were_seen(port, ask, machine):
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [(MachineState.STOPPED_THERMAL, "350"), (MachineState.FAULT, "205"), (MachineState.HASHING, None)]
+    ("state", "code"),
+    [(MachineState.STOPPED_THERMAL, "350"), (MachineState.FAULT, "205"), (MachineState.HASHING, None)],
 )
 async def test_error_numbers(port, ask, machine, state, code):
     machine.state = state
