@@ -4,7 +4,7 @@ Curves are tables of public sources with a spread of 1 to 2 % a unit, so gains m
 real fleet; gaps and ratios of times are what they are for.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -26,7 +26,7 @@ MODELS: Final = (
 )
 SCENARIOS: Final = {"tight": (40.0, 0.75), "mild": (40.0, None), "dear": (78.0, None)}
 _MINERS_PER_BREAKER: Final = 6
-_FAN_OUT: Final = (
+_FAN_OUT: Final[tuple[tuple[str, int, dict[str, Any]], ...]] = (
     ("breaker", 4, {"rating_a": 32.0, "voltage_v": 415.0}),
     ("pdu", 8, {"rating_a": 125.0, "voltage_v": 415.0}),
     ("container", 4, {"limit_w": 560_000}),
@@ -72,7 +72,9 @@ def _feeders(breakers: int) -> list[Feeder]:
     count = breakers
     for position, (kind, fan_in, rating) in enumerate(_FAN_OUT):
         above = _FAN_OUT[position + 1][0] if position + 1 < len(_FAN_OUT) else "site"
-        feeders += [Feeder(id=f"{kind}-{n}", kind=kind, parent=f"{above}-{n // fan_in}", **rating) for n in range(count)]
+        feeders += [
+            Feeder(id=f"{kind}-{n}", kind=kind, parent=f"{above}-{n // fan_in}", **rating) for n in range(count)
+        ]
         count = -(-count // fan_in)
     feeders += [Feeder(id=f"site-{n}", kind="site", parent="fleet") for n in range(count)]
     return [*feeders, Feeder(id="fleet", kind="fleet", limit_w=NO_LIMIT_W)]

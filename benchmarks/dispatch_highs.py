@@ -67,7 +67,7 @@ def _solve(
     problem: Problem, columns: _Columns, *, whole: bool, time_limit_s: float = 600.0, relative_gap: float = 1e-6
 ) -> Optimum:
     model = _model(problem, columns, whole=whole)
-    solver = highspy.Highs()
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy ships no types for it
     for option, value in (("output_flag", False), ("time_limit", time_limit_s), ("mip_rel_gap", relative_gap)):
         solver.setOptionValue(option, value)
     solver.passModel(model)

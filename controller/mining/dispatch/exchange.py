@@ -20,7 +20,7 @@ _WATT_BITS = 22  # 4 MW for one miner
 
 @dataclass(frozen=True, eq=False)
 class Swap:
-    """At most one for each group: `up` climbs to `up_mode`, `down` steps to `down_mode`; `down` is -1 where none pays."""
+    """At most one a group: `up` climbs to `up_mode`, paid by `down` in `down_mode`, or by room where `down` is -1."""
 
     group: Ints
     up: Ints
@@ -149,7 +149,7 @@ def _best_of_group(group: Ints, net: Floats, groups: int) -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class _Downgrades:
-    """All ways down, sorted by group and freed watts; `cheapest_from` is the best among those that free as much or more."""
+    """All ways down by group and freed watts; `cheapest_from` is the best of those that free as much or more."""
 
     key: Ints
     group: Ints

@@ -31,8 +31,8 @@ class LevelOrder:
 class Increments:
     """`s` hull steps in falling `rate`: TH/s per W where `by_hash`, else $/Wh.
 
-    `miner`, on `feeder`, takes `step_w` more watts and is then in `mode`. `chain[k, i]` is the mode of miner i after k of
-    its steps, the last one repeated.
+    `miner`, on `feeder`, takes `step_w` more watts and is then in `mode`. `chain[k, i]` is the mode of miner i after k
+    of its steps, the last one repeated.
     """
 
     by_hash: bool

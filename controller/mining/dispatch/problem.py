@@ -59,11 +59,11 @@ class Problem:
     @cached_property
     def value_usd_h(self) -> Floats:
         """[M, n]: what a mode earns in an hour after energy and the cost of changing into it."""
-        value = self.hashrate_ths * self.hashprice_usd_ths_h - self.power_w * self.energy_usd_wh
-        if self.switch_usd_h:
-            stays = self.power_w == self.power_w[self.current, np.arange(len(self))]
-            value -= np.where(stays & (self.current >= 0), 0.0, self.switch_usd_h)
-        return value
+        value: Floats = np.subtract(self.hashrate_ths * self.hashprice_usd_ths_h, self.power_w * self.energy_usd_wh)
+        if not self.switch_usd_h:
+            return value
+        stays = self.power_w == self.power_w[self.current, np.arange(len(self))]
+        return np.where(stays & (self.current >= 0), value, value - self.switch_usd_h)
 
     @cached_property
     def allowed(self) -> Bools:

@@ -69,4 +69,4 @@ def _truncate(level: LevelOrder, over: Ints, taken_w: Ints, room_w: Ints, slope:
 def _runs(first: Ints, length: Ints) -> Ints:
     """The numbers first, first + 1, … of all runs, one run after the other."""
     before = np.cumsum(length) - length
-    return np.arange(int(length.sum())) + np.repeat(first - before, length)
+    return np.asarray(np.arange(int(length.sum())) + np.repeat(first - before, length), np.int64)

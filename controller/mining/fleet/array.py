@@ -7,8 +7,3 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int8]
-
-
-def frozen(array: npt.NDArray[np.generic]) -> None:
-    """Forbid writing through this array from now on."""
-    array.flags.writeable = False

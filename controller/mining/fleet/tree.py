@@ -66,7 +66,7 @@ class FeederTree:
 
     @cached_property
     def ancestor(self) -> Ints:
-        """[depth, feeder]: who stands above a feeder at that depth (itself at its own), -1 where the feeder is higher."""
+        """[depth, feeder]: who stands above a feeder at a depth, itself at its own, -1 at those below it."""
         table = np.full((len(self.levels), len(self)), -1, np.int64)
         for depth, feeders in enumerate(self.levels):
             table[depth, feeders] = feeders

@@ -1,0 +1,82 @@
+"""Orders that dispatch has given and nobody has confirmed yet, and the rest that a miner gets afterwards."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controller.mining.dispatch.formulate import Bonds, current_modes
+from controller.mining.fleet.snapshot import SiteSnapshot
+
+
+@dataclass(frozen=True)
+class Awaited:
+    mode: int
+    ordered_at_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long an order may take, how long a changed miner is left alone, and how long one that did not obey."""
+
+    confirm_s: float = 600.0
+    dwell_s: float = 900.0
+    disobeyed_s: float = 900.0
+
+
+class PendingOrders:
+    """One site's miners under way. Only what the twin shows ends an order: an acknowledgement proves nothing."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._awaited: dict[str, Awaited] = {}
+        self._rests_until_ms: dict[str, int] = {}
+        self._disobeyed: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._awaited)
+
+    @property
+    def disobeyed(self) -> tuple[str, ...]:
+        """Miners whose last order ran out unconfirmed."""
+        return tuple(self._disobeyed)
+
+    def given(self, changes: Iterable[tuple[str, int]], now_ms: int) -> None:
+        """Devices were ordered to modes."""
+        until_ms = now_ms + round(self._patience.confirm_s * 1000)
+        for device, mode in changes:
+            self._awaited[device] = Awaited(mode, now_ms, until_ms)
+            self._disobeyed.pop(device, None)
+
+    def observe(self, snapshot: SiteSnapshot) -> None:
+        """Settle what a reading younger than the order confirms, and what has run out of time."""
+        now_ms = snapshot.taken_at_ms
+        modes, seen_ms, rows = current_modes(snapshot), snapshot.miners.seen_ms, snapshot.roster.row
+        for device, awaited in list(self._awaited.items()):
+            row = rows.get(device)
+            if row is None:
+                del self._awaited[device]
+            elif modes[row] == awaited.mode and self._shown(snapshot, row, int(seen_ms[row]), awaited):
+                self._rest(device, now_ms, self._patience.dwell_s)
+            elif now_ms >= awaited.until_ms:
+                self._disobeyed[device] = now_ms
+                self._rest(device, now_ms, self._patience.disobeyed_s)
+        self._rests_until_ms = {d: until for d, until in self._rests_until_ms.items() if until > now_ms}
+
+    def bonds(self, operator: frozenset[str]) -> Bonds:
+        return Bonds(
+            operator=operator,
+            dwell=frozenset(self._rests_until_ms),
+            ordered={device: awaited.mode for device, awaited in self._awaited.items()},
+        )
+
+    def _rest(self, device: str, now_ms: int, seconds: float) -> None:
+        del self._awaited[device]
+        self._rests_until_ms[device] = now_ms + round(seconds * 1000)
+
+    @staticmethod
+    def _shown(snapshot: SiteSnapshot, row: int, seen_ms: int, awaited: Awaited) -> bool:
+        """Is the evidence younger than the order? An outlet that is off silences its miner, so its own sample counts."""
+        outlet = int(snapshot.roster.outlet[row])
+        if bool(snapshot.outlet.off[row]):
+            seen_ms = max(seen_ms, int(snapshot.outlets.seen_ms[outlet]))
+        return seen_ms > awaited.ordered_at_ms

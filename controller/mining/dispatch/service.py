@@ -1,0 +1,241 @@
+"""Dispatch of one site: decide on events, order what changed, downs before ups, and keep why.
+
+Everything that is worth a new decision calls `notify`; decisions are solved in a worker thread and never faster than
+`min_interval_s`. Blind or without a current price nothing is changed for profit: only limits are still kept.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import numpy as np
+
+from controller.mining.dispatch.decision import Decision, decide
+from controller.mining.dispatch.explain import Explanation, explain
+from controller.mining.dispatch.formulate import Policy, formulate
+from controller.mining.dispatch.hull import Increments, by_hash, hash_order_holds
+from controller.mining.dispatch.order import order_lines
+from controller.mining.dispatch.pending import Patience, PendingOrders
+from controller.mining.dispatch.ports import Caps, Decisions, OrderLine, Orders, Prices, Quote, TwinView
+from controller.mining.dispatch.problem import Problem
+from controller.mining.dispatch.stage import Pace, Transition, first_wave, stage
+from controller.mining.fleet.array import Ints
+from controller.mining.fleet.ladder import Ladders
+from controller.mining.fleet.snapshot import SiteSnapshot
+from shared.clock import Clock
+from shared.errors import BesError
+from shared.log import get_logger
+
+_log = get_logger(__name__)
+ACTOR = "dispatch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DispatchSettings:
+    """`automatic` false decides and explains without ordering. Below `min_fresh_share` the site counts as blind."""
+
+    automatic: bool = True
+    min_interval_s: float = 5.0
+    min_fresh_share: float = 0.5
+    order_expires_s: float = 60.0
+    gap_alarm_pct: float = 0.5
+    policy: Policy = field(default_factory=Policy)
+    pace: Pace = field(default_factory=Pace)
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cycle:
+    """One decision with everything that it was made from.
+
+    `held` says why nothing is changed for profit, else empty: energy then costs nothing in `problem` and no miner may
+    climb, so that only limits lead to changes. `issued` counts miners ordered now; the rest of `transition` follows when this has been confirmed.
+    """
+
+    site: str
+    decision_id: str
+    at_ms: int
+    trigger: str
+    snapshot: SiteSnapshot
+    quote: Quote
+    problem: Problem
+    decision: Decision
+    explanation: Explanation
+    transition: Transition
+    infeasible: Mapping[str, int]
+    solve_ms: float
+    held: str = ""
+    issued: int = 0
+    order_id: str = ""
+    gap_too_wide: bool = False
+
+
+@dataclass(frozen=True)
+class _Plan:
+    cycle: Cycle
+    changes: tuple[tuple[str, int], ...]
+    lines: tuple[OrderLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DispatchPorts:
+    twin: TwinView
+    prices: Prices
+    caps: Caps
+    orders: Orders
+    decisions: Decisions
+    clock: Clock
+
+
+class DispatchService:
+    """`run` until cancelled, or call `cycle` for one decision."""
+
+    def __init__(self, site: str, ports: DispatchPorts, settings: DispatchSettings | None = None) -> None:
+        self._site = site
+        self._ports = ports
+        self._settings = settings or DispatchSettings()
+        self._pending = PendingOrders(self._settings.patience)
+        self._held_by_person: frozenset[str] = frozenset()
+        self._increments = _IncrementCache()
+        self._wanted = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._triggers: dict[str, None] = {}
+        self._one_at_a_time = asyncio.Lock()
+        self._number = count(1)
+        self._last: Cycle | None = None
+
+    @property
+    def last(self) -> Cycle | None:
+        """The newest decision; None before the first."""
+        return self._last
+
+    @property
+    def pending(self) -> PendingOrders:
+        return self._pending
+
+    def hold(self, devices: Sequence[str]) -> None:
+        """A person operates these miners: dispatch leaves them alone until `release`."""
+        self._held_by_person |= frozenset(devices)
+        self.notify("operator")
+
+    def release(self, devices: Sequence[str]) -> None:
+        self._held_by_person -= frozenset(devices)
+        self.notify("operator")
+
+    def notify(self, trigger: str, *, urgent: bool = False) -> None:
+        """Something changed: price, limit, curtailment, device, telemetry, operator. `urgent` does not wait its turn."""
+        self._triggers[trigger] = None
+        self._wanted.set()
+        if urgent:
+            self._urgent.set()
+
+    async def run(self) -> None:
+        """Decide whenever notified. A cycle that fails is logged and does not end the loop."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            self._urgent.clear()
+            trigger = ",".join(self._triggers)
+            self._triggers.clear()
+            try:
+                await self.cycle(trigger)
+            except BesError as error:
+                _log.error("dispatch.no-decision", site=self._site, code=error.code, error=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), self._settings.min_interval_s)
+
+    async def cycle(self, trigger: str) -> Cycle:
+        """Decide once and order the first part of it. Raises GatewayUnavailable without any price."""
+        async with self._one_at_a_time:
+            now_ms = self._ports.clock.now_ms()
+            snapshot = self._ports.twin.snapshot(self._site)
+            quote = self._ports.prices.current(now_ms)
+            caps_w = self._ports.caps.caps_w(self._site, now_ms)
+            self._pending.observe(snapshot)
+            plan = await asyncio.to_thread(self._plan, trigger, snapshot, quote, caps_w)
+            cycle = plan.cycle
+            if plan.lines and self._settings.automatic:
+                order_id = await self._ports.orders.issue(
+                    self._site,
+                    plan.lines,
+                    reason=f"dispatch {cycle.decision_id}: {trigger}",
+                    actor=ACTOR,
+                    expires_in_s=self._settings.order_expires_s,
+                )
+                self._pending.given(plan.changes, now_ms)
+                cycle = replace(cycle, issued=len(plan.changes), order_id=order_id)
+            self._last = cycle
+            self._ports.decisions.record(cycle)
+            return cycle
+
+    def _plan(self, trigger: str, snapshot: SiteSnapshot, quote: Quote, caps_w: Mapping[str, int]) -> _Plan:
+        """Everything between reading and ordering; runs in a worker thread on immutable values."""
+        begun_s = self._ports.clock.monotonic_s()
+        held = self._reason_to_hold(snapshot, quote)
+        problem = self._problem(snapshot, quote, caps_w, held)
+        stay = np.where(problem.free, problem.current, 0)
+        cached = self._increments.of(problem, snapshot) if hash_order_holds(problem) else None
+        decision = decide(problem, cached, previous=stay)
+        load_w = np.maximum(snapshot.feeders.safe_w, problem.load_w(stay))
+        transition = stage(problem, decision.mode, load_w, self._settings.pace)
+        gap_pct = decision.certificate.gap_pct
+        cycle = Cycle(
+            site=self._site,
+            decision_id=f"{self._site}-{next(self._number)}-{snapshot.taken_at_ms}",
+            at_ms=snapshot.taken_at_ms,
+            trigger=trigger,
+            snapshot=snapshot,
+            quote=quote,
+            problem=problem,
+            decision=decision,
+            explanation=explain(problem, decision),
+            transition=transition,
+            infeasible=decision.infeasible(problem),
+            solve_ms=(self._ports.clock.monotonic_s() - begun_s) * 1000,
+            held=held,
+            gap_too_wide=not held and gap_pct is not None and gap_pct > self._settings.gap_alarm_pct,
+        )
+        ups = first_wave(problem, decision.mode, load_w, self._settings.pace)
+        return _plan_of(cycle, np.concatenate((transition.downs, ups)))
+
+    def _problem(self, snapshot: SiteSnapshot, quote: Quote, caps_w: Mapping[str, int], held: str) -> Problem:
+        settings, bonds = self._settings, self._pending.bonds(self._held_by_person)
+        problem = formulate(snapshot, quote, caps_w, bonds, settings.policy)
+        if problem.overloaded.size:
+            problem = formulate(snapshot, quote, caps_w, bonds, settings.policy, soften=True)
+        if not held:
+            return problem
+        no_higher = np.minimum(problem.high, np.where(problem.free, problem.current, problem.high))
+        return replace(problem, high=no_higher, energy_usd_wh=0.0)
+
+    def _reason_to_hold(self, snapshot: SiteSnapshot, quote: Quote) -> str:
+        fresh = snapshot.fresh
+        if fresh.size and fresh.mean() < self._settings.min_fresh_share:
+            return f"only {int(fresh.sum()):,} of {fresh.size:,} miners report"
+        if not quote.current(snapshot.taken_at_ms):
+            return "the energy price has run out"
+        return ""
+
+
+def _plan_of(cycle: Cycle, changed: Ints) -> _Plan:
+    """The orders for the miners at these positions; positions of a problem are rows of the roster."""
+    snapshot, mode = cycle.snapshot, cycle.decision.mode
+    changes = tuple((snapshot.roster.device_id[row], int(mode[row])) for row in changed)
+    lines = tuple(line for row in changed for line in order_lines(snapshot, int(row), int(mode[row])))
+    return _Plan(cycle, changes, lines)
+
+
+class _IncrementCache:
+    """Increments by hash of the curves that a roster has; built anew when those change."""
+
+    def __init__(self) -> None:
+        self._ladders: Ladders | None = None
+        self._increments: Increments | None = None
+
+    def of(self, problem: Problem, snapshot: SiteSnapshot) -> Increments:
+        if self._increments is None or self._ladders is not snapshot.roster.ladders:
+            self._increments = by_hash(problem.tree, problem.feeder, problem.power_w, problem.hashrate_ths)
+            self._ladders = snapshot.roster.ladders
+        return self._increments
