@@ -4,7 +4,7 @@ A feeder's power is what flows in at its upstream end: its children, its unmeter
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -67,23 +67,25 @@ class Tree:
         self._move_voltages(dt)
         self.energy_wh += power_w.sum(axis=1) * (dt / 3_600.0)
 
-    def below(self, feeder_id: str) -> Flags:
-        """Which feeders hang below `feeder_id`, itself included."""
-        top = self.index[feeder_id]
-        inside: Flags = np.zeros(len(self.feeders), dtype=np.bool_)
-        for row in range(len(self.feeders)):
-            at = row
-            while at >= 0 and at != top:
-                at = int(self._parent[at])
-            inside[row] = at == top
-        return inside
+    def open_breakers(self, feeder_ids: Collection[str]) -> None:
+        """Only these feeders, and all below them, are without voltage from now on."""
+        for row, feeder in enumerate(self.feeders):
+            at: Feeder | None = feeder
+            while at is not None and at.id not in feeder_ids:
+                at = None if at.parent is None else self.feeders[self.index[at.parent]]
+            self._energised[row] = at is None
 
-    def miners_below(self, feeder_id: str) -> Ints:
-        return np.flatnonzero(self.below(feeder_id)[self._miner_feeder])
+    def has_mains(self, feeder_id: str) -> bool:
+        return bool(self._energised[self.index[feeder_id], 0])
 
-    def energise(self, feeder_id: str, *, on: bool) -> None:
-        """Open or close the breaker before a feeder. The caller takes the miners below off the mains."""
-        self._energised[self.below(feeder_id)] = on
+    @property
+    def miner_has_mains(self) -> Flags:
+        fed: Flags = self._energised[self._miner_feeder, 0]
+        return fed
+
+    def leg_voltage_v(self, feeder_id: str) -> float:
+        """Line to neutral, on the feeder's phase or on the strongest of three."""
+        return float(self.voltage_v[self.index[feeder_id]].max())
 
     def total_w(self, feeder_id: str) -> float:
         return float(self.power_w[self.index[feeder_id]].sum())

@@ -64,6 +64,7 @@ class OutletBank:
         self._pending: list[tuple[float, int, bool]] = []
         self._frozen: list[OutletSample] | None = None
         self._down_until_s = -1.0
+        self.energised = True
         self.switched: Counter[int] = Counter()
         faults.watch(self._take_faults)
 
@@ -76,8 +77,8 @@ class OutletBank:
 
     @property
     def answering(self) -> bool:
-        """False while its controller reboots; contacts stay as they are."""
-        return self._now_s() >= self._down_until_s
+        """False without mains and while its controller reboots; contacts stay as they are."""
+        return self.energised and self._now_s() >= self._down_until_s
 
     def order(self, outlet: int, on: bool) -> None:
         """Switch now; what was pending for this outlet is void."""
