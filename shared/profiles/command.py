@@ -93,7 +93,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             return json.dumps(parameter.enum[value])
         if parameter.type == "outlet":
             return str(self._on_wire(name, value))
-        if not isinstance(value, list) or not 0 < len(value) <= self.batch.max_targets or len(set(value)) < len(value):
+        if not isinstance(value, list) or not 0 < len(value) <= self.batch.max_targets or _repeats(value):
             raise Unsupported(f"{self.name}: {name} must be 1 to {self.batch.max_targets} different outlets")
         return json.dumps([self._on_wire(name, outlet) for outlet in value], separators=(",", ":"))
 
@@ -102,3 +102,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         if type(outlet) is not int or not parameter.min <= outlet <= parameter.max:
             raise Unsupported(f"{self.name}: outlet {outlet!r} is not in {parameter.min} to {parameter.max}")
         return outlet - 1 + parameter.index_base
+
+
+def _repeats(outlets: list[int]) -> bool:
+    return len(set(outlets)) < len(outlets)

@@ -33,12 +33,12 @@ def load(kind: DeviceKind, profile_id: str) -> Profile:
         raise ProfileInvalid(
             f"no {kind.value} profile {profile_id!r} in {folder() / _FOLDERS[kind]}; there are: {near}"
         )
-    return _read_cached(known[profile_id])
+    return _read_cached(kind, known[profile_id])
 
 
 def load_all() -> tuple[Profile, ...]:
     """Every profile of every kind, by kind and id."""
-    return tuple(_read_cached(path) for kind in _FOLDERS for _, path in sorted(_known(kind).items()))
+    return tuple(_read_cached(kind, path) for kind in _FOLDERS for _, path in sorted(_known(kind).items()))
 
 
 def rivals(profile: Profile) -> tuple[Profile, ...]:
@@ -83,5 +83,8 @@ def _known(kind: DeviceKind) -> dict[str, Path]:
 
 
 @functools.cache
-def _read_cached(path: Path) -> Profile:
-    return read(path)
+def _read_cached(kind: DeviceKind, path: Path) -> Profile:
+    profile = read(path)
+    if profile.about.kind is not kind:
+        raise ProfileInvalid(f"{path}: it is of kind {profile.about.kind.value}, so move it to that folder")
+    return profile

@@ -41,7 +41,7 @@ def _reversed_transformers(measured: Mapping[str, Measured]) -> Iterator[Finding
         ]
         if len(peers) == 2:
             text = (
-                f"{phase.upper()} gives {power:.0f} W back while {' and '.join(p.upper() for p in peers)} draw as much"
+                f"{phase.upper()} gives {-power:.0f} W back while {' and '.join(p.upper() for p in peers)} draw as much"
             )
             yield Finding(
                 (f"power.{phase}", "power.total"), Quality.IMPLAUSIBLE, f"current transformer reversed? {text}"

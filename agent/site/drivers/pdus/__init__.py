@@ -1,4 +1,4 @@
-"""PDUs: `pdu` is the driver, `xerus` and `shelly` are dialects, `document` decodes, `proof` judges what was switched."""
+"""PDUs: `pdu` is the driver, `xerus` and `shelly` are dialects, `document` decodes, `proof` judges."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol

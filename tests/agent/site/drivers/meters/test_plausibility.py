@@ -1,0 +1,79 @@
+"""What powers, volts and amperes say about each other, as a table."""
+
+import pytest
+
+from agent.site.devices.reading import quality_of, usable
+from agent.site.drivers.measured import Measured
+from agent.site.drivers.meters.modbus import ModbusMeter
+from agent.site.drivers.meters.plausibility import findings
+from shared.profiles import load
+from shared.quality import Quality
+from shared.states import DeviceKind
+
+from .conftest import registers_of
+
+SOUND = {
+    "voltage.l1": 230.0,
+    "voltage.l2": 230.0,
+    "voltage.l3": 230.0,
+    "current.l1": 100.0,
+    "current.l2": 100.0,
+    "current.l3": 100.0,
+    "power.l1": 22_000.0,
+    "power.l2": 22_000.0,
+    "power.l3": 22_000.0,
+    "power.total": 66_000.0,
+    "power_factor.total": 0.957,
+}
+
+
+def measured(**changes: float | None) -> dict[str, Measured]:
+    values = SOUND | {name.replace("__", "."): value for name, value in changes.items()}
+    return {name: Measured(value, Quality.ABSENT if value is None else Quality.GOOD) for name, value in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "quality", "fault"),
+    [
+        ({}, None, ""),
+        ({"power__total": -66_000.0, "power__l1": -22_000.0, "power__l2": -22_000.0, "power__l3": -22_000.0}, None, ""),
+        ({"power__total": 66.0}, Quality.UNIT_SUSPECT, "kilowatts"),
+        ({"power__total": 66_000_000.0}, Quality.UNIT_SUSPECT, "kilowatts"),
+        ({"power__l2": -22_000.0, "power__total": 22_000.0}, Quality.IMPLAUSIBLE, "L2 gives 22000 W back"),
+        ({"power__total": 38_000.0}, Quality.IMPLAUSIBLE, "does not fit"),
+        ({"power__total": 114_000.0}, Quality.IMPLAUSIBLE, "does not fit"),
+        ({"power__total": 38_000.0, "power_factor__total": None}, None, ""),  # a low power factor explains it
+        ({"power__total": 114_000.0, "power_factor__total": None}, Quality.IMPLAUSIBLE, "does not fit"),
+        ({"voltage__l3": None, "power__total": 66.0}, None, ""),  # nothing to compare with
+        ({"current__l1": 0.2, "current__l2": 0.2, "current__l3": 0.2, "power__total": 900.0}, None, ""),  # no load
+    ],
+)
+def test_table(changes: dict[str, float | None], quality: Quality | None, fault: str) -> None:
+    found = findings(measured(**changes))
+    if quality is None:
+        assert found == ()
+    else:
+        assert [finding.quality for finding in found] == [quality]
+        assert "power.total" in found[0].points
+        assert fault in found[0].fault
+
+
+async def test_a_reversed_transformer_takes_the_total_out_of_use_and_keeps_what_was_read() -> None:
+    profile = load(DeviceKind.METER, "eastron.sdm630")
+    registers = registers_of(profile, profile.vectors[0])
+    registers.words[0x0E] |= 0x8000  # the sign of L2's watts
+    reading = await ModbusMeter(registers, 1, profile).read()
+    assert reading.power_l2_w == -22312.5
+    assert quality_of(reading, "power_l2_w") is Quality.IMPLAUSIBLE
+    assert usable(reading, "power_w") is None
+    assert usable(reading, "power_l1_w") == 22500.0
+    assert "L2" in reading.faults[0]
+
+
+async def test_kilowatts_read_as_watts_are_found() -> None:
+    profile = load(DeviceKind.METER, "eastron.sdm630")
+    registers = registers_of(profile, profile.vectors[0])
+    registers.words |= {0x34: 0x4286, 0x35: 0xC000}  # 67.375
+    reading = await ModbusMeter(registers, 1, profile).read()
+    assert quality_of(reading, "power_w") is Quality.UNIT_SUSPECT
+    assert reading.faults
