@@ -20,12 +20,20 @@ class Deadlines(msgspec.Struct, frozen=True):
 
 
 def connect_failed(place: str, error: OSError) -> DeviceError:
-    """The error of a connection that never came to be."""
+    """The error of a connection that never came to be; `error` is its cause."""
     if error.errno == errno.EADDRNOTAVAIL:
-        return Unreachable(f"{place}: this host has no free source port left; raise net.ipv4.ip_local_port_range")
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return Unreachable(f"{place}: this process has no file descriptor left; raise LimitNOFILE")
-    return Unreachable(f"{place}: {_reason(error)}")
+        failed = Unreachable(f"{place}: this host has no free source port left; raise net.ipv4.ip_local_port_range")
+    elif error.errno in (errno.EMFILE, errno.ENFILE):
+        failed = Unreachable(f"{place}: this process has no file descriptor left; raise LimitNOFILE")
+    else:
+        failed = Unreachable(f"{place}: {_reason(error)}")
+    failed.__cause__ = error
+    return failed
+
+
+def was_refused(error: DeviceError) -> bool:
+    """Did the host itself answer that nothing listens on that port? It is up then, unlike after other failures."""
+    return isinstance(error.__cause__, ConnectionRefusedError)
 
 
 def connection_lost(place: str, error: OSError | None, received: int) -> DeviceError:

@@ -17,7 +17,7 @@ from agent.site.drivers.miners.profile import miner_profiles
 from agent.site.drivers.miners.reply import Row, document, rows
 from agent.site.transports.cgminer import CgminerTransport
 from agent.site.transports.http import HttpReply, HttpTransport
-from shared.errors import AuthFailed, DeviceError, ProtocolViolation
+from shared.errors import AuthFailed, DeviceError, DeviceTimeout, ProtocolViolation
 from shared.states import DeviceKind
 
 ANTMINER, WHATSMINER, AXEOS = "antminer-stock", "whatsminer-v2", "axeos"
@@ -62,21 +62,24 @@ async def identify(
 
 
 async def _by_socket(socket: CgminerTransport) -> Guess:
-    version = await _asked(socket, b'{"command":"version"}')
-    if version is None:
+    try:
+        version = document(await socket.ask(b'{"command":"version"}'), "version")
+    except DeviceTimeout:
         return _UNKNOWN
+    except DeviceError:
+        version = {}  # a Whatsminer may refuse this one without a word
     said = str(version).lower()
     if any(word in said for word in _OTHER_FIRMWARE):
         return _FOREIGN
     model = next((text(row, "Type") for row in rows(version, "VERSION")), "")
     if "antminer" in model.lower():
         return Guess(ANTMINER, model=model)
-    details = await _asked(socket, b'{"command":"devdetails"}') or {}
-    if any(word in str(details).lower() for word in _WHATSMINER_DRIVERS):
+    details = str(await _asked(socket, b'{"command":"devdetails"}')).lower()
+    if any(word in details for word in _WHATSMINER_DRIVERS):
         return Guess(WHATSMINER, certain=True)
-    api = next((text(row, "api_ver") for row in rows(await _asked(socket, b'{"cmd":"get_version"}') or {}, "Msg")), "")
-    is_whatsminer = api.startswith(("1.", "2.")) or api.lower().startswith(("whatsminer v1", "whatsminer v2"))
-    return Guess(WHATSMINER, certain=True) if is_whatsminer else _UNKNOWN
+    versions = rows(await _asked(socket, b'{"cmd":"get_version"}') or {}, "Msg")
+    api = next((text(row, "api_ver") for row in versions), "").lower().removeprefix("whatsminer v")
+    return Guess(WHATSMINER, certain=True) if api.startswith(("1.", "2.")) else _UNKNOWN
 
 
 async def _by_web(address: str, ports: Ports, guess: Guess) -> Guess:

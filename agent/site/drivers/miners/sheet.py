@@ -42,6 +42,10 @@ class Sheet:
         """The value where it may be used."""
         return self._values.get(name) if self._qualities.get(name, Quality.ABSENT).usable else None
 
+    def present(self, name: str) -> float | None:
+        """The value as the device gave it, plausible or not."""
+        return self._values.get(name)
+
     def mark(self, name: str, quality: Quality) -> None:
         """Say of a value that is there how it must be taken."""
         if name in self._values:

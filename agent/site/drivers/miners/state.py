@@ -46,13 +46,13 @@ class UnitCheck:
     def judge(self, sheet: Sheet) -> Activity:
         """Judge the rate of a sheet and mark it UNIT_SUSPECT where its magnitude makes no sense."""
         self._notice_restart(sheet.value("mining_uptime_s"))
-        rate_ths, expected_ths = sheet.value("hashrate_ths"), sheet.value("hashrate_expected_ths")
-        if rate_ths is None:
+        rate_ths, expected_ths = sheet.present("hashrate_ths"), sheet.value("hashrate_expected_ths")
+        if rate_ths is None or rate_ths < 0:
             return Activity.UNCLEAR
         if rate_ths == 0:
             return Activity.STILL
         if not expected_ths:
-            return Activity.HASHING
+            return Activity.HASHING if sheet.value("hashrate_ths") is not None else Activity.UNCLEAR
         ratio = rate_ths / expected_ths
         if LOWEST_RATIO < ratio < HIGHEST_RATIO:
             self._proven = True

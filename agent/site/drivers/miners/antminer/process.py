@@ -13,6 +13,7 @@ from agent.site.drivers.miners.reply import Row, document, evidence, rows
 from agent.site.drivers.miners.sheet import Sheet, miner_sheet
 from agent.site.drivers.miners.state import Activity, Signs, UnitCheck, op_state
 from agent.site.transports.cgminer import CgminerTransport
+from agent.site.transports.deadline import was_refused
 from shared.errors import DeviceError, ProtocolViolation, Unreachable
 from shared.states import OpState
 
@@ -45,11 +46,13 @@ class MiningProcess:
         self._mode_read_s: float | None = None
         self._uptime_s = 0.0
 
-    async def observe(self) -> Observation:
-        """Rate over seconds, counters, heat. Asks for the stored mode only where the rate does not explain itself."""
+    async def observe(self, *, ask_mode: bool = False) -> Observation:
+        """Rate over seconds, counters, heat; the stored mode, where asked or where the rate does not explain itself."""
         try:
             summary, stats, sent = await self._replies()
         except Unreachable as error:
+            if not was_refused(error):
+                raise
             return await self._without_process(error)
         self._gone_since_s = None
         sheet = miner_sheet()
@@ -57,7 +60,9 @@ class MiningProcess:
         boards = put_stats(sheet, stats)
         activity = self._units.judge(sheet)
         self._notice_restart(sheet.value("mining_uptime_s"))
-        mode = await self._recent_mode() if activity is not Activity.HASHING else self._mode
+        mode = self._mode
+        if ask_mode or (activity is not Activity.HASHING and not self._knows_mode()):
+            mode = await self._read_mode()
         asleep = None if mode is None else mode == self._profile.mode["sleep"]
         state = op_state(activity, sheet, Signs(asleep=asleep), self._profile.starting_grace_s)
         return Observation(sheet, activity, state, boards, sent, mode=mode)
@@ -113,10 +118,8 @@ class MiningProcess:
             gone_s=now_s - self._gone_since_s,
         )
 
-    async def _recent_mode(self) -> int | None:
-        if self._mode_read_s is not None and _now_s() - self._mode_read_s < _MODE_AGE_S:
-            return self._mode
-        return await self._read_mode()
+    def _knows_mode(self) -> bool:
+        return self._mode_read_s is not None and _now_s() - self._mode_read_s < _MODE_AGE_S
 
     async def _read_mode(self) -> int | None:
         try:

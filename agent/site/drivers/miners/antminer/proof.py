@@ -33,8 +33,7 @@ class AntminerProof:
                     return unseen("no light state") if lit is None else judged(lit == on, f"light {lit}", _NOTHING)
                 case SetPools(pools=pools):
                     return await self._pools(pools, before)
-            self._process.told(None)
-            return self._of_process(action, before, await self._process.observe())
+            return self._of_process(action, before, await self._process.observe(ask_mode=True))
         except DeviceError as error:
             return unseen(error.detail)
 
