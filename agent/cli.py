@@ -20,21 +20,21 @@ doctor = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @agent.command()
 def run_agent(config: Config = Path("/etc/bes/agent.toml")) -> None:
     """Run a mining site until it is told to stop."""
-    from agent import site_app
+    from agent.site_app import run
 
     settings = SiteSettings.load(config)
     log.configure(level=settings.log_level)
-    asyncio.run(site_app.run(settings))
+    asyncio.run(run(settings))
 
 
 @signer.command()
 def run_signer(config: Config = Path("/etc/bes/signer.toml")) -> None:
     """Run a signing box until it is told to stop."""
-    from agent import signer_app
+    from agent.signer_app import run
 
     settings = NodeSettings.load(config)
     log.configure(level=settings.log_level)
-    asyncio.run(signer_app.run(settings))
+    asyncio.run(run(settings))
 
 
 @doctor.command()

@@ -6,21 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.config.settings import Settings
+from shared.mqtt import MqttSettings
 
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Broker(Section):
-    """Mutual TLS where `ca_file` is set; plain only for a demo on loopback."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8883, ge=1, le=65535)
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    keepalive_s: int = Field(default=20, ge=5, le=300)
 
 
 class Login(Section):
@@ -56,7 +46,7 @@ class NodeSettings(Settings):
     state_directory: Path
     operators: tuple[str, ...]
     approvers: tuple[str, ...] = ()
-    mqtt: Broker = Broker()
+    mqtt: MqttSettings = MqttSettings(port=8883)
     log_level: str = "info"
     spool_max_mb: int = Field(default=1024, ge=1)
 

@@ -16,9 +16,10 @@ import psutil
 from cryptography import x509
 
 from agent.health.clock_quality import kernel_report
-from agent.settings import Broker, NodeSettings
+from agent.settings import NodeSettings
 from shared.crypto.keys import parse_public
 from shared.errors import BesError
+from shared.mqtt import MqttSettings
 from shared.states import ClockQuality
 
 DISK_LOW_MB = 2_048
@@ -124,7 +125,7 @@ def _trusted_keys(settings: NodeSettings) -> Finding:
     return Finding("operators", Grade.GOOD, f"{len(settings.operators)} operators, {len(settings.approvers)} approvers")
 
 
-def _broker(broker: Broker) -> Finding:
+def _broker(broker: MqttSettings) -> Finding:
     async def connect() -> float:
         started_s = time.perf_counter()
         async with asyncio.timeout(5):
@@ -140,11 +141,11 @@ def _broker(broker: Broker) -> Finding:
         return Finding("broker", Grade.BAD, f"{where}: {type(error).__name__} {error}", mend)
 
 
-def _certificate(broker: Broker) -> Finding:
-    if broker.certificate_file is None:
-        mend = "set ca_file, certificate_file and key_file of mqtt"
+def _certificate(broker: MqttSettings) -> Finding:
+    if broker.tls is None or broker.tls.cert_file is None:
+        mend = "set ca_file, cert_file and key_file of mqtt.tls"
         return Finding("certificate", Grade.WEAK, "none: the broker is reached without TLS", mend)
-    certificate = x509.load_pem_x509_certificate(broker.certificate_file.read_bytes())
+    certificate = x509.load_pem_x509_certificate(broker.tls.cert_file.read_bytes())
     days = (certificate.not_valid_after_utc - datetime.now(UTC)).days
     if days < CERTIFICATE_DAYS:
         return Finding("certificate", Grade.BAD, f"{days} days left", "enrol again: bes enroll")

@@ -69,7 +69,7 @@ def test_the_agent_reads_what_its_role_writes(tmp_path, tls):
     settings = SiteSettings.load(file)
     assert settings.operators == (KEY,)
     assert settings.logins["antminer"].password.get_secret_value() == 'quote " and \\ backslash'
-    assert (settings.mqtt.ca_file is not None) is tls
+    assert (settings.mqtt.tls is not None) is tls
 
 
 def test_the_signer_reads_what_its_role_writes(tmp_path):

@@ -19,7 +19,7 @@ from agent.site.telemetry.watch import Watch
 from shared.clock import Clock
 from shared.errors import StorageError
 from shared.log import get_logger
-from shared.wire.event import EventBatch
+from shared.wire.event import Event, EventBatch, Inventory
 from shared.wire.record import RecordKind
 from shared.wire.telemetry import HostSample, TelemetryBatch
 
@@ -35,7 +35,9 @@ class Surroundings(msgspec.Struct, frozen=True):
     obey: Callable[[list[Demand]], Awaitable[None]]
     plan: Callable[[], PlanWindow | None]
     silent_s: Callable[[], float]
-    host: Callable[[ProcessImage, float], HostSample]
+    host: Callable[[ProcessImage, float], Awaitable[HostSample]]
+    inventory: Callable[[], Inventory | None]
+    inventory_told: Callable[[Inventory], None]
     latest: Callable[[TelemetryBatch], None]
     alive: Callable[[str], None]
 
@@ -65,6 +67,10 @@ class Cycle:
         self.image = live.freeze(0, clock.now_ms())
         self.lag_ms = 0.0
 
+    def tell(self, event: Event) -> None:
+        """Send this event with the next cycle."""
+        self._untold = EventBatch(events=(*self._untold.events, event))
+
     async def run(self) -> None:
         due_s = self._clock.monotonic_s()
         number = 0
@@ -91,8 +97,9 @@ class Cycle:
 
     async def _tell(self, number: int, image: ProcessImage, cycle_ms: float) -> None:
         """Readings that cannot be stored are gone with the next poll anyway; events wait until they can."""
-        batch = self._batch(number, image, cycle_ms)
+        batch = await self._batch(number, image, cycle_ms)
         try:
+            await self._tell_inventory()
             if batch.sample_count():
                 await self._around.store(RecordKind.TELEMETRY, batch, batch.sample_count())
             if self._untold.events:
@@ -102,9 +109,16 @@ class Cycle:
             log.warning("cycle.not-stored", code=error.code, detail=error.detail)
         self._around.latest(batch)
 
-    def _batch(self, number: int, image: ProcessImage, cycle_ms: float) -> TelemetryBatch:
+    async def _tell_inventory(self) -> None:
+        """Before the readings of devices that it introduces."""
+        message = self._around.inventory()
+        if message is not None:
+            await self._around.store(RecordKind.INVENTORY, message, len(message.devices))
+            self._around.inventory_told(message)
+
+    async def _batch(self, number: int, image: ProcessImage, cycle_ms: float) -> TelemetryBatch:
         miners, boards, meters, outlets = self._live.take_tables()
-        host = self._around.host(image, cycle_ms) if number % HOST_EVERY == 1 else None
+        host = await self._around.host(image, cycle_ms) if number % HOST_EVERY == 1 else None
         if host is not None:
             self._clock_quality = host.clock_quality
         return TelemetryBatch(

@@ -1,0 +1,207 @@
+"""Keeps the roster true: instruments of the site's file, miners wherever they answer now.
+
+A miner is placed by its MAC. Found at a new address it is the same miner with a new line; found twice, the address
+that answers as that MAC wins. What no driver knows is named by pyasic and told as an event, not polled.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from agent.settings import SiteSettings
+from agent.site.devices.ports import Miner
+from agent.site.devices.reading import DeviceIdentity
+from agent.site.discovery.mdns import Announcements
+from agent.site.discovery.record import instrument_record, miner_record
+from agent.site.discovery.second_opinion import SecondOpinion
+from agent.site.discovery.sweep import addresses, listens, walk
+from agent.site.drivers.meters import meter
+from agent.site.drivers.miners import FAMILIES, Credentials, identify, miner_profiles
+from agent.site.drivers.pdus import pdu
+from agent.site.roster import Known, Roster
+from agent.site.transports.modbus import ModbusGateways
+from shared.clock import Clock
+from shared.errors import BesError, DeviceError
+from shared.log import get_logger
+from shared.site import Instrument, Placement, Site, miner_id, normal_mac
+from shared.states import DeviceKind, Severity
+from shared.wire.event import Event
+
+INSTRUMENT_RETRY_S = 30.0
+IDENTIFY_S = 20.0
+MINER_PORTS = (4028, 80)
+
+UNKNOWN_DEVICE = "discovery.unknown-device"
+UNPLACED_MINER = "discovery.unplaced-miner"
+MOVED_MINER = "discovery.moved-miner"
+WRONG_INSTRUMENT = "discovery.wrong-instrument"
+
+log = get_logger("agent.discovery")
+
+
+class Hooks(msgspec.Struct, frozen=True):
+    """`poll` takes a device id that is in the roster now; `tell` an event for people."""
+
+    poll: Callable[[str], None]
+    tell: Callable[[Event], None]
+    reachable: Callable[[str], bool]
+
+
+class Finder:
+    """`sweeps` counts finished sweeps; `found` miners are in the roster."""
+
+    def __init__(self, settings: SiteSettings, site: Site, roster: Roster, hooks: Hooks, clock: Clock) -> None:
+        self._settings = settings
+        self._site = site
+        self._roster = roster
+        self._hooks = hooks
+        self._clock = clock
+        self._gateways = ModbusGateways()
+        self._opinion = SecondOpinion()
+        self._placements: Mapping[str, Placement] = {placed.mac: placed for placed in site.placement}
+        self._logins = {
+            name: Credentials(login.user, login.password.get_secret_value()) for name, login in settings.logins.items()
+        }
+        self._told: set[tuple[str, str]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._announcements = Announcements(self._announced, settings.discovery.mdns_interfaces)
+        self.sweeps = 0
+
+    async def run(self) -> None:
+        """Instruments first, then where the site's file last saw its miners, then the ranges, again and again."""
+        if self._settings.discovery.mdns_interfaces:
+            await self._announcements.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for instrument in self._site.meter:
+                    group.create_task(self._settle_meter(instrument))
+                for instrument in self._site.pdu:
+                    group.create_task(self._settle_pdu(instrument))
+                group.create_task(self._sweep_for_ever())
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await self._announcements.aclose()
+            await self._opinion.aclose()
+            await self._gateways.aclose()
+
+    async def _sweep_for_ever(self) -> None:
+        hints = [placed.address for placed in self._site.placement if placed.address]
+        await walk(hints, self._visit, at_once=self._settings.discovery.at_once)
+        while True:
+            await walk(self._worth_a_look(), self._visit, at_once=self._settings.discovery.at_once)
+            self.sweeps += 1
+            log.info("discovery.swept", miners=len(self._roster.miners))
+            if not self._settings.discovery.sweep_every_s:
+                return
+            await asyncio.sleep(self._settings.discovery.sweep_every_s)
+
+    def _worth_a_look(self) -> list[str]:
+        """Every address of the ranges except those whose device answers its polls."""
+        known = {record.address for record in self._roster.records() if self._hooks.reachable(record.device_id)} | {
+            instrument.address for instrument in (*self._site.meter, *self._site.pdu)
+        }
+        return [address for address in addresses(self._site.ranges) if address not in known]
+
+    async def _visit(self, address: str) -> None:
+        """Who is there? Never raises: one odd device must not end a sweep."""
+        try:
+            await self._identify(address)
+        except (BesError, TimeoutError, OSError) as error:
+            log.debug("discovery.no-answer", address=address, detail=str(error))
+        except Exception:
+            log.exception("discovery.bug", address=address)
+
+    async def _identify(self, address: str) -> None:
+        if not any([await listens(address, self._port(port)) for port in MINER_PORTS]):
+            return
+        async with asyncio.timeout(IDENTIFY_S):
+            found = await identify(address, self._port, self._logins)
+        if found is None:
+            await self._ask_for_a_second_opinion(address)
+            return
+        family, identity = found
+        if not normal_mac(identity.mac):
+            self._tell_once(UNKNOWN_DEVICE, address, f"{identity.vendor} {identity.model} does not tell its MAC")
+            return
+        self._welcome(family, identity, address)
+
+    def _welcome(self, family: str, identity: DeviceIdentity, address: str) -> None:
+        """Put the miner into the roster, or move its line to where it is now."""
+        mac = normal_mac(identity.mac)
+        device_id = miner_id(mac)
+        present = self._roster.miners.get(device_id)
+        if present is not None and present.record.address == address:
+            return
+        if present is not None and self._hooks.reachable(device_id):
+            self._tell_once(UNKNOWN_DEVICE, address, f"answers with the MAC of {device_id}, which is at its place")
+            return
+        placement = self._placements.get(mac)
+        profile = miner_profiles()[family]
+        driver = FAMILIES[family](address, self._port, self._logins.get(family), profile, mac)
+        record = miner_record(device_id, identity, address, profile, driver.verbs, placement)
+        before = self._roster.put_miner(Known(record, driver, placement=placement))
+        if before is not None:
+            self._close_later(before)
+            self._tell(MOVED_MINER, device_id, f"moved from {before.record.address} to {address}")
+        if placement is None:
+            self._tell_once(UNPLACED_MINER, device_id, f"{identity.model} at {address} is not in the site's file")
+        self._hooks.poll(device_id)
+
+    async def _ask_for_a_second_opinion(self, address: str) -> None:
+        if not self._settings.discovery.second_opinion or (UNKNOWN_DEVICE, address) in self._told:
+            return
+        opinion = await self._opinion.ask(address)
+        named = f"{opinion.make} {opinion.model} {opinion.firmware}".strip() if opinion.make else "nobody knows what"
+        self._tell_once(UNKNOWN_DEVICE, address, f"something answers there: {named}")
+
+    async def _settle_meter(self, instrument: Instrument) -> None:
+        driver = meter(instrument, self._settings.ports, self._gateways)
+        identity = await self._identity_of(instrument, driver.identify)
+        self._roster.put_meter(Known(instrument_record(instrument, DeviceKind.METER, identity, frozenset()), driver))
+        self._hooks.poll(instrument.id)
+
+    async def _settle_pdu(self, instrument: Instrument) -> None:
+        login = self._logins.get(instrument.id) or self._logins.get(instrument.profile)
+        driver = pdu(instrument, login, self._settings.ports)
+        identity = await self._identity_of(instrument, driver.identify)
+        self._roster.put_pdu(Known(instrument_record(instrument, DeviceKind.PDU, identity, driver.verbs), driver))
+        self._hooks.poll(instrument.id)
+
+    async def _identity_of(
+        self, instrument: Instrument, ask: Callable[[], Awaitable[DeviceIdentity]]
+    ) -> DeviceIdentity:
+        """Ask until it answers as its profile says; a device of another kind is never read by a guess."""
+        while True:
+            try:
+                return await ask()
+            except DeviceError as error:
+                if not error.retryable:
+                    self._tell_once(WRONG_INSTRUMENT, instrument.id, error.detail)
+                log.info("discovery.instrument", instrument=instrument.id, code=error.code, detail=error.detail)
+            await asyncio.sleep(INSTRUMENT_RETRY_S)
+
+    def _announced(self, address: str) -> None:
+        """An mDNS candidate: look, unless it is known."""
+        if address in self._worth_a_look():
+            task = asyncio.create_task(self._visit(address))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _close_later(self, known: Known[Miner]) -> None:
+        task = asyncio.create_task(known.driver.aclose())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _port(self, standard: int) -> int:
+        return self._settings.ports.get(standard, standard)
+
+    def _tell_once(self, code: str, subject: str, text: str) -> None:
+        if (code, subject) not in self._told:
+            self._told.add((code, subject))
+            self._tell(code, subject, text)
+
+    def _tell(self, code: str, subject: str, text: str) -> None:
+        log.info(code, subject=subject, detail=text)
+        self._hooks.tell(Event(self._clock.now_ms(), code, subject, Severity.NOTICE, text))

@@ -1,0 +1,55 @@
+"""What the controller is told of a device."""
+
+from agent.site.devices.reading import DeviceIdentity
+from agent.site.drivers.miners import MinerProfile
+from shared.profiles import load
+from shared.site import Instrument, Placement
+from shared.states import DeviceKind
+from shared.wire.event import DeviceRecord
+
+
+def miner_record(
+    device_id: str,
+    identity: DeviceIdentity,
+    address: str,
+    profile: MinerProfile,
+    verbs: frozenset[str],
+    placement: Placement | None,
+) -> DeviceRecord:
+    """The model that the site's file names helps where the device itself does not tell one."""
+    model = identity.model or (placement.model if placement is not None else None) or ""
+    return DeviceRecord(
+        device_id=device_id,
+        kind=DeviceKind.MINER,
+        family=identity.family,
+        model=model,
+        vendor=identity.vendor or profile.vendor,
+        firmware=identity.firmware,
+        mac=identity.mac,
+        serial=identity.serial,
+        address=address,
+        profile=profile.family,
+        verbs=tuple(sorted(verbs)),
+        curve=profile.curve(model),
+        sleep_w=profile.sleep_w,
+        confirm_within_s=profile.confirm_within_s,
+    )
+
+
+def instrument_record(
+    instrument: Instrument, kind: DeviceKind, identity: DeviceIdentity, verbs: frozenset[str]
+) -> DeviceRecord:
+    profile = load(kind, instrument.profile)
+    return DeviceRecord(
+        device_id=instrument.id,
+        kind=kind,
+        family=identity.family,
+        model=identity.model,
+        vendor=identity.vendor,
+        firmware=identity.firmware,
+        serial=identity.serial,
+        address=instrument.address,
+        profile=instrument.profile,
+        profile_sha256=profile.sha256,
+        verbs=tuple(sorted(verbs)),
+    )

@@ -1,0 +1,156 @@
+"""Wires a mining site together; the only place where its adapters are chosen."""
+
+import asyncio
+import signal
+
+from agent.health.watchdog import Watchdog
+from agent.node import Gauges, NodeHealth, identity, keys, spool_of, uplink_of
+from agent.settings import SiteSettings
+from agent.silence import Silence
+from agent.site.autonomy.plan import Autonomy, PlanWindow
+from agent.site.commands import CommandService
+from agent.site.commands.door import Door
+from agent.site.commands.execution import Context
+from agent.site.commands.ledger import Ledger
+from agent.site.commands.outcome import Outcomes
+from agent.site.commands.pace import Pace
+from agent.site.commands.trusted_time import TrustedTime
+from agent.site.devices.image import ProcessImage
+from agent.site.discovery.finder import Finder, Hooks
+from agent.site.roster import Roster
+from agent.site.safety import Interlocks
+from agent.site.telemetry.cycle import Cycle, Surroundings
+from agent.site.telemetry.inventory import Inventories
+from agent.site.telemetry.live import Live
+from agent.site.telemetry.poller import Poller
+from agent.site.telemetry.schedule import Periods
+from shared.clock import SystemClock
+from shared.log import get_logger
+from shared.site import load_site
+from shared.states import Reach
+from shared.wire.record import RecordKind
+from shared.wire.telemetry import HostSample
+
+log = get_logger("agent.site")
+
+
+class SiteApp:
+    """Everything of one site; `run` ends when it is cancelled or told by a signal."""
+
+    def __init__(self, settings: SiteSettings) -> None:
+        settings.state_directory.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self.clock = clock = SystemClock()
+        self.site = load_site(settings.site_file)
+        self.time = TrustedTime(clock)
+        self.spool = spool_of(settings, clock)
+        self.ledger = Ledger(settings.state_directory / "commands.db")
+        self.ledger.open()
+        self.inventories = Inventories(self.site, clock)
+        self.roster = Roster(self.inventories.changed)
+        self.live = Live()
+        self.interlocks = Interlocks(self.site)
+        self.poller = Poller(self.roster, self.live, clock, self._periods(), in_flight=settings.polling.in_flight)
+        self.outcomes = Outcomes(
+            lambda batch, rows: self.spool.append(RecordKind.RESULT, batch, rows), self.ledger, clock
+        )
+        self.commands = self._commands()
+        self.node, _ = identity(settings, "site")
+        handlers = {"command": self.commands.command_received, "policy": self.commands.plan_received}
+        self.uplink = uplink_of(settings, self.node, self.spool, handlers, clock)
+        self.silence = Silence(lambda: self.uplink.counters.receipts, clock)
+        self.health = NodeHealth(settings, clock)
+        self.watchdog = Watchdog()
+        self.cycle = self._cycle()
+        hooks = Hooks(poll=self.poller.add, tell=self.cycle.tell, reachable=self._reachable)
+        self.finder = Finder(settings, self.site, self.roster, hooks, clock)
+
+    async def run(self) -> None:
+        await self.spool.open()
+        await self.uplink.start()
+        self.commands.resume()
+        self.watchdog.ready()
+        log.info("site.started", site=self.site.id, node=self.node.name, miners=len(self.site.placement))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in (self.poller.run(), self.finder.run(), self.cycle.run(), self.outcomes.run()):
+                    group.create_task(part)
+        finally:
+            self.watchdog.stopping()
+            await self.commands.aclose()
+            await self.uplink.stop()
+            await self.roster.aclose()
+            await self.spool.close()
+            self.ledger.close()
+
+    def _commands(self) -> CommandService:
+        settings = self.settings
+        door = Door(
+            settings.site, settings.node, keys(settings.operators), keys(settings.approvers), self.ledger, self.time
+        )
+        context = Context(
+            roster=self.roster,
+            live=self.live,
+            interlocks=self.interlocks,
+            outcomes=self.outcomes,
+            clock=self.clock,
+            image=lambda: self.cycle.image,
+            heat=self.poller.heat,
+            now_ms=self.time.now_ms,
+        )
+        pace = Pace(self.site.safety.max_orders_per_minute, self.clock)
+        return CommandService(door, self.ledger, context, self.time, pace)
+
+    def _cycle(self) -> Cycle:
+        surroundings = Surroundings(
+            store=self.spool.append,
+            obey=self.commands.submit_local,
+            plan=self._plan_window,
+            silent_s=self.silence.lasts_s,
+            host=self._host_sample,
+            inventory=lambda: self.inventories.due(self.roster.records),
+            inventory_told=self.inventories.told,
+            latest=self.uplink.latest,
+            alive=self.watchdog.alive,
+        )
+        autonomy = Autonomy(self.interlocks.tree, self.site.safety.fallback_cap_w)
+        return Cycle(self.live, self.interlocks, autonomy, surroundings, self.clock, self.settings.cycle_s)
+
+    def _periods(self) -> Periods:
+        polling = self.settings.polling
+        return Periods(hot_s=polling.hot_s, warm_s=polling.warm_s, full_every_s=polling.full_every_s)
+
+    def _plan_window(self) -> PlanWindow | None:
+        plan = self.commands.plan
+        if plan is None:
+            return None
+        return PlanWindow(plan.valid_from_ms, plan.valid_until_ms, plan.intervals, plan.shed_order, plan.fallback_cap_w)
+
+    async def _host_sample(self, image: ProcessImage, cycle_ms: float) -> HostSample:
+        reaches = [state.reach for state in image.miners.values()]
+        reaches += [state.reach for state in image.meters.values()] + [state.reach for state in image.pdus.values()]
+        gauges = Gauges(
+            loop_lag_ms=self.cycle.lag_ms,
+            cycle_ms=cycle_ms,
+            devices_up=reaches.count(Reach.UP),
+            devices_known=len(self.roster),
+        )
+        return self.health.sample(await self.spool.stats(), gauges)
+
+    def _reachable(self, device_id: str) -> bool:
+        image = self.cycle.image
+        state = image.miners.get(device_id) or image.meters.get(device_id) or image.pdus.get(device_id)
+        return state is not None and state.reach is Reach.UP
+
+
+async def run(settings: SiteSettings) -> None:
+    """Run a site until SIGTERM or SIGINT."""
+    app = SiteApp(settings)
+    running = asyncio.create_task(app.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        log.info("site.stopped")
