@@ -1,0 +1,42 @@
+"""From the outbox to the broker."""
+
+from controller.commands.event import PartAbandoned, PartSent, PlanSent, PlanUndelivered, codec, command_stream
+from controller.commands.ports import CommandPublisher
+from controller.commands.refusal import Refusal
+from controller.commands.seal import Parcel
+from controller.journal import Append, OutboxEntry
+from shared.clock import Clock
+from shared.wire.codec import decode
+
+ACTOR = "controller"
+_TOO_LATE = "the broker could not be reached before it expired"
+
+
+class Delivery:
+    """`deliver` is handed to a Dispatcher of kind `seal.EFFECT_KIND`. Nothing is published after its expiry."""
+
+    def __init__(self, publisher: CommandPublisher, clock: Clock) -> None:
+        self._publisher = publisher
+        self._clock = clock
+
+    async def deliver(self, entry: OutboxEntry) -> tuple[Append, ...]:
+        parcel = decode(entry.payload, Parcel)
+        in_time = self._clock.now_ms() <= parcel.expires_at_ms
+        if parcel.part == 0:
+            if in_time:
+                await self._publisher.publish_plan(parcel.site, parcel.node, parcel.sealed)
+            return (_plan_told(parcel, in_time),)
+        if in_time:
+            await self._publisher.publish_command(parcel.site, parcel.node, parcel.sealed)
+        return (_part_told(parcel, in_time),)
+
+
+def _part_told(parcel: Parcel, sent: bool) -> Append:
+    command_id, part = parcel.document_id, parcel.part
+    fact = PartSent(command_id, part) if sent else PartAbandoned(command_id, part, Refusal.UNDELIVERED, _TOO_LATE)
+    return Append(command_stream(command_id), (codec.encode(fact, ACTOR),))
+
+
+def _plan_told(parcel: Parcel, sent: bool) -> Append:
+    fact = PlanSent(parcel.document_id) if sent else PlanUndelivered(parcel.document_id, _TOO_LATE)
+    return Append(f"plan/{parcel.site}/{parcel.node}", (codec.encode(fact, ACTOR),))
