@@ -64,3 +64,8 @@ def test_a_profile_lies_in_the_folder_of_its_kind(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("shared.profiles.library.folder", lambda: tmp_path)
     with pytest.raises(ProfileInvalid, match="is of kind meter"):
         load(DeviceKind.PDU, "eastron.sdm630")
+
+
+def test_an_installed_package_brings_its_own_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.profiles.library.__file__", str(tmp_path / "shared" / "profiles" / "library.py"))
+    assert folder() == tmp_path / "shared" / "profiles" / "data"

@@ -36,6 +36,8 @@ class Gateway:
         for writer in tuple(self._writers):
             writer.close()
         await self._server.wait_closed()
+        while self._writers:  # until every conversation has noticed
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
