@@ -26,6 +26,7 @@ TIMEOUT_S: Final = (0.3, 1.0)  # a lost reply holds up every unit of the bus
 RECONNECT_FIRST_S: Final = 0.1
 RECONNECT_MAX_S: Final = 5.0
 _NEVER: Final = 1_000_000_000  # silent units must not cost the others their connection
+_DEAD_AFTER: Final = 4  # requests in a row, of whatever unit: the connection itself may be dead without having said so
 _FRAMERS: Final[dict[ModbusMode, FramerType]] = {"tcp": FramerType.SOCKET, "rtu_over_tcp": FramerType.RTU}
 
 
@@ -109,6 +110,7 @@ class ModbusGateway:
         self._holders = 0
         self._bus = Bus()
         self._silent = SilentUnits()
+        self._unanswered = 0
         self._reconnect_at_s = 0.0
         self._reconnect_wait_s = 0.0
         self._free_at_s = 0.0
@@ -167,6 +169,7 @@ class ModbusGateway:
                 raise self._no_answer(unit, where, _now_s() - began_s) from error
             finally:
                 self._free_at_s = _now_s() + self._line.pause_s
+        self._unanswered = 0
         if not isinstance(reply, ExceptionResponse):
             self._silent.answered(unit)
             return reply
@@ -185,6 +188,9 @@ class ModbusGateway:
         if self._client is None or not self._client.connected:
             return self._lost(where)
         self._silent.unanswered(unit, _now_s(), cost_s)
+        self._unanswered += 1
+        if self._unanswered % _DEAD_AFTER == 0:
+            self.disconnect()  # a gateway that lost its power is then told from units that are silent
         self._distrust_late_replies()
         return DeviceTimeout(f"{where}: no answer within {self._line.timeout_s:g} s")
 

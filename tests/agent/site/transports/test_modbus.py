@@ -144,6 +144,17 @@ async def test_a_gateway_that_is_not_there_is_told_from_a_silent_unit(
         pytest.fail("did not reconnect")
 
 
+async def test_a_connection_on_which_nobody_answers_is_renewed(device: Gateway, gateways: ModbusGateways) -> None:
+    device.silent |= {1, 2}
+    registers = at(device, gateways)
+    for unit in (1, 2, 1, 2):
+        with pytest.raises(DeviceTimeout):
+            await registers.read(unit, TWO)
+    device.silent.clear()
+    assert await registers.read(1, TWO)
+    assert device.connections == 2
+
+
 async def test_a_connection_lost_before_the_reply_is_the_gateways_fault(
     device: Gateway, gateways: ModbusGateways
 ) -> None:
