@@ -75,7 +75,7 @@ class PendingOrders:
 
     @staticmethod
     def _shown(snapshot: SiteSnapshot, row: int, seen_ms: int, awaited: Awaited) -> bool:
-        """Is the evidence younger than the order? An outlet that is off silences its miner, so its own sample counts."""
+        """Is the evidence younger than the order? An outlet that is off silences its miner and speaks for it."""
         outlet = int(snapshot.roster.outlet[row])
         if bool(snapshot.outlet.off[row]):
             seen_ms = max(seen_ms, int(snapshot.outlets.seen_ms[outlet]))

@@ -60,7 +60,7 @@ class Problem:
     def value_usd_h(self) -> Floats:
         """[M, n]: what a mode earns in an hour after energy and the cost of changing into it."""
         value: Floats = np.subtract(self.hashrate_ths * self.hashprice_usd_ths_h, self.power_w * self.energy_usd_wh)
-        if not self.switch_usd_h:
+        if self.switch_usd_h == 0:
             return value
         stays = self.power_w == self.power_w[self.current, np.arange(len(self))]
         return np.where(stays & (self.current >= 0), value, value - self.switch_usd_h)
@@ -73,7 +73,7 @@ class Problem:
     @cached_property
     def best_usd_h(self) -> Floats:
         """The value of each miner's best mode, were there no feeders."""
-        best = self.value_usd_h[0].copy()
+        best: Floats = self.value_usd_h[0].copy()
         for mode in range(1, len(self.power_w)):
             np.maximum(best, self.value_usd_h[mode], out=best, where=mode <= self.high)
         return best

@@ -51,7 +51,8 @@ class Cycle:
     """One decision with everything that it was made from.
 
     `held` says why nothing is changed for profit, else empty: energy then costs nothing in `problem` and no miner may
-    climb, so that only limits lead to changes. `issued` counts miners ordered now; the rest of `transition` follows when this has been confirmed.
+    climb, so that only limits lead to changes. `issued` counts miners ordered now; the rest of `transition` follows
+    when this has been confirmed.
     """
 
     site: str
@@ -125,7 +126,7 @@ class DispatchService:
         self.notify("operator")
 
     def notify(self, trigger: str, *, urgent: bool = False) -> None:
-        """Something changed: price, limit, curtailment, device, telemetry, operator. `urgent` does not wait its turn."""
+        """Something changed: price, limit, curtailment, device, telemetry, operator. `urgent` skips the pause."""
         self._triggers[trigger] = None
         self._wanted.set()
         if urgent:
