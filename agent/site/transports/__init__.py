@@ -1,1 +1,1 @@
-"""Bytes: cgminer sockets, HTTP and Modbus, each with deadlines and byte caps; no meaning. `bus` shares one line fairly."""
+"""Bytes: cgminer sockets, HTTP and Modbus, each with deadlines and byte caps; no meaning. `bus` hands out turns."""
