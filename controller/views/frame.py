@@ -1,5 +1,6 @@
 """A site's miners at one moment, column by column: what every count, filter, map and sum is computed from."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,6 +57,11 @@ class FleetLayout:
 
     def __len__(self) -> int:
         return len(self.device_id)
+
+    @cached_property
+    def revision(self) -> str:
+        """Changes when a miner is added, removed or moved."""
+        return f"{zlib.crc32(chr(0).join((*self.device_id, *self.slot_name)).encode()):08x}"
 
     @cached_property
     def row_of(self) -> dict[str, int]:

@@ -117,6 +117,13 @@ class OrderDetail(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[OutcomeView, ...]
 
 
+class DeviceOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as one device saw it."""
+
+    order: OrderView
+    outcome: OutcomeView
+
+
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """Newest first."""
 

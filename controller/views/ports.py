@@ -16,7 +16,7 @@ from controller.views.frame import FleetFrame
 from controller.views.history import GapView, Series, SeriesRequest
 from controller.views.journal import JournalPage
 from controller.views.miner import MinerDetail
-from controller.views.order import OrderDetail, OrderPage, OrderPreview, OrderRequest, OrderView
+from controller.views.order import DeviceOrder, OrderDetail, OrderPage, OrderPreview, OrderRequest, OrderView
 from controller.views.site import NodeView, SiteView
 from shared.clock import Clock
 
@@ -63,6 +63,10 @@ class Orders(Protocol):
         ...
 
     async def listed(self, site: str, *, offset: int = 0, limit: int = 50) -> OrderPage: ...
+
+    async def of_device(self, site: str, device_id: str, *, limit: int = 10) -> tuple[DeviceOrder, ...]:
+        """Newest first."""
+        ...
 
     async def detail(self, order_id: str) -> OrderDetail: ...
 

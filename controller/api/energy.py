@@ -1,0 +1,113 @@
+"""Feeders, meters, prices and curtailments."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from controller.api.access import Operator, Viewer
+from controller.api.shape import Shapes, answer, body_of
+from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentView
+from controller.views.energy import EnergyState, FeederView, MeterView, PricePoint
+from controller.views.ports import Operations
+from controller.views.unit import Millis, Watts
+
+DAY_MS = 86_400_000
+
+Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=300, description="Why; kept in the journal")]
+
+
+class CurtailmentOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`reduction_w` of null sheds everything that may be shed; `ends_at_ms` of null holds until it is ended."""
+
+    reduction_w: Watts | None
+    ends_at_ms: Millis | None = None
+
+
+class CurtailmentStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    preview_id: str
+    reason: Reason
+
+
+class WithReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Reason
+
+
+class EnergyRoutes:
+    def __init__(self, operations: Operations, shapes: Shapes) -> None:
+        self._operations = operations
+        self._shapes = shapes
+
+    def router(self) -> APIRouter:
+        router, shapes = APIRouter(tags=["energy"]), self._shapes
+        add, gives, takes = router.add_api_route, shapes.gives, shapes.takes
+        add("/sites/{site}/energy", self.state, responses=gives(EnergyState))
+        add("/sites/{site}/feeders", self.feeders, responses=gives(tuple[FeederView, ...]))
+        add("/sites/{site}/meters", self.meters, responses=gives(tuple[MeterView, ...]))
+        add("/sites/{site}/prices", self.prices, responses=gives(tuple[PricePoint, ...]))
+        base = "/sites/{site}/curtailments"
+        one = gives(CurtailmentView)
+        add(base, self.listed, responses=gives(tuple[CurtailmentView, ...]))
+        add(base, self.start, methods=["POST"], responses=one, openapi_extra=takes(CurtailmentStart))
+        preview = takes(CurtailmentOrder)
+        add(
+            base + "/preview",
+            self.preview,
+            methods=["POST"],
+            responses=gives(CurtailmentPreview),
+            openapi_extra=preview,
+        )
+        add("/curtailments/{curtailment_id}/approval", self.approve, methods=["POST"], responses=one)
+        end = takes(WithReason)
+        add("/curtailments/{curtailment_id}/end", self.end, methods=["POST"], responses=one, openapi_extra=end)
+        return router
+
+    async def state(self, site: str, _actor: Viewer) -> Response:
+        """Feeders, meters, market and cap of one moment."""
+        return answer(self._operations.energy.state(site))
+
+    async def feeders(self, site: str, _actor: Viewer) -> Response:
+        """The electrical tree, parents before children: load against limit."""
+        return answer(self._operations.energy.state(site).feeders)
+
+    async def meters(self, site: str, _actor: Viewer) -> Response:
+        """Meters, and what the miners behind each say they draw."""
+        return answer(self._operations.energy.state(site).meters)
+
+    async def prices(
+        self,
+        site: str,
+        _actor: Viewer,
+        from_ms: Annotated[int | None, Query(description="ms, UTC; twelve hours back where not given")] = None,
+        to_ms: Annotated[int | None, Query(description="ms, UTC; twelve hours ahead where not given")] = None,
+    ) -> Response:
+        """Energy prices, settled and published ahead."""
+        now_ms = self._operations.clock.now_ms()
+        since = now_ms - DAY_MS // 2 if from_ms is None else from_ms
+        return answer(await self._operations.energy.prices(site, since, to_ms or now_ms + DAY_MS // 2))
+
+    async def listed(self, site: str, _actor: Viewer) -> Response:
+        """Curtailments, newest first."""
+        return answer(self._operations.curtailments.listed(site))
+
+    async def preview(self, site: str, request: Request, _actor: Operator) -> Response:
+        """What a curtailment would do now; valid for as long as it says."""
+        wanted = await body_of(request, CurtailmentOrder)
+        order = CurtailmentRequest(site=site, reduction_w=wanted.reduction_w, ends_at_ms=wanted.ends_at_ms)
+        return answer(await self._operations.curtailments.preview(order))
+
+    async def start(self, site: str, request: Request, actor: Operator) -> Response:
+        """Start what was previewed. Above the site's limit it waits for a second person."""
+        self._operations.fleet.frame(site)
+        wanted = await body_of(request, CurtailmentStart)
+        return answer(await self._operations.curtailments.start(wanted.preview_id, wanted.reason, actor), status=201)
+
+    async def approve(self, curtailment_id: str, actor: Operator) -> Response:
+        """The second person's word."""
+        return answer(await self._operations.curtailments.approve(curtailment_id, actor))
+
+    async def end(self, curtailment_id: str, request: Request, actor: Operator) -> Response:
+        """Restore, in the stagger that the feeders allow."""
+        wanted = await body_of(request, WithReason)
+        return answer(await self._operations.curtailments.end(curtailment_id, wanted.reason, actor))

@@ -1,0 +1,136 @@
+"""Commands to devices, alarms, journal."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from controller.api.access import Operator, Viewer
+from controller.api.energy import Reason
+from controller.api.shape import Shapes, answer, body_of
+from controller.views.alarm import AlarmView
+from controller.views.journal import JournalPage
+from controller.views.order import OrderDetail, OrderPage, OrderPreview, OrderRequest, OrderView, Selection
+from controller.views.ports import Operations
+from shared.actions import VERBS, AnyAction
+from shared.errors import Malformed
+
+MAX_DEVICES = 10_000
+
+_Offset = Annotated[int, Query(ge=0)]
+_Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One verb for many devices: `device_ids`, or all that `query` matches when the order is issued.
+
+    `parameters` belong to the verb: `limit_w` (W) of set_power_limit, `mode` of set_power_mode, `pools` of set_pools,
+    `on` of locate, `outlet` and `on` of switch_outlet.
+    """
+
+    verb: str
+    parameters: dict[str, Any] = {}
+    device_ids: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_DEVICES)] = ()
+    query: str | None = None
+    snapshot: str = ""
+    reason: Reason
+
+
+class OrderRoutes:
+    def __init__(self, operations: Operations, shapes: Shapes) -> None:
+        self._operations = operations
+        self._shapes = shapes
+
+    def router(self) -> APIRouter:
+        router, gives, takes = APIRouter(tags=["orders"]), self._shapes.gives, self._shapes.takes
+        add, one, body = router.add_api_route, gives(OrderView), takes(NewOrder)
+        base = "/sites/{site}/commands"
+        add(base, self.listed, responses=gives(OrderPage))
+        add(base, self.issue, methods=["POST"], responses=one, openapi_extra=body)
+        add(base + "/preview", self.preview, methods=["POST"], responses=gives(OrderPreview), openapi_extra=body)
+        add("/commands/{order_id}", self.detail, responses=gives(OrderDetail))
+        add("/commands/{order_id}/approval", self.approve, methods=["POST"], responses=one)
+        add("/commands/{order_id}/retry", self.retry, methods=["POST"], responses=one)
+        add("/sites/{site}/alarms", self.alarms, responses=gives(tuple[AlarmView, ...]))
+        add("/alarms/{alarm_id}/acknowledgement", self.acknowledge, methods=["POST"], responses=gives(AlarmView))
+        add("/journal", self.journal, responses=gives(JournalPage))
+        return router
+
+    async def listed(self, site: str, _actor: Viewer, offset: _Offset = 0, limit: _Limit = 50) -> Response:
+        """Commands of a site, newest first, each with how many devices stand in which outcome."""
+        return answer(await self._operations.orders.listed(site, offset=offset, limit=limit))
+
+    async def preview(self, site: str, request: Request, _actor: Operator) -> Response:
+        """How many devices it would reach, what it leaves out and why, what the rules say."""
+        return answer(await self._operations.orders.preview(_order(site, await body_of(request, NewOrder))))
+
+    async def issue(self, site: str, request: Request, actor: Operator) -> Response:
+        """Issue a command. It is done only when its outcomes say `confirmed`."""
+        order = _order(site, await body_of(request, NewOrder))
+        return answer(await self._operations.orders.issue(order, actor), status=201)
+
+    async def detail(self, order_id: str, _actor: Viewer) -> Response:
+        """One command with the outcome trail of its devices, those not as ordered first."""
+        return answer(await self._operations.orders.detail(order_id))
+
+    async def approve(self, order_id: str, actor: Operator) -> Response:
+        """The second person's word; never that of the person who issued it."""
+        return answer(await self._operations.orders.approve(order_id, actor))
+
+    async def retry(self, order_id: str, actor: Operator) -> Response:
+        """A new command for the devices that ended contradicted or unknown."""
+        return answer(await self._operations.orders.retry(order_id, actor))
+
+    async def alarms(self, site: str, _actor: Viewer) -> Response:
+        """Standing alarms, one a cause."""
+        return answer(self._operations.alarms.standing(site))
+
+    async def acknowledge(self, alarm_id: str, actor: Operator) -> Response:
+        """Somebody has seen it and acts."""
+        return answer(await self._operations.alarms.acknowledge(alarm_id, actor))
+
+    async def journal(
+        self,
+        _actor: Viewer,
+        q: Annotated[str, Query(max_length=200)] = "",
+        before: Annotated[int | None, Query(ge=0)] = None,
+        limit: _Limit = 50,
+    ) -> Response:
+        """Search the hash-chained log, newest first."""
+        return answer(await self._operations.journal.search(q, before=before, limit=limit))
+
+
+def _order(site: str, new: NewOrder) -> OrderRequest:
+    if bool(new.device_ids) == (new.query is not None):
+        raise Malformed("give either device_ids or query")
+    selection = Selection(device_ids=new.device_ids, query=new.query, snapshot=new.snapshot)
+    return OrderRequest(site=site, action=action_of(new.verb, new.parameters), selection=selection, reason=new.reason)
+
+
+def action_of(verb: str, parameters: dict[str, Any]) -> AnyAction:
+    """The typed action; raises Malformed for an unknown verb, a missing, unknown or wrong parameter."""
+    kind = VERBS.get(verb)
+    if kind is None:
+        raise Malformed(f"no verb {verb!r}; there are {', '.join(VERBS)}")
+    names = kind.__struct_fields__
+    if unknown := set(parameters) - set(names):
+        raise Malformed(f"{verb} has no parameter {', '.join(sorted(unknown))}; it has {', '.join(names) or 'none'}")
+    missing = [name for name in names if name not in parameters]
+    if missing:
+        raise Malformed(f"{verb} needs {', '.join(missing)}")
+    try:
+        values = [verb, *(_positional(parameters[name]) for name in names)]
+        action: AnyAction = msgspec.convert(values, AnyAction)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"{verb}: {error}") from error
+    return action
+
+
+def _positional(value: Any) -> Any:
+    """Pools arrive as objects and travel as arrays."""
+    if isinstance(value, list):
+        return [
+            [item.get(n, "") for n in ("url", "user", "password")] if isinstance(item, dict) else item for item in value
+        ]
+    return value

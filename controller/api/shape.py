@@ -1,0 +1,73 @@
+"""Between msgspec structs and HTTP: bodies in, bodies out, and their description for OpenAPI."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
+
+from controller.api.failure import Failure
+from shared.errors import Malformed, TooLarge
+
+MAX_BODY_BYTES = 256 * 1024
+_REF = "#/components/schemas/{name}"
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+T = TypeVar("T")
+
+
+def answer(view: object, *, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(view), status, dict(_HEADERS), "application/json")
+
+
+async def body_of(request: Request, kind: type[T]) -> T:
+    """Raises TooLarge, or Malformed with the place in the document."""
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY_BYTES:
+            raise TooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+    try:
+        return msgspec.json.decode(bytes(received), type=kind)
+    except msgspec.MsgspecError as error:
+        raise Malformed(f"body: {error}") from error
+
+
+class Shapes:
+    """Collects the types that routes take and give, so that OpenAPI can describe them."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[Any, None] = {Failure: None}
+
+    def gives(self, kind: Any, description: str = "As described", *, status: int = 200) -> dict[int | str, Any]:
+        """The `responses` of a route."""
+        self._kinds[kind] = None
+        refused = {"description": "Refused", "content": {"application/json": {"schema": self._schema(Failure)}}}
+        content = {"application/json": {"schema": self._schema(kind)}}
+        return {status: {"description": description, "content": content}, "4XX": refused}
+
+    def takes(self, kind: Any) -> dict[str, Any]:
+        """The `openapi_extra` of a route."""
+        self._kinds[kind] = None
+        return {"requestBody": {"required": True, "content": {"application/json": {"schema": self._schema(kind)}}}}
+
+    def install(self, app: FastAPI) -> None:
+        """Let the application describe itself with our types."""
+
+        def describe() -> dict[str, Any]:
+            if app.openapi_schema is None:
+                document = get_openapi(
+                    title=app.title, version=app.version, description=app.description, routes=app.routes
+                )
+                _, components = msgspec.json.schema_components(tuple(self._kinds), ref_template=_REF)
+                document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+                app.openapi_schema = document
+            return app.openapi_schema
+
+        app.openapi = describe  # type: ignore[method-assign]  # the way that FastAPI documents
+
+    @staticmethod
+    def _schema(kind: Any) -> Any:
+        (schema,), _ = msgspec.json.schema_components((kind,), ref_template=_REF)
+        return schema

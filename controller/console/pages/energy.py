@@ -1,0 +1,103 @@
+"""Energy: the curtailment that runs, feeders against limits, meters against miners, prices, the dispatch's reasons."""
+
+from nicegui import ui
+
+from controller.console.format import USD_PER_MWH, duration, number, percent, power_unit, quantity
+from controller.console.pages.page import Page, card
+from controller.console.parts.curtail_dialog import CurtailDialog
+from controller.console.parts.panel import Landing
+from controller.console.parts.sheet import Column, Sheet
+from controller.console.parts.trend import Chart, Trend, series_url
+from controller.people.model import Permission
+from controller.views.dispatch import DecisionView
+
+FEEDERS = (
+    Column("name", "Feeder"),
+    Column("load", "Load", end=True),
+    Column("limit", "Limit", end=True),
+    Column("share", "Of limit"),
+    Column("source", "Source and age"),
+)
+METERS = (
+    Column("name", "Meter"),
+    Column("power", "Meter", end=True),
+    Column("miners", "Miners say", end=True),
+    Column("residual", "Not reported", end=True),
+    Column("pf", "Power factor", end=True),
+    Column("frequency", "Hz", end=True),
+    Column("energy", "Import MWh", end=True),
+    Column("age", "Read", end=True),
+)
+RESTORE_REASON = "ended in the console"
+
+
+async def build(page: Page) -> None:
+    state = page.operations.energy.state(page.site.id)
+    unit = power_unit(state.power_w.value)
+    with ui.element("div").classes("bes-cards bes-even"):
+        with card():
+            await _landing(page)
+        with card():
+            url = f"{page.api_url}/prices"
+            break_even = state.market.break_even_usd_mwh
+            line = (break_even, "break-even") if break_even is not None else None
+            Trend(
+                Chart(
+                    name="price", label="Energy price", url=url, unit=USD_PER_MWH, kind="prices", colour="price",
+                    hours=24, line=line, height=176,
+                ),
+                zone=page.site.time_zone,
+            )  # fmt: skip
+    with ui.element("div").classes("bes-cards bes-two"):
+        with ui.element("div").classes("bes-stack"), card("Feeders", unit.symbol):
+            feeders = await page.follow("feeders")
+            Sheet(FEEDERS, feeders, topic="feeders", caption="Feeders", empty="The site's file names no feeder.")
+        with ui.element("div").classes("bes-stack"):
+            with card():
+                url = series_url(page.api_url, page.site.id, "power_w")
+                cap = (state.cap_w, f"cap: {state.cap_reason}") if state.cap_w is not None else None
+                Trend(Chart(name="power", label="Power", url=url, unit=unit, line=cap), zone=page.site.time_zone)
+            with card("Dispatch"):
+                _decision(page.operations.dispatch.decision(page.site.id))
+    with card("Meters", f"{unit.symbol}; what miners do not report is fans, losses and error"):
+        Sheet(METERS, await page.follow("meters"), topic="meters", caption="Meters", empty="No meter is configured.")
+
+
+async def _landing(page: Page) -> None:
+    async def act(name: str, curtailment_id: str) -> None:
+        curtailments = page.operations.curtailments
+        if name == "curtail":
+            if page.visit.may(Permission.OPERATE):
+                await CurtailDialog(page.visit, page.site.id).open()
+        elif name == "approve":
+            await page.visit.act(Permission.OPERATE, lambda actor: curtailments.approve(curtailment_id, actor))
+        elif name == "end":
+            await page.visit.act(
+                Permission.OPERATE, lambda actor: curtailments.end(curtailment_id, RESTORE_REASON, actor)
+            )
+        page.visit.feed.spoil("curtailment")
+
+    Landing(await page.follow("curtailment"), operates=page.operates, act=act)
+
+
+def _decision(decision: DecisionView | None) -> None:
+    if decision is None:
+        ui.label("The dispatch has not decided yet.").classes("bes-text")
+        return
+    bound = f", at most {percent(decision.gap_pct, 2)} from the best possible" if decision.gap_pct is not None else ""
+    lines = [
+        f"{decision.mode.capitalize()}, for {decision.objective}: {number(decision.running)} run, "
+        f"{number(decision.asleep)} asleep{bound}. Solved in {duration(decision.solve_ms / 1000)}.",
+        *decision.sentences,
+        *(
+            item.text
+            + (
+                f"; one more MWh there is worth {quantity(item.shadow_price_usd_mwh, USD_PER_MWH)}"
+                if item.shadow_price_usd_mwh
+                else ""
+            )
+            for item in decision.binding
+        ),
+    ]
+    for line in lines:
+        ui.label(line).classes("bes-text")

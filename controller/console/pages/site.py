@@ -1,0 +1,87 @@
+"""The site at a glance: five tiles, the map, the electrical tree, what needs a person."""
+
+from nicegui import ui
+
+from controller.console.format import hash_unit, power_unit
+from controller.console.pages.energy import FEEDERS
+from controller.console.pages.page import Page, card
+from controller.console.parts.sheet import Column, Sheet
+from controller.console.parts.site_map import SiteMap
+from controller.console.parts.tiles import Tiles
+from controller.console.parts.trend import Chart, Trend, series_url
+from controller.people.model import Permission
+
+ALARMS = (
+    Column("mark", ""),
+    Column("text", "Alarm", wrap=True),
+    Column("members", "Touches", end=True),
+    Column("action", "To do", wrap=True),
+    Column("code", "Code"),
+    Column("age", "Since", end=True),
+    Column("state", "State", end=True),
+)
+
+
+async def build(page: Page) -> None:
+    site, trends = await page.follow("site"), await page.follow("trends")
+    Tiles(site, trends)
+    with ui.element("div").classes("bes-cards bes-two"):
+        with ui.element("div").classes("bes-stack"):
+            with card():
+                SiteMap(
+                    page.site.id, site, api_url=page.api_url, mode=page.query.get("map", ""), go=page.visit.go
+                ).classes("bes-map")
+            with card("Needs a person"):
+                await alarms(page)
+        with ui.element("div").classes("bes-stack"):
+            with card("Electrical tree", "load against continuous limit"):
+                Sheet(
+                    FEEDERS,
+                    await page.follow("feeders"),
+                    topic="feeders",
+                    caption="Feeders with load and limit",
+                    empty="The site's file names no feeder.",
+                )
+            _charts(page)
+
+
+async def alarms(page: Page) -> None:
+    """The standing alarms with their acknowledgement; used by the alarm page too."""
+    sheet = Sheet(
+        ALARMS, await page.follow("alarms"), topic="alarms", caption="Standing alarms", empty="Nothing needs a person."
+    )
+
+    async def act(alarm_id: str, name: str) -> None:
+        if name == "acknowledge":
+            work = page.operations.alarms.acknowledge
+            await page.visit.act(Permission.OPERATE, lambda actor: work(alarm_id, actor))
+            page.visit.feed.spoil("alarms")
+
+    sheet.on_act(act)
+
+
+def _charts(page: Page) -> None:
+    state = page.operations.energy.state(page.site.id)
+    cap = (state.cap_w, "cap") if state.cap_w is not None else None
+    hours = int(page.query.get("hours", "1")) if page.query.get("hours", "1").isdigit() else 1
+    frame = page.operations.fleet.frame(page.site.id)
+    charts = (
+        Chart(
+            name="power",
+            label="Power",
+            url=series_url(page.api_url, page.site.id, "power_w"),
+            unit=power_unit(state.power_w.value),
+            line=cap,
+            hours=hours,
+        ),
+        Chart(
+            name="hashrate",
+            label="Hash rate",
+            url=series_url(page.api_url, page.site.id, "hashrate_ths"),
+            unit=hash_unit(frame.live_hashrate_ths),
+            hours=hours,
+        ),
+    )
+    for chart in charts:
+        with card():
+            Trend(chart, zone=page.site.time_zone)

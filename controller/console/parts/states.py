@@ -1,0 +1,51 @@
+"""What a page says when it has nothing to show: first run, no permission, an error, an unknown address."""
+
+from nicegui import ui
+
+from controller.console.topics.words import CONSOLE
+from shared.errors import BesError, NotFound
+
+ENROL = "bes enroll --site west-1 --controller mqtts://…"
+
+
+def first_run() -> None:
+    _card(
+        "No site yet",
+        "Enrol the first agent; it appears here as soon as it has sent its site's description. `make demo` starts a "
+        "simulated site on this machine.",
+        command=ENROL,
+    )
+
+
+def no_permission(page: str, role: str) -> None:
+    _card(f"{page} needs the role {role}", "Ask an administrator for it; what you can see stays in the navigation.")
+
+
+def failed(error: BesError) -> None:
+    title = "Not found" if isinstance(error, NotFound) else "This could not be read"
+    mend = "What the other pages show is still true." if error.expected else "Report the code to whoever runs this."
+    _card(title, f"{error.detail}. {mend}", code=error.code)
+
+
+def unknown_page() -> None:
+    _card("No such page", "The address leads nowhere.", link=("Back to the site", CONSOLE))
+
+
+def loading(height: int) -> None:
+    """A skeleton of the final size, so that nothing jumps."""
+    ui.element("div").classes("bes-skeleton").style(f"height: {height}px")
+
+
+def _card(title: str, text: str, *, command: str = "", code: str = "", link: tuple[str, str] | None = None) -> None:
+    with ui.element("section").classes("bes-card bes-empty").props("data-testid=state"):
+        with ui.element("h1").classes("bes-title"):
+            ui.label(title)
+        ui.label(text).classes("bes-text")
+        if command:
+            with ui.element("code"):
+                ui.label(command)
+        if code:
+            ui.label(code).classes("bes-mono")
+        if link:
+            with ui.element("a").classes("bes-button").props(f"href={link[1]}"):
+                ui.label(link[0])

@@ -1,0 +1,49 @@
+"""A chart over time that reads its points from the API."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from nicegui.element import Element
+
+from controller.console.format import Unit
+
+RANGES = ({"hours": 1, "label": "1 h"}, {"hours": 24, "label": "Day"}, {"hours": 168, "label": "7 d"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """`colour` is a token of the theme; `line` a value to compare with, such as a cap, and its label."""
+
+    name: str
+    label: str
+    url: str
+    unit: Unit
+    kind: str = "series"
+    colour: str = "trend"
+    height: int = 180
+    hours: int = 1
+    line: tuple[float, str] | None = None
+
+
+class Trend(Element, component="trend.js", esm={"bes-draw": "draw"}):
+    def __init__(self, chart: Chart, *, zone: str) -> None:
+        super().__init__()
+        self.props.update(
+            url=chart.url,
+            kind=chart.kind,
+            name=chart.name,
+            label=chart.label,
+            unit=chart.unit.symbol,
+            factor=chart.unit.factor,
+            decimals=chart.unit.decimals,
+            colour=chart.colour,
+            height=chart.height,
+            zone=zone,
+            ranges=list(RANGES) if chart.kind == "series" else [],
+            line=None if chart.line is None else {"value": chart.line[0], "label": chart.line[1]},
+        )
+        self.props["start-hours"] = chart.hours
+
+
+def series_url(api_url: str, subject: str, field: str) -> str:
+    return f"{api_url}/series?{urlencode({'subject': subject, 'field': field})}"

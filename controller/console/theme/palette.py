@@ -1,0 +1,25 @@
+"""The colours of tokens.css as numbers, for tests of contrast and of colour-blind distance. The CSS is the source."""
+
+import re
+from pathlib import Path
+
+THEME_DIR = Path(__file__).parent
+_RULE = re.compile(r"(body(?:\.body--dark)?)\s*\{([^}]*)\}")
+_TOKEN = re.compile(r"--bes-([a-z0-9-]+):\s*(#[0-9a-fA-F]{6})\s*;")
+
+
+def palette(theme: str) -> dict[str, str]:
+    """Token to `#rrggbb` for `light` or `dark`."""
+    wanted = "body.body--dark" if theme == "dark" else "body"
+    css = (THEME_DIR / "tokens.css").read_text(encoding="utf-8")
+    tokens: dict[str, str] = {}
+    for selector, rules in _RULE.findall(css):
+        if selector in ("body", wanted):
+            tokens |= dict(_TOKEN.findall(rules))
+    return tokens
+
+
+def rgb(colour: str) -> tuple[float, float, float]:
+    """`#rrggbb` as three numbers from 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5))
+    return red, green, blue

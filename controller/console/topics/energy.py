@@ -1,0 +1,139 @@
+"""Feeders against limits, meters against miners, a running curtailment."""
+
+from controller.console.feed import Content, Topic
+from controller.console.format import (
+    MISSING,
+    Unit,
+    age,
+    amount,
+    duration,
+    number,
+    percent,
+    plural,
+    power_unit,
+    quantity,
+    signed,
+)
+from controller.console.topics.words import miners_href, outcome_parts
+from controller.views.curtailment import CurtailmentView
+from controller.views.energy import EnergyState, FeederView, MeterView
+from controller.views.ports import Operations
+
+_PHASES = {
+    "awaiting-approval": ("waits for a second person", 2),
+    "shedding": ("shedding", 2),
+    "holding": ("holding, confirmed by meter", 0),
+    "missed": ("target missed", 1),
+    "restoring": ("restoring", 2),
+    "restored": ("restored", 0),
+}
+
+
+def topics(operations: Operations) -> tuple[Topic, ...]:
+    async def feeders(site: str, _subject: str) -> Content:
+        return feeder_content(operations.energy.state(site), operations.clock.now_ms())
+
+    async def meters(site: str, _subject: str) -> Content:
+        return meter_content(operations.energy.state(site), operations.clock.now_ms())
+
+    async def curtailment(site: str, _subject: str) -> Content:
+        listed = operations.curtailments.listed(site)
+        newest = next((view for view in listed if view.active), listed[0] if listed else None)
+        return {"state": newest and curtailment_content(newest, operations.clock.now_ms())}
+
+    return (Topic("feeders", 2.0, feeders), Topic("meters", 2.0, meters), Topic("curtailment", 1.0, curtailment))
+
+
+def feeder_content(state: EnergyState, now_ms: int) -> Content:
+    unit = power_unit(state.power_w.value)
+    depth: dict[str, int] = {}
+    rows = []
+    for feeder in state.feeders:
+        depth[feeder.id] = depth.get(feeder.parent or "", -1) + 1
+        rows.append(_feeder_row(feeder, depth[feeder.id], unit, state.site, now_ms))
+    return {"rows": rows}
+
+
+def _feeder_row(feeder: FeederView, depth: int, unit: Unit, site: str, now_ms: int) -> Content:
+    load = feeder.load_w
+    pct = feeder.load_pct
+    name = {"text": feeder.name or feeder.id, "href": miners_href(site, f"feeder:{feeder.id}")}
+    return {
+        "id": feeder.id,
+        "depth": depth,
+        "cells": [
+            name if depth else {"text": feeder.name or feeder.id},
+            amount(load.value, unit),
+            amount(feeder.limit_w, unit),
+            {"load": pct, "text": percent(pct)} if pct is not None else {"text": MISSING, "dim": True},
+            {"text": f"{load.source} · {age(load.observed_at_ms, now_ms)}", "dim": True},
+        ],
+    }
+
+
+def meter_content(state: EnergyState, now_ms: int) -> Content:
+    unit = power_unit(state.power_w.value)
+    return {"rows": [_meter_row(meter, unit, now_ms) for meter in state.meters]}
+
+
+def _meter_row(meter: MeterView, unit: Unit, now_ms: int) -> Content:
+    power, residual = meter.power_w.value, meter.residual_w
+    share = signed(100.0 * residual / power) if residual is not None and power else MISSING
+    energy = None if meter.energy_import_wh is None else meter.energy_import_wh / 1e6
+    return {
+        "id": meter.id,
+        "cells": [
+            meter.name or meter.id,
+            amount(power, unit),
+            amount(meter.miners_w, unit),
+            {"text": f"{amount(residual, unit)} ({share} %)" if residual is not None else MISSING},
+            number(meter.power_factor, 2),
+            number(meter.frequency_hz, 2),
+            number(energy, 1),
+            {"text": age(meter.power_w.observed_at_ms, now_ms), "dim": True},
+        ],
+    }
+
+
+def curtailment_content(view: CurtailmentView, now_ms: int) -> Content:
+    unit = power_unit(view.baseline_w)
+    phase, tone = _PHASES.get(view.phase, (view.phase, 0))
+    power_w = view.power_w
+    return {
+        "id": view.id,
+        "phase": phase,
+        "tone": tone,
+        "active": view.active,
+        "can_approve": view.phase == "awaiting-approval",
+        "can_end": view.phase in ("shedding", "holding", "missed"),
+        "power": quantity(power_w, unit),
+        "target": quantity(view.target_w, unit),
+        "baseline": quantity(view.baseline_w, unit),
+        "change": signed(None if power_w is None else (power_w - view.baseline_w) / unit.factor, unit.decimals),
+        "wanted": quantity(view.target_w - view.baseline_w, unit),
+        "time_to_target": _time_to_target(view, now_ms),
+        "confirmed": f"{number(view.counts.get('confirmed', 0))} of {number(view.miners)}",
+        "now_pct": _share(power_w or 0.0, view.baseline_w),
+        "target_pct": _share(view.target_w, view.baseline_w),
+        "outcomes": outcome_parts(view.counts),
+        "text": _curtailment_text(view, now_ms),
+    }
+
+
+def _share(part_w: float, whole_w: float) -> float:
+    return round(max(0.0, min(100.0, 100.0 * part_w / whole_w)), 1) if whole_w > 0 else 0.0
+
+
+def _time_to_target(view: CurtailmentView, now_ms: int) -> str:
+    if view.time_to_target_s is not None:
+        return duration(view.time_to_target_s)
+    return f"{duration((now_ms - view.started_at_ms) / 1000)} so far" if view.phase == "shedding" else MISSING
+
+
+def _curtailment_text(view: CurtailmentView, now_ms: int) -> str:
+    parts = [f"{view.reason or 'No reason given'}, by {view.started_by}", f"{age(view.started_at_ms, now_ms)} ago"]
+    if view.approved_by:
+        parts.append(f"approved by {view.approved_by}")
+    if view.orders:
+        parts.append(plural(len(view.orders), "order"))
+    return " · ".join(parts)

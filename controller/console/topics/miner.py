@@ -1,0 +1,109 @@
+"""One miner: sentence, figures with their trust, boards, what was ordered and what became of it."""
+
+from controller.console.feed import Content, Topic
+from controller.console.format import MISSING, age, celsius, duration, number, percent
+from controller.console.topics.words import SUSPECT, site_href
+from controller.views.miner import BoardRow, MinerDetail
+from controller.views.order import DeviceOrder, OutcomeStep
+from controller.views.ports import Operations
+from shared.quality import Quality
+
+_SUSPECT_WORDS = frozenset(quality.name.lower() for quality in SUSPECT)
+_TONES = {"contradicted": 2, "refused": 3, "unknown": 0}
+
+
+def topics(operations: Operations) -> tuple[Topic, ...]:
+    async def miner(site: str, device_id: str) -> Content:
+        detail = await operations.fleet.miner(site, device_id)
+        explanation = operations.dispatch.explain(site, device_id)
+        return miner_content(detail, explanation.text if explanation else "", operations.clock.now_ms())
+
+    async def boards(site: str, device_id: str) -> Content:
+        detail = await operations.fleet.miner(site, device_id)
+        return {"rows": [_board_row(board, operations.clock.now_ms()) for board in detail.boards]}
+
+    async def orders(site: str, device_id: str) -> Content:
+        done = await operations.orders.of_device(site, device_id)
+        return {"rows": [_order_row(item, site, operations.clock.now_ms()) for item in done]}
+
+    return (Topic("miner", 2.0, miner), Topic("boards", 2.0, boards), Topic("miner-orders", 1.0, orders))
+
+
+def miner_content(detail: MinerDetail, why: str, now_ms: int) -> Content:
+    row = detail.row
+
+    def figure(label: str, field: str, value: str, unit: str) -> Content:
+        quality = detail.qualities.get(field, "good")
+        estimated = quality == Quality.ESTIMATED.name.lower() or (
+            field == "power_w" and row.power_source == "estimated"
+        )
+        shown = f"≈ {value}" if estimated and value != MISSING else value
+        title = f"{label}: {quality.replace('_', ' ')}"
+        return {"label": label, "value": shown, "unit": unit, "suspect": quality in _SUSPECT_WORDS, "title": title}
+
+    ratio = None
+    if row.hashrate_ths is not None and row.hashrate_expected_ths:
+        ratio = 100.0 * row.hashrate_ths / row.hashrate_expected_ths
+    return {
+        "sentence": detail.sentence,
+        "why": why,
+        "figures": [
+            figure("Hash rate", "hashrate_ths", number(row.hashrate_ths, 1), "TH/s"),
+            figure("Of expected", "hashrate_expected_ths", number(ratio), "%"),
+            figure("Power", "power_w", number(row.power_w), f"W of {number(row.power_limit_w)}"),
+            figure("Efficiency", "power_w", number(row.efficiency_j_per_th, 1), "J/TH"),
+            figure("Hottest chip", "chip_temp_c", number(row.chip_temp_c), "°C"),
+            figure("Inlet", "inlet_temp_c", number(row.inlet_temp_c), "°C"),
+            figure("Slowest fan", "fan_rpm", number(row.fan_rpm), "rpm"),
+            figure("Up", "uptime_s", duration(row.uptime_s), ""),
+        ],
+        "read": f"Read {age(row.observed_at_ms, now_ms)} ago · power {row.power_source.replace('_', ' ')} · "
+        f"shares {number(row.accepted_shares)} accepted, {number(row.rejected_shares)} rejected",
+    }
+
+
+def _board_row(board: BoardRow, now_ms: int) -> Content:
+    share = None
+    if board.hashrate_ths is not None and board.hashrate_expected_ths:
+        share = 100.0 * board.hashrate_ths / board.hashrate_expected_ths
+    dead = None
+    if board.chips_good is not None and board.chips_expected is not None:
+        dead = board.chips_expected - board.chips_good
+    return {
+        "id": str(board.slot),
+        "cells": [
+            f"Board {board.slot}",
+            number(board.hashrate_ths, 1),
+            percent(share),
+            celsius(board.chip_temp_c),
+            celsius(board.board_temp_c),
+            {"text": f"{number(board.chips_good)} of {number(board.chips_expected)}", "mark": 2}
+            if dead
+            else f"{number(board.chips_good)} of {number(board.chips_expected)}",
+            number(board.frequency_mhz),
+            number(board.hardware_errors),
+            {"text": age(board.observed_at_ms, now_ms), "dim": True},
+        ],
+    }
+
+
+def _order_row(item: DeviceOrder, site: str, now_ms: int) -> Content:
+    order, outcome = item.order, item.outcome
+    return {
+        "id": order.id,
+        "cells": [
+            {"text": order.verb.replace("_", " "), "href": site_href(site, f"commands/{order.id}")},
+            {"text": outcome.state, "tag": True, "tone": _TONES.get(outcome.state, 0)},
+            _trail(order.issued_at_ms, outcome.trail),
+            order.issued_by,
+            {"text": f"{age(order.issued_at_ms, now_ms)} ago", "dim": True},
+        ],
+    }
+
+
+def _trail(issued_at_ms: int, trail: tuple[OutcomeStep, ...]) -> str:
+    """Every step with its time after the order, and what the last one saw."""
+    steps = [f"{step.state} +{(step.at_ms - issued_at_ms) / 1000:.1f} s" for step in trail]
+    last = trail[-1] if trail else None
+    seen = "; ".join(text for text in (last.observed, last.detail, last.rule) if text) if last else ""
+    return " → ".join(steps) + (f": {seen}" if seen else "")

@@ -1,0 +1,65 @@
+"""One person looking at one page: who it is now, what the page listens to, how an order is run and refused."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from controller.console.feed import Feed, Key
+from controller.people.model import Actor, Permission
+from controller.people.service import People
+from controller.views.ports import Operations
+from shared.errors import AccessError, BesError
+from shared.log import get_logger
+
+T = TypeVar("T")
+_log = get_logger("console")
+
+
+class Visit:
+    """Made for each client. `say` shows a refusal above the page; `go` opens another page."""
+
+    def __init__(self, operations: Operations, people: People, feed: Feed, session_id: str) -> None:
+        self.operations = operations
+        self.feed = feed
+        self._people = people
+        self._session_id = session_id
+        self._topics: list[Key] = []
+        self._always: list[Key] = []
+        self.say: Callable[[BesError], None] = lambda _error: None
+        self.go: Callable[[str], None] = lambda _href: None
+
+    def actor(self) -> Actor:
+        """Asked again in every handler: a session may have ended since the page was built."""
+        return self._people.actor(self._session_id)
+
+    def may(self, permission: Permission) -> bool:
+        try:
+            return self.actor().may(permission)
+        except AccessError:
+            return False
+
+    async def act(self, permission: Permission, work: Callable[[Actor], Awaitable[T]]) -> T | None:
+        """Run what a handler does for a person who may; what is refused is said on the page. None then."""
+        try:
+            actor = self.actor()
+            actor.require(permission)
+            return await work(actor)
+        except BesError as error:
+            if not error.expected:
+                _log.error("handler failed", code=error.code, detail=error.detail)
+            self.say(error)
+            return None
+
+    # What the page listens to
+
+    def listen_always(self, *keys: Key) -> None:
+        self._always.extend(keys)
+
+    def listen(self, *keys: Key) -> None:
+        self._topics.extend(key for key in keys if key not in self._topics)
+
+    def leave_page(self) -> None:
+        self._topics.clear()
+
+    @property
+    def topics(self) -> tuple[Key, ...]:
+        return (*self._always, *self._topics)
