@@ -1,7 +1,8 @@
 """What a miner does, computed from several signs: its rate over seconds, its uptime and what it was told.
 
-A rate that is small but not zero may be a machine that runs down, or one whose firmware changed its unit. Only after
-the same process has shown a rate near the expected one can the first be told from the second.
+A rate that is small but not zero may be a machine that runs up or down, or one whose firmware changed its unit. Only
+after the same process has shown a rate near the expected one can they be told apart; until the grace after its start
+is over, it is taken to run up.
 """
 
 from enum import Enum
@@ -39,7 +40,8 @@ class Signs(msgspec.Struct, frozen=True, kw_only=True):
 class UnitCheck:
     """Remembers whether the running mining process has ever shown a rate in the unit that we take it for."""
 
-    def __init__(self) -> None:
+    def __init__(self, starting_grace_s: float) -> None:
+        self._starting_grace_s = starting_grace_s
         self._proven = False
         self._uptime_s = 0.0
 
@@ -59,6 +61,8 @@ class UnitCheck:
             return Activity.HASHING
         if ratio <= LOWEST_RATIO and self._proven:
             return Activity.STILL
+        if ratio <= LOWEST_RATIO and is_young(sheet, self._starting_grace_s):
+            return Activity.UNCLEAR
         sheet.mark("hashrate_ths", Quality.UNIT_SUSPECT)
         return Activity.UNCLEAR
 
@@ -70,10 +74,9 @@ class UnitCheck:
 
 def op_state(activity: Activity, sheet: Sheet, signs: Signs, starting_grace_s: float) -> OpState:
     """The rate decides before any flag; within the grace after its start a machine is starting, not at fault."""
-    uptime_s = sheet.value("mining_uptime_s")
-    young = uptime_s is not None and uptime_s < starting_grace_s
+    young = is_young(sheet, starting_grace_s)
     if activity is Activity.UNCLEAR:
-        return OpState.UNKNOWN
+        return OpState.STARTING if young and sheet.value("hashrate_ths") is not None else OpState.UNKNOWN
     if activity is Activity.HASHING:
         return OpState.STARTING if young and not _ramped(sheet, signs) else OpState.HASHING
     if signs.asleep:
@@ -85,6 +88,12 @@ def op_state(activity: Activity, sheet: Sheet, signs: Signs, starting_grace_s: f
     if young:
         return OpState.STARTING
     return OpState.UNKNOWN if signs.asleep is None else OpState.STOPPED_FAULT
+
+
+def is_young(sheet: Sheet, starting_grace_s: float) -> bool:
+    """Did the mining process start a moment ago?"""
+    uptime_s = sheet.value("mining_uptime_s")
+    return uptime_s is not None and uptime_s < starting_grace_s
 
 
 def _ramped(sheet: Sheet, signs: Signs) -> bool:

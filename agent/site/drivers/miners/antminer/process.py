@@ -39,7 +39,7 @@ class MiningProcess:
         self._socket = socket
         self._web = web
         self._profile = profile
-        self._units = UnitCheck()
+        self._units = UnitCheck(profile.starting_grace_s)
         self._joins: bool | None = None  # does this firmware answer joined commands? None until it was asked
         self._gone_since_s: float | None = None
         self._mode: int | None = None

@@ -38,7 +38,7 @@ class AxeOs:
         self.profile = profile
         self._http = HttpTransport(address, ports(80))
         self._identity = Identity(address, mac)
-        self._units = UnitCheck()
+        self._units = UnitCheck(profile.starting_grace_s)
 
     @property
     def verbs(self) -> frozenset[str]:

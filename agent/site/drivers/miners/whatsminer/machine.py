@@ -31,7 +31,7 @@ class WhatsminerMachine:
     def __init__(self, socket: CgminerTransport, profile: MinerProfile) -> None:
         self._socket = socket
         self._profile = profile
-        self._units = UnitCheck()
+        self._units = UnitCheck(profile.starting_grace_s)
 
     async def read(self, command: str) -> tuple[Row, Evidence]:
         raw = await self._socket.ask(msgspec.json.encode({"cmd": command}))
