@@ -47,7 +47,7 @@ class FakeClock:
 class FakeFleet:
     """Miners m-0 … on node n1, m-100 … on n2; PDU p-1; m-dumb can only be read."""
 
-    def __init__(self, miners: int = 200) -> None:
+    def __init__(self, miners: int) -> None:
         safety = SafetyLimits(allowed_pools=("stratum+tcp://pool.example",))
         self.sites = {SITE: Site(id=SITE, name="T", feeder=(Feeder(id="f", kind="f"),), safety=safety)}
         self.devices: dict[str, Device] = {}
@@ -147,8 +147,13 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def fleet() -> FakeFleet:
-    return FakeFleet()
+def miners() -> int:
+    return 200
+
+
+@pytest.fixture
+def fleet(miners: int) -> FakeFleet:
+    return FakeFleet(miners)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 import pytest
 from msgspec.structs import replace
 
-from controller.commands import Actor, PlanRequest
+from controller.commands import Actor, CommandKeeper, CommandService, PlanRequest
+from controller.journal import Journal
 
 ANN = Actor("ann", "session-a")
 
@@ -56,9 +57,6 @@ async def test_a_plan_that_makes_no_sense_is_refused(door, request_: PlanRequest
 
 
 async def test_the_counter_of_a_plan_survives_a_restart(door, request_: PlanRequest) -> None:
-    from controller.commands import CommandKeeper, CommandService
-    from controller.journal import Journal
-
     await door.service.issue_plan(request_, actor=ANN)
     journal = Journal(door.store, door.clock)
     service = CommandService(journal, door.fleet, door.keys, door.clock)
