@@ -66,13 +66,13 @@ class XerusPdu:
     def _outlet(self, outlet: int) -> dict[str, Method]:
         return {
             "getState": lambda _: self._state(outlet),
-            "getSensors": lambda _: _sensors(f"/model/outlet/{outlet}", _OUTLET_SENSORS),
+            "getSensors": lambda _: _sensors(f"/model/outlet/{outlet}", _OUTLET_SENSOR_NAMES, _OUTLET_SENSORS),
             "setPowerState": lambda given: self._switch([outlet], given.get("pstate")),
             "cyclePowerState": lambda _: self._cycle([outlet]),
         }
 
     def _inlet(self) -> dict[str, Method]:
-        return {"getSensors": lambda _: _sensors("/model/inlet/0", _INLET_SENSORS)}
+        return {"getSensors": lambda _: _sensors("/model/inlet/0", _INLET_SENSOR_NAMES, _INLET_SENSORS)}
 
     def _sensor(self, known: dict[str, str], name: str, outlets: Sequence[int]) -> dict[str, Method] | None:
         if name not in known:
@@ -187,33 +187,23 @@ def _reference(rid: str, kind: str) -> Params:
     return {"rid": rid, "type": kind}
 
 
-_SENSOR_NAMES = [
-    "voltage",
-    "current",
-    "peakCurrent",
-    "maximumCurrent",
-    "unbalancedCurrent",
-    "unbalancedVoltage",
-    "activePower",
-    "reactivePower",
-    "apparentPower",
-    "powerFactor",
-    "displacementPowerFactor",
-    "activeEnergy",
-    "apparentEnergy",
-    "phaseAngle",
-    "lineFrequency",
-    "crestFactor",
-    "voltageThd",
-    "currentThd",
-    "inrushCurrent",
-    "outletState",
-]
+_OUTLET_SENSOR_NAMES = (
+    *("voltage", "current", "peakCurrent", "maximumCurrent", "unbalancedCurrent", "unbalancedVoltage"),
+    *("activePower", "reactivePower", "apparentPower", "powerFactor", "displacementPowerFactor"),
+    *("activeEnergy", "apparentEnergy", "phaseAngle", "lineFrequency", "crestFactor", "voltageThd", "currentThd"),
+    *("inrushCurrent", "outletState"),
+)
+_INLET_SENSOR_NAMES = (
+    *("voltage", "current", "peakCurrent", "residualCurrent", "residualACCurrent", "residualDCCurrent"),
+    *("activePower", "reactivePower", "apparentPower", "powerFactor", "displacementPowerFactor"),
+    *("activeEnergy", "apparentEnergy", "unbalancedCurrent", "unbalancedLineLineCurrent", "unbalancedVoltage"),
+    *("unbalancedLineLineVoltage", "lineFrequency", "phaseAngle", "crestFactor", "voltageThd", "currentThd"),
+    *("powerQuality", "surgeProtectorStatus", "residualCurrentStatus"),
+)
 
 
-def _sensors(owner: str, known: dict[str, str]) -> Params:
+def _sensors(owner: str, names: Sequence[str], known: dict[str, str]) -> Params:
     """A reference for each sensor that exists, null for the others."""
     return {
-        name: _reference(f"{owner}/{name}", "sensors.NumericSensor:4.0.9") if name in known else None
-        for name in _SENSOR_NAMES
+        name: _reference(f"{owner}/{name}", "sensors.NumericSensor:4.0.9") if name in known else None for name in names
     }
