@@ -159,14 +159,16 @@ class Finder:
     async def _settle_meter(self, instrument: Instrument) -> None:
         driver = meter(instrument, self._settings.ports, self._gateways)
         identity = await self._identity_of(instrument, driver.identify)
-        self._roster.put_meter(Known(instrument_record(instrument, DeviceKind.METER, identity, frozenset()), driver))
+        self._roster.put_meter(Known(instrument_record(instrument, DeviceKind.METER, identity, {}), driver))
         self._hooks.poll(instrument.id)
 
     async def _settle_pdu(self, instrument: Instrument) -> None:
         login = self._logins.get(instrument.id) or self._logins.get(instrument.profile)
         driver = pdu(instrument, login, self._settings.ports)
         identity = await self._identity_of(instrument, driver.identify)
-        self._roster.put_pdu(Known(instrument_record(instrument, DeviceKind.PDU, identity, driver.verbs), driver))
+        self._roster.put_pdu(
+            Known(instrument_record(instrument, DeviceKind.PDU, identity, driver.confirm_within_s), driver)
+        )
         self._hooks.poll(instrument.id)
 
     async def _identity_of(

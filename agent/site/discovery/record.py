@@ -1,5 +1,7 @@
 """What the controller is told of a device."""
 
+from collections.abc import Mapping
+
 from agent.site.devices.reading import DeviceIdentity
 from agent.site.drivers.miners import MinerProfile
 from shared.profiles import load
@@ -37,8 +39,9 @@ def miner_record(
 
 
 def instrument_record(
-    instrument: Instrument, kind: DeviceKind, identity: DeviceIdentity, verbs: frozenset[str]
+    instrument: Instrument, kind: DeviceKind, identity: DeviceIdentity, confirm_within_s: Mapping[str, float]
 ) -> DeviceRecord:
+    """`confirm_within_s` has an entry for each verb that the instrument knows; a meter knows none."""
     profile = load(kind, instrument.profile)
     return DeviceRecord(
         device_id=instrument.id,
@@ -51,5 +54,6 @@ def instrument_record(
         address=instrument.address,
         profile=instrument.profile,
         profile_sha256=profile.sha256,
-        verbs=tuple(sorted(verbs)),
+        verbs=tuple(sorted(confirm_within_s)),
+        confirm_within_s=dict(confirm_within_s),
     )

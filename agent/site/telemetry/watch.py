@@ -18,6 +18,7 @@ MINER_FAULT = "device.fault"
 MINER_FROZEN = "device.frozen"
 METER_SILENT = "meter.silent"
 METER_FROZEN = "meter.frozen"
+METER_FAULT = "meter.fault"
 SILENT_AFTER_MS = 20_000
 
 SEVERITIES = {
@@ -26,6 +27,7 @@ SEVERITIES = {
     MINER_FROZEN: Severity.P3,
     METER_SILENT: Severity.P2,
     METER_FROZEN: Severity.P2,
+    METER_FAULT: Severity.P2,
     "interlock.chip-hot": Severity.P2,
     "interlock.inlet-high": Severity.P1,
     "interlock.feeder-overload": Severity.P1,
@@ -73,7 +75,12 @@ def _of_miner(miner: MinerState, now_ms: int) -> Iterator[tuple[tuple[str, str],
 def _of_meter(meter: MeterState, now_ms: int) -> Iterator[tuple[tuple[str, str], str]]:
     if _silent(meter, now_ms):
         yield (METER_SILENT, meter.device_id), f"does not answer ({meter.reach.name.lower()})"
-    elif meter.reading is not None and quality_of(meter.reading, "power_w") is Quality.FROZEN:
+        return
+    if meter.reading is None:
+        return
+    if meter.reading.faults:
+        yield (METER_FAULT, meter.device_id), "; ".join(meter.reading.faults)
+    if quality_of(meter.reading, "power_w") is Quality.FROZEN:
         yield (METER_FROZEN, meter.device_id), "repeats the same values to the last digit"
 
 
