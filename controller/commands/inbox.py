@@ -58,7 +58,7 @@ class OutcomeInbox:
                     self.refused += 1
                     _log.error("outcome_of_a_stranger", site=arrival.site, node=arrival.node, command=wire_id)
                     return []
-                if progress.has_record(arrival.node, *arrival.record):
+                if progress.has_record(arrival.node, arrival.record.epoch, arrival.record.seq):
                     return []
                 return [_recorded(arrival, progress.command_id, part.number)]
         return await self._site_acted(arrival, begun)
@@ -67,7 +67,7 @@ class OutcomeInbox:
         """Something that we did not ask for: the site's own rules, or a command of a lost journal."""
         command_id = f"{arrival.site}.{arrival.node}.{arrival.batch.command_id[:_LONGEST_ID]}"
         progress = await self._service.progress(command_id)
-        if progress is not None and progress.has_record(arrival.node, *arrival.record):
+        if progress is not None and progress.has_record(arrival.node, arrival.record.epoch, arrival.record.seq):
             return []
         recorded = _recorded(arrival, command_id, 0)
         if progress is not None or command_id in begun:

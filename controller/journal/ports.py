@@ -21,6 +21,10 @@ class EventStore(Protocol):
 
     async def read_from(self, after_position: int, limit: int) -> list[RecordedEvent]: ...
 
+    async def search(self, text: str, before_position: int | None, limit: int) -> list[RecordedEvent]:
+        """Events with `text` in stream, actor, name or data, in any case; newest first."""
+        ...
+
     async def nodes(self, places: Sequence[NodeAt]) -> dict[NodeAt, bytes]:
         """Hashes of complete subtrees; a place that the tree does not have is left out."""
         ...

@@ -90,6 +90,10 @@ class Journal:
             yield page
             position = page[-1].position
 
+    async def search(self, text: str, *, before: int | None = None, limit: int = 50) -> list[RecordedEvent]:
+        """Events that contain `text` (all where it is empty), newest first, below position `before`."""
+        return await self._store.search(text, before, limit)
+
     async def sign_head(self, key: SigningKey) -> SignedHead | None:
         """Sign where the log stands and store it; None where it is empty or its newest head says the same."""
         state = await self._store.state()

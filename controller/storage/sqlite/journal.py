@@ -2,9 +2,9 @@
 
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import aiosqlite
 
@@ -12,12 +12,14 @@ from controller.journal.chain import DIGEST_BYTES, genesis, link
 from controller.journal.head import SignedHead
 from controller.journal.merkle import NodeAt, Tree
 from controller.journal.model import Append, Commit, LogState, RecordedEvent, Snapshot
+from controller.storage.sqlite.fault import in_our_words
 from controller.storage.sqlite.migration import migrate
-from shared.errors import Conflict
+from shared.errors import Conflict, Corrupt, StorageUnavailable
 from shared.group_commit import GroupCommitter
 
 EVENT_COLUMNS = "position, stream, version, at_ms, actor, name, data, previous, digest"
 _NODES_A_QUERY = 400
+_NO_POSITION = 2**63 - 1
 
 
 class SqliteJournal:
@@ -42,28 +44,40 @@ class SqliteJournal:
             self._reader = None
         self.committer.stop()
 
-    @property
-    def reader(self) -> aiosqlite.Connection:
-        assert self._reader is not None, "open the journal first"
-        return self._reader
+    async def rows(self, query: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Read beside the writer; sees every commit that was answered."""
+        if self._reader is None:
+            raise StorageUnavailable(f"{self._path} is not open")
+        with in_our_words(self._path):
+            return [tuple(row) for row in await self._reader.execute_fetchall(query, values)]
 
     async def commit(self, commit: Commit, at_ms: int) -> tuple[RecordedEvent, ...]:
         return await self.committer.call(lambda connection: _commit(connection, commit, at_ms))
 
     async def state(self) -> LogState:
-        async with self.reader.execute("SELECT log_id, size, digest, peaks FROM log") as cursor:
-            row = await cursor.fetchone()
-        assert row is not None
-        return log_state(tuple(row))
+        rows = await self.rows("SELECT log_id, size, digest, peaks FROM log")
+        if not rows:
+            raise Corrupt(f"{self._path}: the log's own state is missing")
+        return log_state(rows[0])
 
     async def read_stream(self, stream: str, after_version: int, limit: int) -> list[RecordedEvent]:
         query = f"SELECT {EVENT_COLUMNS} FROM event WHERE stream = ? AND version > ? ORDER BY version LIMIT ?"  # noqa: S608
-        rows = await self.reader.execute_fetchall(query, (stream, after_version, limit))
+        rows = await self.rows(query, (stream, after_version, limit))
         return [RecordedEvent(*row) for row in rows]
 
     async def read_from(self, after_position: int, limit: int) -> list[RecordedEvent]:
         query = f"SELECT {EVENT_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608
-        rows = await self.reader.execute_fetchall(query, (after_position, limit))
+        rows = await self.rows(query, (after_position, limit))
+        return [RecordedEvent(*row) for row in rows]
+
+    async def search(self, text: str, before_position: int | None, limit: int) -> list[RecordedEvent]:
+        query = (
+            f"SELECT {EVENT_COLUMNS} FROM event WHERE position < :before AND (instr(lower(stream), :text) "  # noqa: S608
+            "OR instr(lower(actor), :text) OR instr(lower(name), :text) OR instr(lower(CAST(data AS TEXT)), :text)) "
+            "ORDER BY position DESC LIMIT :limit"
+        )
+        before = _NO_POSITION if before_position is None else before_position
+        rows = await self.rows(query, {"text": text.lower(), "before": before, "limit": limit})
         return [RecordedEvent(*row) for row in rows]
 
     async def nodes(self, places: Sequence[NodeAt]) -> dict[NodeAt, bytes]:
@@ -75,7 +89,7 @@ class SqliteJournal:
                 f"WITH wanted (level, idx) AS (VALUES {pairs}) "  # noqa: S608
                 "SELECT level, idx, hash FROM wanted CROSS JOIN merkle_node USING (level, idx)"
             )
-            rows = await self.reader.execute_fetchall(query, [number for place in wanted for number in place])
+            rows = await self.rows(query, [number for place in wanted for number in place])
             found.update((NodeAt(level, number), node) for level, number, node in rows)
         return found
 
@@ -85,11 +99,11 @@ class SqliteJournal:
 
     async def heads(self, limit: int) -> list[SignedHead]:
         query = "SELECT size, sealed, public_key FROM tree_head ORDER BY size DESC LIMIT ?"
-        return [SignedHead(*row) for row in await self.reader.execute_fetchall(query, (limit,))]
+        return [SignedHead(*row) for row in await self.rows(query, (limit,))]
 
     async def load(self, projection: str) -> Snapshot | None:
         query = "SELECT position, data FROM snapshot WHERE projection = ?"
-        rows = [Snapshot(*row) for row in await self.reader.execute_fetchall(query, (projection,))]
+        rows = [Snapshot(*row) for row in await self.rows(query, (projection,))]
         return rows[0] if rows else None
 
     async def save(self, projection: str, snapshot: Snapshot) -> None:
@@ -99,7 +113,8 @@ class SqliteJournal:
         )
 
 
-def log_state(row: tuple[bytes, int, bytes, bytes]) -> LogState:
+def log_state(row: tuple[Any, ...]) -> LogState:
+    """From the columns log_id, size, digest, peaks."""
     log_id, size, digest, peaks = row
     split = tuple(peaks[start : start + DIGEST_BYTES] for start in range(0, len(peaks), DIGEST_BYTES))
     return LogState(log_id, size, digest, split)

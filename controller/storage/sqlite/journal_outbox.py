@@ -20,11 +20,11 @@ class SqliteOutbox:
 
     async def take(self, kind: str, now_ms: int, limit: int) -> list[OutboxEntry]:
         values = {"kind": kind, "now_ms": now_ms, "limit": limit}
-        return [OutboxEntry(*row) for row in await self._journal.reader.execute_fetchall(_TAKE, values)]
+        return [OutboxEntry(*row) for row in await self._journal.rows(_TAKE, values)]
 
     async def next_due_ms(self, kind: str) -> int | None:
         query = "SELECT min(due_ms) FROM outbox WHERE settled_at_ms IS NULL AND kind = ?"
-        rows = [row[0] for row in await self._journal.reader.execute_fetchall(query, (kind,))]
+        rows = [row[0] for row in await self._journal.rows(query, (kind,))]
         due_ms: int | None = rows[0]
         return due_ms
 

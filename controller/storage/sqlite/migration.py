@@ -5,7 +5,8 @@ from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
-from shared.errors import Corrupt, StorageUnavailable
+from controller.storage.sqlite.fault import in_our_words
+from shared.errors import StorageUnavailable
 
 
 def migrate(path: Path, database: str) -> None:
@@ -16,17 +17,13 @@ def migrate(path: Path, database: str) -> None:
     """
     steps = _steps(database)
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            present = connection.execute("PRAGMA user_version").fetchone()[0]
-            if present > len(steps):
-                raise StorageUnavailable(f"{path}: schema {present} is newer than this release knows ({len(steps)})")
-            for number, script in enumerate(steps[present:], start=present + 1):
-                connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-    except sqlite3.DatabaseError as error:
-        kind = StorageUnavailable if isinstance(error, sqlite3.OperationalError) else Corrupt
-        raise kind(f"{path}: {error}") from error
+    with in_our_words(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        present = connection.execute("PRAGMA user_version").fetchone()[0]
+        if present > len(steps):
+            raise StorageUnavailable(f"{path}: schema {present} is newer than this release knows ({len(steps)})")
+        for number, script in enumerate(steps[present:], start=present + 1):
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
 def _steps(database: str) -> list[str]:

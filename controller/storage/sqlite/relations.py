@@ -13,6 +13,7 @@ import msgspec
 from controller.fleet.alarm import Alarm, AlarmPhase
 from controller.fleet.model import Device, Node, Notice, RecordIdentity, SiteRecord
 from controller.fleet.ports import FleetChange, FleetState
+from controller.storage.sqlite.fault import translated
 from controller.storage.sqlite.migration import migrate
 from shared.errors import Corrupt, StorageUnavailable
 
@@ -70,7 +71,9 @@ class SqliteRelations:
         try:
             rows = await self._connection.execute_fetchall(query, values)
             return [msgspec.msgpack.decode(body, type=kind) for (body,) in rows]
-        except (sqlite3.Error, msgspec.MsgspecError) as error:
+        except sqlite3.Error as error:
+            raise translated(error, self._path) from error
+        except msgspec.MsgspecError as error:
             raise Corrupt(f"{self._path}: {kind.__name__}: {error}") from error
 
     @property
@@ -88,7 +91,7 @@ class SqliteRelations:
                 yield connection
                 await connection.execute("COMMIT")
             except sqlite3.Error as error:
-                raise StorageUnavailable(f"{self._path}: {error}") from error
+                raise translated(error, self._path) from error
             finally:
                 if connection.in_transaction:
                     await connection.execute("ROLLBACK")

@@ -10,7 +10,7 @@ from nacl.signing import SigningKey
 from controller.journal import Append, Commit, EventCodec, HeadSchedule, Journal, NewEvent, SideEffect, Snapshot, merkle
 from controller.journal.head import SignedHead, open_head
 from controller.storage.sqlite.journal import SqliteJournal
-from shared.errors import Conflict, Corrupt, StorageError
+from shared.errors import Conflict, Corrupt, StorageError, StorageUnavailable
 
 
 def event(text: str = "x") -> NewEvent:
@@ -158,6 +158,19 @@ async def test_snapshots_replace_each_other(store: SqliteJournal) -> None:
     await store.save("board", Snapshot(1, b"a"))
     await store.save("board", Snapshot(2, b"b"))
     assert await store.load("board") == Snapshot(2, b"b")
+
+
+async def test_search_looks_everywhere_newest_first(journal: Journal) -> None:
+    await journal.append("command/1", [event("Blue"), event("red")])
+    await journal.append("alarm/x", [NewEvent("Seen", b"{}", "Bluebeard")])
+    assert [e.position for e in await journal.search("blue")] == [3, 1]
+    assert [e.position for e in await journal.search("", before=3)] == [2, 1]
+    assert [e.position for e in await journal.search("COMMAND", limit=1)] == [2]
+
+
+async def test_a_closed_journal_says_so(path) -> None:
+    with pytest.raises(StorageUnavailable, match="not open"):
+        await SqliteJournal(path).state()
 
 
 async def test_a_note_is_an_event(journal: Journal) -> None:
