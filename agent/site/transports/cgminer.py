@@ -52,6 +52,7 @@ class _Exchange:
         self._size = 0
         self._started_s = self._loop.time()
         self._socket: socket.socket | None = None
+        self._fd = -1  # to the loop, which prints a socket object at every look-up
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, family: socket.AddressFamily) -> None:
@@ -63,15 +64,17 @@ class _Exchange:
             raise connect_failed(self._place, error) from error
         if begun not in (0, EINPROGRESS):
             raise connect_failed(self._place, OSError(begun, os.strerror(begun)))
-        self._loop.add_writer(self._socket, self._connected)
+        self._fd = self._socket.fileno()
+        self._loop.add_writer(self._fd, self._connected)
         self._expect("no connection", self._deadlines.connect_s)
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self._socket is not None:
-            self._loop.remove_writer(self._socket)
-            self._loop.remove_reader(self._socket)
+            if self._fd >= 0:
+                self._loop.remove_writer(self._fd)
+                self._loop.remove_reader(self._fd)
             self._socket.close()
             self._socket = None
         self.reply.cancel()
@@ -83,8 +86,8 @@ class _Exchange:
             self._fail(connect_failed(self._place, OSError(error_number, os.strerror(error_number))))
             return
         self._expect("no answer", self._deadlines.first_byte_s)
-        self._loop.add_reader(self._socket, self._readable)
-        self._loop.remove_writer(self._socket)
+        self._loop.add_reader(self._fd, self._readable)
+        self._loop.remove_writer(self._fd)
         self._send()
 
     def _send(self) -> None:
@@ -98,9 +101,9 @@ class _Exchange:
             return
         self._unsent = self._unsent[sent:]
         if self._unsent:
-            self._loop.add_writer(self._socket, self._send)
+            self._loop.add_writer(self._fd, self._send)
         else:
-            self._loop.remove_writer(self._socket)
+            self._loop.remove_writer(self._fd)
 
     def _readable(self) -> None:
         assert self._socket is not None

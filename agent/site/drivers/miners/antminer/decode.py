@@ -30,25 +30,29 @@ def put_summary(sheet: Sheet, reply: Row) -> None:
     sheet.put("hardware_errors", count(row, "Hardware Errors"))
 
 
-def put_stats(sheet: Sheet, reply: Row) -> tuple[BoardReading, ...]:
-    """Socket `stats`: expected rate, hottest chip and board, slowest fan; returns the boards."""
-    found = rows(reply, "STATS")
-    row = next((row for row in found if any(key.startswith("chain_") for key in row)), None)
-    if row is None:
-        raise _incomplete(reply, "STATS")
+def put_stats(sheet: Sheet, reply: Row) -> None:
+    """Socket `stats`: expected rate, hottest chip and board, slowest fan, boards that hash."""
+    row = _board_row(reply)
     numbered = _numbered(row)
     per_ths, quality = _unit(row)
     ideal = number(row, "total_rateideal")
     sheet.put("hashrate_expected_ths", ideal / per_ths if ideal else None, quality)
     sheet.put("fan_rpm", _slowest_fan(numbered.get("fan", {})))
-    boards = tuple(_board(numbered, place, slot, per_ths) for slot, place in _places(numbered.get("chain_acn", {})))
-    sheet.put("chip_temp_c", hottest([board.chip_temp_c for board in boards]))
-    sheet.put("board_temp_c", hottest([board.board_temp_c for board in boards]))
-    if boards:
-        sheet.put("boards_hashing", sum(1 for board in boards if board.hashrate_ths))
-        if len(numbered["chain_acn"]) <= PLACES_OF_TODAY:
-            sheet.put("boards_expected", len(boards), Quality.DERIVED)
-    return boards
+    sheet.put("chip_temp_c", hottest(list(map(_hottest_sensor, numbered.get("temp_chip", {}).values()))))
+    sheet.put("board_temp_c", hottest(list(map(_hottest_sensor, numbered.get("temp_pcb", {}).values()))))
+    chips = numbered.get("chain_acn", {})
+    if chips:
+        sheet.put("boards_hashing", sum(1 for rate in numbered.get("chain_rate", {}).values() if as_number(rate)))
+        if len(chips) <= PLACES_OF_TODAY:
+            sheet.put("boards_expected", len(chips), Quality.DERIVED)
+
+
+def boards(reply: Row) -> tuple[BoardReading, ...]:
+    """Socket `stats`, board by board."""
+    row = _board_row(reply)
+    numbered = _numbered(row)
+    per_ths, _ = _unit(row)
+    return tuple(_board(numbered, place, slot, per_ths) for slot, place in _places(numbered.get("chain_acn", {})))
 
 
 def web_faults(reply: Row) -> tuple[str, ...]:
@@ -71,6 +75,14 @@ def _first(reply: Row, section: str) -> Row:
     if not found:
         raise _incomplete(reply, section)
     return found[0]
+
+
+def _board_row(reply: Row) -> Row:
+    """The flat object with `chain_*` in it; another one before it says who answers."""
+    row = next((row for row in rows(reply, "STATS") if any(key.startswith("chain_") for key in row)), None)
+    if row is None:
+        raise _incomplete(reply, "STATS")
+    return row
 
 
 def _incomplete(reply: Row, section: str) -> ProtocolViolation:

@@ -5,7 +5,7 @@ import asyncio
 from agent.site.devices.ports import Acknowledgement, ReadBack
 from agent.site.devices.reading import DeviceIdentity, MinerReading
 from agent.site.drivers.miners.antminer.conf import stored_mode
-from agent.site.drivers.miners.antminer.decode import pool_urls, web_faults
+from agent.site.drivers.miners.antminer.decode import boards, pool_urls, web_faults
 from agent.site.drivers.miners.antminer.order import AntminerOrders
 from agent.site.drivers.miners.antminer.process import MiningProcess, reading
 from agent.site.drivers.miners.antminer.proof import AntminerProof
@@ -85,7 +85,8 @@ class AntminerStock:
         if uses_default_login(self._credentials, self.profile) and found_mac:
             faults += ("login.default: the vendor's default password is in use",)
         seen = await self._process.observe()
-        return reading(seen, self.profile, mac=found_mac or None, pools=pools, faults=faults)
+        found_boards = () if seen.stats is None else boards(seen.stats)
+        return reading(seen, self.profile, mac=found_mac or None, pools=pools, faults=faults, boards=found_boards)
 
     async def prepare(self, action: Action) -> Before | None:
         if isinstance(action, Locate):

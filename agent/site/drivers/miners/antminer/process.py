@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from agent.site.devices.reading import BoardReading, Evidence, MinerReading
+from agent.site.devices.reading import Evidence, MinerReading
 from agent.site.drivers.miners.antminer.conf import stored_mode
 from agent.site.drivers.miners.antminer.decode import put_stats, put_summary
 from agent.site.drivers.miners.antminer.web import AntminerWeb
@@ -22,12 +22,14 @@ _MODE_AGE_S = 30.0
 
 
 class Observation(msgspec.Struct, frozen=True):
-    """`gone_s`: for how long the socket has been closed while the web interface answered; None while it is open."""
+    """`stats` is the reply itself, None without a process. `gone_s`: for how long the socket has been closed while the
+    web interface answered; None while it is open.
+    """
 
     sheet: Sheet
     activity: Activity
     state: OpState
-    boards: tuple[BoardReading, ...] = ()
+    stats: Row | None = None
     evidence: tuple[Evidence, ...] = ()
     faults: tuple[str, ...] = ()
     mode: int | None = None
@@ -57,7 +59,7 @@ class MiningProcess:
         self._gone_since_s = None
         sheet = miner_sheet()
         put_summary(sheet, summary)
-        boards = put_stats(sheet, stats)
+        put_stats(sheet, stats)
         activity = self._units.judge(sheet)
         self._notice_restart(sheet.value("mining_uptime_s"))
         mode = self._mode
@@ -65,7 +67,7 @@ class MiningProcess:
             mode = await self._read_mode()
         asleep = None if mode is None else mode == self._profile.mode["sleep"]
         state = op_state(activity, sheet, Signs(asleep=asleep), self._profile.starting_grace_s)
-        return Observation(sheet, activity, state, boards, sent, mode=mode)
+        return Observation(sheet, activity, state, stats, sent, mode=mode)
 
     def told(self, mode: int | None) -> None:
         """A configuration was read; None forgets what was known, as after a write."""
@@ -143,7 +145,6 @@ def reading(seen: Observation, profile: MinerProfile, *, faults: tuple[str, ...]
     return seen.sheet.miner(
         op_state=seen.state,
         power_mode=None if seen.mode is None else names.get(seen.mode),
-        boards=seen.boards,
         evidence=seen.evidence,
         faults=seen.faults + faults,
         **other,

@@ -117,6 +117,7 @@ async def test_hot_reading(driver, machine):
     assert (reading.mining_uptime_s, reading.accepted_shares, reading.rejected_shares) == (86412, 15022, 31)
     assert (reading.boards_hashing, reading.boards_expected) == (3, 3)
     assert reading.hardware_errors == 118
+    assert reading.boards == ()  # full polls only
     assert [evidence.asked for evidence in reading.evidence] == ["summary", "stats"]
 
 
@@ -472,7 +473,7 @@ async def test_a_dead_board_and_a_standing_fan(driver, machine):
     stats = machine.recorded("antminer_stats")
     stats["STATS"][1] |= {"chain_acn2": 0, "chain_rate2": "", "chain_acs2": "", "temp_chip2": "0-0-0-0", "fan3": 0}
     machine.socket.answers["stats"] = stats
-    reading = await driver.read_hot()
+    reading = await driver.read_full()
     assert (reading.boards_hashing, reading.boards_expected) == (2, 3)
     assert reading.fan_rpm == 0
     dead = reading.boards[1]
@@ -487,7 +488,7 @@ async def test_older_models_count_boards_from_elsewhere(driver, machine):
     row |= {"chain_rate6": "4500.1", "chain_rate7": "4501.1", "chain_rate8": "4502.1", "temp_chip6": "70-0-0-71"}
     machine.socket.answers["stats"] = {"STATS": [{"Type": "Antminer S9"}, row]}
     machine.rate_ghs = 13_400.0
-    reading = await driver.read_hot()
+    reading = await driver.read_full()
     assert [board.slot for board in reading.boards] == [0, 1, 2]
     assert reading.boards_expected is None
     assert (reading.fan_rpm, reading.chip_temp_c) == (4200, 71.0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.site.devices.reading import MinerReading
 from agent.site.drivers.miners.antminer.conf import has_pools, require_complete, same_pools, stored_mode, with_mode
-from agent.site.drivers.miners.antminer.decode import pool_urls, put_stats, put_summary, web_faults
+from agent.site.drivers.miners.antminer.decode import boards, pool_urls, put_stats, put_summary, web_faults
 from agent.site.drivers.miners.axeos import decode as axeos
 from agent.site.drivers.miners.sheet import miner_sheet
 from agent.site.drivers.miners.state import Signs, UnitCheck, op_state
@@ -36,7 +36,8 @@ VALUES = st.recursive(
 def antminer(reply):
     sheet = miner_sheet()
     put_summary(sheet, reply)
-    return sheet, put_stats(sheet, reply), web_faults(reply), pool_urls(reply), pool_urls(reply, "pools", "url")
+    put_stats(sheet, reply)
+    return sheet, boards(reply), web_faults(reply), pool_urls(reply), pool_urls(reply, "pools", "url")
 
 
 def whatsminer_machine(reply):
