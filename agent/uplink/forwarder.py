@@ -18,7 +18,7 @@ from shared.wire.record import RECEIPT_DOMAIN, Hello, Receipt, Record, RecordKin
 from shared.wire.version import WIRE_VERSION
 
 _FETCH_ROWS = 32
-_STORAGE_PAUSE_S = 1.0
+_PAUSE_S = 1.0
 
 log = get_logger(__name__)
 
@@ -63,7 +63,7 @@ class Forwarder:
 
     def came_up(self) -> None:
         """A new connection: start from the controller's mark."""
-        self._lanes.clear()
+        self._lanes = {}
         self._line_up.set()
         self.wake()
 
@@ -81,7 +81,10 @@ class Forwarder:
                 await self._drain()
             except StorageError as error:
                 log.warning("uplink.spool-unreadable", code=error.code, detail=error.detail)
-                await asyncio.sleep(_STORAGE_PAUSE_S)
+                await asyncio.sleep(_PAUSE_S)
+            except Exception:  # a node that stops sending for good would be the worst outcome
+                log.exception("uplink.drain-failed")
+                await asyncio.sleep(_PAUSE_S)
 
     async def receive(self, raw: bytes) -> None:
         """A receipt as it came. Only a verified one that is about this spool deletes anything."""
@@ -125,7 +128,8 @@ class Forwarder:
 
     async def _sleep(self, at_most_s: float) -> None:
         try:
-            await asyncio.wait_for(self._spool.appended.wait(), at_most_s)
+            async with asyncio.timeout(at_most_s):  # wait_for of Python 3.11 can swallow a cancellation
+                await self._spool.appended.wait()
         except TimeoutError:
             return
 
@@ -135,7 +139,7 @@ class Forwarder:
     def _rewind(self) -> None:
         """Receipts stayed away: say hello again and send from the mark. Sending twice is always safe."""
         log.info("uplink.resend", lanes=[(epoch[:8], lane.mark) for epoch, lane in self._lanes.items()])
-        self._lanes.clear()
+        self._lanes = {}
         self._moved_s = self._clock.monotonic_s()
         self._patience_s = min(self._patience_s * 2, self._settings.resend_max_s)
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from agent.spool import Spool
-from agent.uplink import Node, Uplink
+from agent.uplink import Node, Uplink, UplinkSettings
 from shared.errors import NotAddressed
 from shared.mqtt import MqttSession, MqttSettings, Subscription
 from shared.wire.codec import decode, unpack
@@ -60,7 +60,7 @@ async def start_uplink(tmp_path, mqtt):
     async def start(**handlers) -> Uplink:
         spool = Spool(tmp_path, machine_id="m")
         await spool.open()
-        uplink = Uplink(NODE, spool, mqtt, trusted={}, handlers=handlers)
+        uplink = Uplink(NODE, spool, mqtt, trusted={}, handlers=handlers, settings=UplinkSettings(resend_s=0.3))
         made.append((uplink, spool))
         await uplink.start()
         return uplink
