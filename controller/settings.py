@@ -1,0 +1,50 @@
+"""Settings of a controller: one TOML file, overruled by `BES_CONTROLLER_*`."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.config.settings import Settings
+from shared.mqtt import MqttSettings
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Web(Section):
+    """Console and API. Anything but loopback belongs behind a TLS proxy that sets the names in `origins`."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    origins: tuple[str, ...] = ()
+
+
+class PriceFeed(Section):
+    """Energy prices from a CSV file, or an invented series that says so. `hashprice` is what the operator states."""
+
+    file: Path | None = None
+    time_zone: str = "UTC"
+    hashprice_usd_phs_day: float = Field(default=45.0, gt=0)
+
+
+class Dispatching(Section):
+    """`automatic` false decides and explains, and orders nothing."""
+
+    automatic: bool = True
+    min_interval_s: float = Field(default=5.0, gt=0)
+
+
+class ControllerSettings(Settings):
+    model_config = SettingsConfigDict(
+        env_prefix="BES_CONTROLLER_", extra="forbid", frozen=True, env_nested_delimiter="__"
+    )
+
+    state_directory: Path
+    sites: tuple[str, ...]
+    mqtt: MqttSettings = MqttSettings(port=8883)
+    web: Web = Web()
+    prices: PriceFeed = PriceFeed()
+    dispatch: Dispatching = Dispatching()
+    log_level: str = "info"
