@@ -1,0 +1,61 @@
+"""`bes bench NAME`: run one benchmark, or all; the last line is one JSON object."""
+
+import importlib
+import time
+from typing import Annotated, Protocol, cast
+
+import msgspec
+import typer
+
+from benchmarks.conditions import conditions
+from benchmarks.options import Options, parse_values
+from shared import log
+from shared.errors import SettingInvalid
+
+NAMES = ("poll", "truth", "curtail", "ingest", "dispatch")
+"""Each is a module of this package; imported when it is asked for, because each needs other extras."""
+
+
+class Benchmark(Protocol):
+    NAME: str
+
+    def run(self, options: Options) -> dict[str, object]:
+        """Measure and return figures; what the figures were measured on is under `conditions`."""
+        ...
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help=f"one of {', '.join(NAMES)}, or all")],
+    quick: Annotated[bool, typer.Option("--quick", help="a smoke run: small and short, its figures prove nothing")] = (
+        False
+    ),
+    values: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable")] = None,
+) -> None:
+    """Measure, and print one JSON object a benchmark."""
+    log.configure(level="warning")
+    options = Options(quick=quick, values=parse_values(values or []))
+    if name != "all" and name not in NAMES:
+        raise SettingInvalid(f"there is no benchmark {name!r}; choose from {', '.join(NAMES)}, or all")
+    for one in NAMES if name == "all" else (name,):
+        result = measured(one, options)
+        typer.echo(msgspec.json.encode(result).decode())
+
+
+def measured(name: str, options: Options) -> dict[str, object]:
+    """The result of one benchmark with its name, the seconds it took and its conditions."""
+    benchmark = cast(Benchmark, importlib.import_module(f"benchmarks.{name}"))
+    found = conditions(quick=options.quick, set=dict(options.values))
+    typer.echo(f"{name}: " + ", ".join(f"{key} {value}" for key, value in found.items()))
+    started_s = time.monotonic()
+    result = benchmark.run(options)
+    own = result.pop("conditions", {})
+    assert isinstance(own, dict)
+    return {
+        "name": benchmark.NAME,
+        **result,
+        "conditions": found | own | {"seconds": round(time.monotonic() - started_s, 1)},
+    }

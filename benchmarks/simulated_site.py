@@ -1,0 +1,91 @@
+"""A simulated site in a process of its own, and the control port through which a benchmark breaks it and sees truth."""
+
+import http.client
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.process import Child, bes
+from shared.errors import GatewayRefused, GatewayUnavailable
+from shared.site import Site, load_site
+
+_NETWORKS = tuple(IPv4Network(f"127.{second}.0.0/16") for second in range(32, 224, 2))
+_MODBUS_PORT = 502
+
+
+class SimulatedSite:
+    """`ports` maps standard ports to those in use; `control` sends orders to the simulators, never to a device."""
+
+    def __init__(self, child: Child, ready: dict[str, Any]) -> None:
+        self.child = child
+        self.site_file = Path(ready["site_file"])
+        self.site: Site = load_site(self.site_file)
+        self.ports: dict[int, int] = {int(standard): port for standard, port in ready["ports"].items()}
+        self._control = http.client.HTTPConnection("127.0.0.1", ready["control_port"], timeout=30)
+
+    def truth(self) -> dict[str, Any]:
+        return self._asked("GET", "/truth")
+
+    def device(self, device_id: str) -> dict[str, Any]:
+        return self._asked("GET", f"/truth?device={device_id}")
+
+    def break_device(self, device_id: str, fault: str, **detail: object) -> None:
+        self._asked("POST", "/fault", {"device": device_id, "kind": fault, "detail": detail})
+
+    def mend(self, device_id: str | None = None) -> None:
+        self._asked("DELETE", "/fault", {"device": device_id})
+
+    def power(self, device_id: str, *, on: bool) -> None:
+        self._asked("POST", "/power", {"device": device_id, "on": on})
+
+    def close(self) -> None:
+        self._control.close()
+
+    def _asked(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """The answer; a closed connection is opened once more."""
+        raw = b"" if body is None else msgspec.json.encode(body)
+        for attempt in (1, 2):
+            try:
+                self._control.request(method, path, raw)
+                response = self._control.getresponse()
+                answer: dict[str, Any] = msgspec.json.decode(response.read())
+                break
+            except (http.client.HTTPException, OSError) as error:
+                self._control.close()
+                if attempt == 2:
+                    raise GatewayUnavailable(f"simulators: {method} {path}: {error}") from error
+        if response.status != 200:
+            raise GatewayRefused(f"simulators: {method} {path}: {answer.get('error')}")
+        return answer
+
+
+@contextmanager
+def simulated_site(folder: Path, *arguments: str, cores: Sequence[int] = ()) -> Iterator[SimulatedSite]:
+    """`bes sims` with `arguments` on a free loopback network; its files are in `folder`."""
+    site_file = folder / "site.toml"
+    words = bes("sims", "--network", str(free_network()), "--site-file", str(site_file), *arguments)
+    with Child(words, log=folder / "sims.log", cores=cores) as child:
+        site = SimulatedSite(child, msgspec.json.decode(child.line()))
+        try:
+            yield site
+        finally:
+            site.close()
+
+
+def free_network() -> IPv4Network:
+    """A loopback network on which no other simulation of this machine listens."""
+    for network in _NETWORKS:
+        with socket.socket() as probe:
+            try:
+                probe.bind((str(network.network_address + 1), _MODBUS_PORT))
+            except PermissionError:
+                return network
+            except OSError:
+                continue
+            return network
+    raise GatewayUnavailable("every loopback network is taken; stop other simulations")
