@@ -43,7 +43,7 @@ class AntminerOrders:
                 return Acknowledgement(await self._web.write("reboot", {}))
             case Locate(on=on):
                 return Acknowledgement(await self._web.write("blink", {"blink": "true" if on else "false"}))
-        raise Unsupported(f"Bitmain's firmware cannot carry out {action}")
+        raise Unsupported(f"Bitmain's firmware cannot carry out {action.verb}")
 
     async def _sleep(self, firmware: Firmware) -> Acknowledgement:
         raw, document = await self._whole_configuration()

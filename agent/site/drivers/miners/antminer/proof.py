@@ -45,12 +45,11 @@ class AntminerProof:
             case Sleep():
                 return self._asleep(before, seen, now, restarted)
             case Wake():
-                woken = seen.mode not in (None, self._profile.mode["sleep"])
-                return judged(woken and seen.activity is Activity.HASHING, said, now)
+                return self._awake(seen, now, restarted)
             case SetPowerMode(mode=mode):
                 had_it = isinstance(before, Before) and before.reading.power_mode == mode
                 stored = seen.mode == self._profile.mode.get(mode)
-                if stored and not had_it and restarted is None:
+                if seen.mode is None or (stored and not had_it and restarted is None):
                     return unseen(said)
                 return judged(stored and (had_it or restarted is True), said, now)
             case Reboot():
@@ -73,6 +72,15 @@ class AntminerProof:
         had_hashed = isinstance(before, Before) and bool(before.reading.hashrate_ths)
         still = seen.activity is Activity.STILL
         return judged(still and (was_asleep or had_hashed or restarted is True), said, now)
+
+    def _awake(self, seen: Observation, now: MinerReading, restarted: bool | None) -> ReadBack:
+        """Another mode than sleep stored, and a rate; a machine without a known rate may be on its way."""
+        said = _words(now, restarted)
+        if seen.mode == self._profile.mode["sleep"]:
+            return not_shown(said, now)
+        if seen.mode is None or seen.activity is Activity.UNCLEAR:
+            return unseen(said)
+        return judged(seen.activity is Activity.HASHING, said, now)
 
     async def _pools(self, pools: tuple[Pool, ...], before: object) -> ReadBack:
         """Stored, and used by the running process or by one that has started since."""

@@ -79,7 +79,7 @@ class AxeOs:
                 return Acknowledgement("stored; " + await self._write("POST", "/api/system/restart"), (sent,))
             case Restart() | Reboot():
                 return Acknowledgement(await self._write("POST", "/api/system/restart"))
-        raise Unsupported(f"AxeOS cannot carry out {action}; switch its outlet to stop it")
+        raise Unsupported(f"AxeOS cannot carry out {action.verb}; switch its outlet to stop it")
 
     async def read_back(self, action: Action, before: object) -> ReadBack:
         """`IdentityChanged` where another device has taken the address; otherwise always an answer."""

@@ -47,7 +47,7 @@ class WhatsminerOrders:
             case Locate(on=on):
                 said = await (send("set_led", **_BLINK) if on else send("set_led", param="auto"))
             case _:
-                raise Unsupported(f"Whatsminer API 2 cannot carry out {action}")
+                raise Unsupported(f"Whatsminer API 2 cannot carry out {action.verb}")
         return Acknowledgement(said)
 
     async def _set_pools(self, pools: tuple[Pool, ...]) -> Acknowledgement:

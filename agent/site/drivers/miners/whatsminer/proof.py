@@ -50,8 +50,7 @@ class WhatsminerProof:
             case Sleep():
                 return self._asleep(seen, now)
             case Wake():
-                awake = seen.off is False and seen.activity is Activity.HASHING
-                return judged(awake, _words(seen, now), now)
+                return _awake(seen, now)
             case SetPowerLimit(limit_w=limit_w):
                 return _limited(limit_w, before, now, now_s)
             case SetPowerMode(mode=mode):
@@ -89,6 +88,16 @@ class WhatsminerProof:
         if not state:
             return unseen("the device does not tell the state of its light")
         return judged((state.lower() != "auto") == on, f"light {state}", MinerReading(evidence=(sent,)))
+
+
+def _awake(seen: Observation, now: MinerReading) -> ReadBack:
+    """Told to work, and a rate; a machine without a known rate may be on its way."""
+    said = _words(seen, now)
+    if seen.off:
+        return not_shown(said, now)
+    if seen.off is None or seen.activity is Activity.UNCLEAR:
+        return unseen(said)
+    return judged(seen.activity is Activity.HASHING, said, now)
 
 
 def _limited(limit_w: int, before: object, now: MinerReading, now_s: float) -> ReadBack:

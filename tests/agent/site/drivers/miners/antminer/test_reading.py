@@ -3,18 +3,10 @@ import pytest
 from agent.site.devices.reading import quality_of
 from agent.site.drivers.miners import Credentials, miner_profiles
 from agent.site.drivers.miners.antminer import AntminerStock
-from shared.actions import (
-    Sleep,
-)
-from shared.errors import (
-    AuthFailed,
-    ProtocolViolation,
-    Unreachable,
-)
+from shared.actions import Sleep
+from shared.errors import AuthFailed, ProtocolViolation, Unreachable
 from shared.quality import Quality
 from shared.states import OpState, PowerSource
-
-OK = {"stats": "success", "code": "M000", "msg": "OK!"}
 
 
 async def test_hot_reading(driver, machine):

@@ -11,9 +11,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from agent.site.drivers.miners import Credentials, miner_profiles
 from agent.site.drivers.miners.whatsminer import WhatsminerV2
-from shared.actions import (
-    Pool,
-)
+from shared.actions import Pool
 
 OK = {"STATUS": "S", "When": 1, "Code": 131, "Msg": "API command OK", "Description": ""}
 SALT = {"time": "5626", "salt": "Zk3vQp1x", "newsalt": "m8TyRw2c"}

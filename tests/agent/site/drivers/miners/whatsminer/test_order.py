@@ -13,15 +13,9 @@ from shared.actions import (
     Sleep,
     Wake,
 )
-from shared.errors import (
-    IdentityChanged,
-    IncompleteRead,
-    Unreachable,
-    Unsupported,
-)
+from shared.errors import IdentityChanged, IncompleteRead, Unreachable, Unsupported
 from shared.states import OpState
 
-OK = {"STATUS": "S", "When": 1, "Code": 131, "Msg": "API command OK", "Description": ""}
 POOLS = (Pool("stratum+tcp://pool-c.example:3333", "farm.2", "x"),)
 
 

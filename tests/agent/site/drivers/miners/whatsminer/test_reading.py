@@ -3,19 +3,10 @@ import pytest
 from agent.site.devices.reading import quality_of
 from agent.site.drivers.miners import miner_profiles
 from agent.site.drivers.miners.whatsminer import WhatsminerV2
-from shared.actions import (
-    Pool,
-    Sleep,
-)
-from shared.errors import (
-    AuthFailed,
-    ProtocolViolation,
-)
+from shared.actions import Sleep
+from shared.errors import AuthFailed, ProtocolViolation
 from shared.quality import Quality
 from shared.states import OpState, PowerSource
-
-OK = {"STATUS": "S", "When": 1, "Code": 131, "Msg": "API command OK", "Description": ""}
-POOLS = (Pool("stratum+tcp://pool-c.example:3333", "farm.2", "x"),)
 
 
 async def test_hot_reading(driver, machine):

@@ -7,10 +7,7 @@ import pytest
 
 from agent.site.drivers.miners.whatsminer.md5crypt import md5_crypt
 from agent.site.drivers.miners.whatsminer.session import derive_token, seal, unseal
-from shared.actions import (
-    Locate,
-    Sleep,
-)
+from shared.actions import Locate, Sleep
 from shared.errors import (
     AuthFailed,
     ProtocolViolation,
@@ -20,7 +17,6 @@ from shared.errors import (
     WritesDisabled,
 )
 
-OK = {"STATUS": "S", "When": 1, "Code": 131, "Msg": "API command OK", "Description": ""}
 SALT = {"time": "5626", "salt": "Zk3vQp1x", "newsalt": "m8TyRw2c"}
 
 
