@@ -1,0 +1,298 @@
+"""Dispatch of the small site as a table of cycles: what is ordered, what is awaited, what is left alone."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from controller.mining.dispatch.explain import Reason
+from controller.mining.dispatch.formulate import Policy
+from controller.mining.dispatch.pending import Patience
+from controller.mining.dispatch.ports import OrderLine, Quote
+from controller.mining.dispatch.problem import Lock
+from controller.mining.dispatch.service import Cycle, DispatchPorts, DispatchService, DispatchSettings
+from controller.mining.dispatch.stage import Pace
+from shared.actions import SetPowerLimit, Sleep, SwitchOutlet, Wake
+from shared.errors import GatewayUnavailable
+from shared.states import OpState
+from tests.controller.mining.conftest import MINERS, PDU, Machine, Node, record, small_site
+
+BREAK_EVEN_ABOVE_USD_MWH = 200.0
+
+
+@dataclass
+class World:
+    """Every port of the service, on the small site; `obey` plays the machines."""
+
+    node: Node
+    price_usd_mwh: float = 20.0
+    until_ms: int = 1 << 60
+    caps: dict[str, int] = field(default_factory=dict)
+    issued: list[tuple[OrderLine, ...]] = field(default_factory=list)
+    recorded: list[Cycle] = field(default_factory=list)
+
+    def current(self, now_ms: int) -> Quote:
+        if self.price_usd_mwh < -9_000:
+            raise GatewayUnavailable("no price")
+        return Quote(
+            energy_usd_mwh=self.price_usd_mwh,
+            energy_from_ms=0,
+            energy_until_ms=self.until_ms,
+            hashprice_usd_phs_day=45.0,
+            hashprice_at_ms=0,
+            source="test",
+        )
+
+    def caps_w(self, site: str, now_ms: int) -> Mapping[str, int]:
+        return self.caps
+
+    async def issue(
+        self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
+    ) -> str:
+        assert (site, actor) == ("tx1", "dispatch")
+        self.issued.append(tuple(orders))
+        return f"order-{len(self.issued)}"
+
+    def record(self, cycle: Cycle) -> None:
+        self.recorded.append(cycle)
+
+    def snapshot(self, site: str):
+        return self.node.twin.snapshot(site)
+
+    def obey(self, orders: Sequence[OrderLine]) -> None:
+        for device, action, _ in orders:
+            machine = self.node.machines.get(device)
+            if isinstance(action, Sleep) and machine:
+                machine.state, machine.power_w, machine.hashrate_ths = OpState.SLEEPING, 25.0, 0.0
+            elif isinstance(action, SetPowerLimit) and machine:
+                machine.limit_w = float(action.limit_w)
+                if machine.state is OpState.HASHING:
+                    machine.power_w = float(action.limit_w)
+            elif isinstance(action, Wake) and machine:
+                machine.state, machine.power_w, machine.hashrate_ths = OpState.HASHING, machine.limit_w, 100.0
+
+
+@pytest.fixture
+def world(node) -> World:
+    return World(node)
+
+
+def service_of(world: World, **changes) -> DispatchService:
+    options = {"policy": Policy(headroom_pct=0.0), "patience": Patience(dwell_s=0.0), **changes}
+    ports = DispatchPorts(twin=world, prices=world, caps=world, orders=world, decisions=world, clock=world.node.clock)
+    return DispatchService("tx1", ports, DispatchSettings(**options))
+
+
+async def test_at_a_good_price_nothing_changes_and_the_decision_is_kept(world) -> None:
+    cycle = await service_of(world).cycle("price")
+    assert world.issued == []
+    assert world.recorded == [cycle]
+    assert cycle.decision.certificate.holds
+    assert (cycle.explanation.reason == Reason.BEST).all()
+    assert cycle.infeasible == {}
+    assert cycle.snapshot.snapshot_id.startswith("tx1-")
+
+
+async def test_a_dear_price_sends_all_to_sleep_once_and_a_cheap_one_wakes_them(world) -> None:
+    service = service_of(world)
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    await service.cycle("price")
+    assert {type(action) for _, action, _ in world.issued[0]} == {Sleep}
+    assert [state for _, _, state in world.issued[0]] == [OpState.HASHING] * 8
+    await service.cycle("price")
+    assert len(world.issued) == 1  # nobody has confirmed yet, so nothing is ordered twice
+    world.obey(world.issued[0])
+    world.node.report()
+    await service.cycle("telemetry")
+    assert len(service.pending) == 0
+    world.price_usd_mwh = 20.0
+    world.node.report()
+    cycle = await service.cycle("price")
+    assert cycle.issued == 8
+    first, second = world.issued[1][:2]
+    assert isinstance(first[1], SetPowerLimit)
+    assert isinstance(second[1], Wake)
+    assert second[2] == OpState.SLEEPING
+
+
+async def test_a_cap_is_kept_with_downs_first_and_ups_wait_for_their_room(world) -> None:
+    service = service_of(world, pace=Pace(wave_miners=2), policy=Policy(headroom_pct=0.0, switch_usd=0.001))
+    world.caps = {"site": 15_000}
+    down = await service.cycle("curtailment")
+    assert down.decision.certificate.load_w[0] <= 15_000
+    assert not down.transition.waves
+    world.obey(world.issued[0])
+    world.node.report()
+    world.caps = {}
+    up = await service.cycle("curtailment")
+    assert up.issued == 2  # the first wave only
+    assert len(up.transition.waves) > 1
+    world.obey(world.issued[1])
+    for _ in range(6):
+        world.node.report()
+        await service.cycle("telemetry")
+        world.obey(world.issued[-1])
+    assert all(machine.power_w == 3_200.0 for machine in world.node.machines.values())
+
+
+async def test_a_gain_smaller_than_the_cost_of_switching_changes_nothing(world) -> None:
+    for machine in world.node.machines.values():
+        machine.limit_w = machine.power_w = 2_600.0  # the last step would earn 0.0105 USD/h
+    world.node.report()
+    await service_of(world, policy=Policy(headroom_pct=0.0, switch_usd=0.012)).cycle("price")
+    assert world.issued == []
+    await service_of(world, policy=Policy(headroom_pct=0.0, switch_usd=0.009)).cycle("price")
+    assert len(world.issued[0]) == 8
+
+
+async def test_the_cap_of_a_container_touches_only_its_miners(world) -> None:
+    world.caps = {"c2": 6_000}
+    await service_of(world).cycle("limit")
+    assert {device for device, _, _ in world.issued[0]} <= set(MINERS[4:])
+
+
+async def test_blind_nothing_is_changed_for_profit_but_limits_are_kept(world) -> None:
+    service = service_of(world)
+    world.node.silent |= set(MINERS[:5])
+    world.node.report(after_ms=61_000)
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    cycle = await service.cycle("price")
+    assert cycle.held == "only 3 of 8 miners report"
+    assert world.issued == []
+    world.caps = {"site": 25_000}
+    await service.cycle("curtailment")
+    assert world.issued
+    assert all(isinstance(action, Sleep | SetPowerLimit) for _, action, _ in world.issued[0])
+
+
+async def test_a_price_that_has_run_out_holds_everything(world) -> None:
+    world.until_ms = 5
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    cycle = await service_of(world).cycle("price")
+    assert cycle.held == "the energy price has run out"
+    assert world.issued == []
+
+
+async def test_what_cannot_be_kept_is_named_and_the_least_violating_decision_is_ordered(world) -> None:
+    world.caps = {"site": 900}
+    cycle = await service_of(world).cycle("curtailment")
+    assert cycle.infeasible == {"site": 8 * 25 + 1_000 - 900}
+    assert len(world.issued[0]) == 8
+
+
+async def test_a_miner_that_disobeys_counts_as_it_draws_and_is_left_alone(world) -> None:
+    service = service_of(world, patience=Patience(confirm_s=10, dwell_s=0, disobeyed_s=600))
+    world.caps = {"site": 20_000}
+    await service.cycle("curtailment")
+    stubborn = world.issued[0][0][0]
+    world.obey(world.issued[0][1:])
+    world.node.report(after_ms=11_000)
+    cycle = await service.cycle("telemetry")
+    assert service.pending.disobeyed == (stubborn,)
+    row = cycle.snapshot.roster.row[stubborn]
+    assert cycle.problem.lock[row] == Lock.DWELL
+    assert cycle.problem.locked_w[row] == 3_200
+    assert cycle.decision.certificate.load_w[0] <= 20_000
+
+
+async def test_a_changed_miner_rests_unless_a_limit_needs_it(world) -> None:
+    service = service_of(world, patience=Patience(dwell_s=900))
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    await service.cycle("price")
+    world.obey(world.issued[0])
+    world.node.report()
+    world.price_usd_mwh = 20.0
+    rested = await service.cycle("price")
+    assert (rested.problem.lock == Lock.DWELL).all()
+    assert len(world.issued) == 1
+    world.node.report(after_ms=901_000)
+    await service.cycle("price")
+    assert len(world.issued) == 2
+    world.obey(world.issued[1])
+    world.node.report()
+    await service.cycle("telemetry")
+    world.caps = {"site": 10_000}
+    forced = await service.cycle("curtailment")
+    assert forced.issued > 0
+
+
+async def test_a_person_holds_a_miner_until_it_is_released(world) -> None:
+    service = service_of(world)
+    service.hold(MINERS[:1])
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    cycle = await service.cycle("price")
+    assert MINERS[0] not in {device for device, _, _ in world.issued[0]}
+    assert "a person holds it" in cycle.explanation.sentence(cycle.snapshot.roster.row[MINERS[0]])
+    world.obey(world.issued[0])
+    world.node.report()
+    service.release(MINERS[:1])
+    await service.cycle("operator")
+    assert [device for device, _, _ in world.issued[1]] == [MINERS[0]]
+
+
+async def test_a_miner_without_sleep_is_idled_by_its_outlet_and_others_are_left(world) -> None:
+    bare = ("set_pools", "restart")
+    world.node.twin.configure(small_site(), [record(MINERS[6], bare), record(MINERS[0], bare), PDU])
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    cycle = await service_of(world).cycle("price")
+    orders = {device: action for device, action, _ in world.issued[0]}
+    assert orders["pdu-1"] == SwitchOutlet(outlet=1, on=False)
+    assert MINERS[0] not in orders
+    assert cycle.problem.lock[cycle.snapshot.roster.row[MINERS[0]]] == Lock.NO_VERB
+
+
+async def test_a_miner_that_knows_only_sleep_and_wake_has_two_modes(world) -> None:
+    world.node.twin.configure(small_site(), [record(MINERS[2], ("sleep", "wake"))])
+    world.caps = {"b1": 4_000}
+    cycle = await service_of(world).cycle("limit")
+    row = cycle.snapshot.roster.row[MINERS[2]]
+    assert cycle.problem.power_w[:, row].tolist()[:2] == [25, 3_200]
+    assert all(not isinstance(action, SetPowerLimit) for device, action, _ in world.issued[0] if device == MINERS[2])
+
+
+async def test_a_meter_that_shows_more_than_the_model_takes_room_away(world) -> None:
+    world.node.meter_w = {"meter-c1": 13_900.0}
+    world.node.report()
+    cycle = await service_of(world).cycle("telemetry")
+    c1 = cycle.problem.tree.index["c1"]
+    assert cycle.problem.reserved_w[c1] == 1_100
+    assert cycle.decision.certificate.load_w[c1] == 13_900
+
+
+async def test_advice_without_orders(world) -> None:
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    cycle = await service_of(world, automatic=False).cycle("price")
+    assert cycle.transition.downs.size == 8
+    assert cycle.issued == 0
+    assert world.issued == []
+
+
+async def test_the_loop_runs_on_notice_survives_a_missing_price_and_lets_urgent_pass(world) -> None:
+    service = service_of(world, min_interval_s=30.0)
+    decided = asyncio.Event()
+    keep = world.recorded.append
+    world.record = lambda cycle: (keep(cycle), decided.set())
+    loop = asyncio.create_task(service.run())
+    world.price_usd_mwh = -10_000
+    service.notify("price")
+    await asyncio.sleep(0)
+    world.price_usd_mwh = 20.0
+    service.notify("limit", urgent=True)
+    await asyncio.wait_for(decided.wait(), 5)
+    loop.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loop
+    assert "limit" in world.recorded[0].trigger
+    assert service.last is world.recorded[0]
+
+
+async def test_a_starting_miner_counts_at_its_target_and_is_not_ordered(world) -> None:
+    world.node.machines[MINERS[3]] = Machine(state=OpState.STARTING, power_w=300.0, limit_w=3_200.0, hashrate_ths=0.0)
+    world.node.report()
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    cycle = await service_of(world).cycle("price")
+    row = cycle.snapshot.roster.row[MINERS[3]]
+    assert cycle.problem.lock[row] == Lock.UNSETTLED
+    assert cycle.problem.locked_w[row] == 3_200
+    assert MINERS[3] not in {device for device, _, _ in world.issued[0]}
