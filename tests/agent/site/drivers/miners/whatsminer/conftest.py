@@ -11,11 +11,9 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from agent.site.drivers.miners import Credentials, miner_profiles
 from agent.site.drivers.miners.whatsminer import WhatsminerV2
-from shared.actions import Pool
 
 OK = {"STATUS": "S", "When": 1, "Code": 131, "Msg": "API command OK", "Description": ""}
 SALT = {"time": "5626", "salt": "Zk3vQp1x", "newsalt": "m8TyRw2c"}
-POOLS = (Pool("stratum+tcp://pool-c.example:3333", "farm.2", "x"),)
 
 
 class Whatsminer:
