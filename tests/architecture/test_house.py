@@ -33,7 +33,9 @@ def test_no_name_says_that_the_concept_was_not_found():
 
 def test_every_package_says_in_a_sentence_what_it_is():
     silent = [
-        str(path) for path in SOURCES if path.name == "__init__.py" and not ast.get_docstring(ast.parse(path.read_text()))
+        str(path)
+        for path in SOURCES
+        if path.name == "__init__.py" and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []
 
@@ -95,3 +97,12 @@ def test_no_path_of_one_machine_stands_in_the_repository():
         and re.search(r"(^|[^\w.])/(root|work|home/\w+)/", Path(name).read_text())
     ]
     assert guilty == []
+
+
+def test_every_event_code_of_a_site_has_a_line_in_the_document():
+    documented = set(re.findall(r"^\| `([a-z.-]+)` \|", Path("docs/events.md").read_text(), re.MULTILINE))
+    from agent.site.discovery import finder
+    from agent.site.telemetry.watch import SEVERITIES
+
+    told = set(SEVERITIES) | {value for name, value in vars(finder).items() if name.isupper() and "." in str(value)}
+    assert told <= documented

@@ -9,19 +9,12 @@ from typing import Protocol
 
 from nacl.signing import VerifyKey
 
+from agent.site.commands.refusal import EXPIRED, MALFORMED, NOT_ADDRESSED, REPLAYED, SECOND_PERSON, SIGNATURE, TOO_MANY
 from agent.site.commands.trusted_time import TrustedTime
 from shared.actions import SetPools
 from shared.crypto.signing import unseal
 from shared.errors import Denied, SignatureInvalid, WireError
 from shared.wire.command import DOMAIN, PLAN_DOMAIN, Command, SitePlan
-
-SIGNATURE = "command.signature"
-MALFORMED = "command.malformed"
-NOT_ADDRESSED = "command.not-addressed"
-REPLAYED = "command.replayed"
-EXPIRED = "command.expired"
-SECOND_PERSON = "command.second-person-missing"
-TOO_MANY = "command.too-many-orders"
 
 MAX_ORDERS = 20_000
 _TWO_PERSON_ACTIONS = (SetPools,)
@@ -53,8 +46,8 @@ class Door:
         self._counters = counters
         self._time = time
 
-    def open_command(self, sealed: bytes) -> tuple[Command, str]:
-        """The command and the id of the key whose counter it used; `Denied` names the rule otherwise."""
+    def open_command(self, sealed: bytes) -> tuple[Command, tuple[str, ...]]:
+        """The command and the keys that signed it; `Denied` where nobody can be believed."""
         try:
             command, signed_by = unseal(DOMAIN, sealed, self._trusted, Command)
         except SignatureInvalid as error:
@@ -64,11 +57,15 @@ class Door:
         key_id = self._operator(signed_by)
         self._check_address(command.site, command.node)
         self._check_counter(key_id, command.counter)
+        return command, signed_by
+
+    def admit(self, command: Command, signed_by: tuple[str, ...]) -> str:
+        """The id of the key whose counter the command uses; `Denied` where it may not be carried out any more."""
         self._check_time(command.issued_at_ms, command.expires_at_ms)
         if len(command.orders) > MAX_ORDERS:
             raise Denied(TOO_MANY, f"{len(command.orders)} orders in one command, at most {MAX_ORDERS}")
         self._check_second_person(command, signed_by)
-        return command, key_id
+        return self._operator(signed_by)
 
     def open_plan(self, sealed: bytes) -> tuple[SitePlan, str]:
         """The site plan and its key, checked in the same way."""

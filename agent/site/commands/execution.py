@@ -13,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from agent.site.commands.outcome import Outcomes
+from agent.site.commands.refusal import EXPIRED, NOT_SEEN, STATE_CHANGED, SUPERSEDED, UNKNOWN_DEVICE, UNSUPPORTED
 from agent.site.devices.image import ProcessImage
 from agent.site.devices.ports import Effect, Miner, Pdu, ReadBack
 from agent.site.devices.reading import Evidence
@@ -25,13 +26,6 @@ from shared.errors import DeviceError, DeviceTimeout, ProtocolViolation, Unreach
 from shared.log import get_logger
 from shared.states import OpState, OutcomeState
 from shared.wire.command import Command, Order
-
-UNKNOWN_DEVICE = "command.unknown-device"
-UNSUPPORTED = "command.unsupported"
-STATE_CHANGED = "command.state-changed"
-EXPIRED = "command.expired"
-SUPERSEDED = "command.superseded"
-NOT_SEEN = "command.not-seen"
 
 CONVERSATIONS = 256
 APPLY_DEADLINE_S = 15.0

@@ -8,6 +8,7 @@ from agent.site.commands.door import Door
 from agent.site.commands.execution import Context, Execution
 from agent.site.commands.ledger import Ledger
 from agent.site.commands.pace import Pace
+from agent.site.commands.refusal import RATE, REPLAYED
 from agent.site.commands.trusted_time import TrustedTime
 from agent.site.safety import Demand
 from shared.errors import Denied, StorageError
@@ -15,8 +16,6 @@ from shared.log import get_logger
 from shared.wire.command import Command, Order, SitePlan
 from shared.wire.version import WIRE_VERSION
 
-REPLAYED = "command.replayed"
-RATE = "policy.rate"
 LOCAL_EXPIRY_MS = 60_000
 
 log = get_logger("agent.commands")
@@ -38,9 +37,15 @@ class CommandService:
     async def command_received(self, sealed: bytes) -> None:
         """A sealed command from the broker. Whatever is wrong with it becomes a refusal with a rule."""
         try:
-            command, key_id = self._door.open_command(sealed)
+            command, signed_by = self._door.open_command(sealed)
         except Denied as denied:
             self._deny(denied)
+            return
+        try:
+            key_id = self._door.admit(command, signed_by)
+        except Denied as denied:
+            log.warning("command.denied", command=command.command_id, rule=denied.rule, detail=denied.detail)
+            self._context.outcomes.refused(command.command_id, command.counter, denied.rule, denied.detail)
             return
         if not self._pace.allows(len(command.orders)):
             self._context.outcomes.refused(

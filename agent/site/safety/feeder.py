@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from agent.site.devices.image import MinerState, ProcessImage
 from agent.site.safety.load import FeederLoad, Tree, draw_w
+from agent.site.safety.refusal import FEEDER_OVERLOAD
 from agent.site.safety.verdict import Alarm, Demand
 from shared.actions import Sleep
 from shared.states import OpState
 
-FEEDER_OVERLOAD = "interlock.feeder-overload"
 GRACE_MS = 10_000
 SETTLE_MS = 20_000
 _TARGET = 0.98

@@ -6,13 +6,11 @@ from agent.site.devices.image import MinerState, ProcessImage
 from agent.site.safety.feeder import FeederGuard
 from agent.site.safety.load import FeederLoad, Tree, draw_w, feeder_loads
 from agent.site.safety.phase import imbalance_refusal
-from agent.site.safety.thermal import CHIP_HOT, INLET_HIGH, Thermal
+from agent.site.safety.refusal import CHIP_HOT, FEEDER_FULL, INLET_HIGH, POOL_NOT_ALLOWED
+from agent.site.safety.thermal import Thermal
 from agent.site.safety.verdict import Alarm, Demand, Refusal
 from shared.actions import Action, SetPools, SetPowerLimit, SetPowerMode, Sleep, SwitchOutlet, Wake
 from shared.site import Site
-
-FEEDER_FULL = "interlock.feeder-full"
-POOL_NOT_ALLOWED = "policy.pool-not-allowed"
 
 
 class Observation(msgspec.Struct, frozen=True):

@@ -6,9 +6,9 @@ Imbalance is the largest deviation from the mean of the legs over their mean, in
 from collections.abc import Mapping
 
 from agent.site.safety.load import FeederLoad, Tree
+from agent.site.safety.refusal import PHASE_IMBALANCE
 from agent.site.safety.verdict import Refusal
 
-PHASE_IMBALANCE = "interlock.phase-imbalance"
 _LEGS = 3
 _WORTH_BALANCING = 0.2  # below this share of the legs' capacity an imbalance heats nothing
 

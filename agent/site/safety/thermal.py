@@ -8,11 +8,9 @@ from collections.abc import Iterator
 
 from agent.site.devices.image import ProcessImage
 from agent.site.safety.load import FRESH_MS
+from agent.site.safety.refusal import CHIP_HOT, INLET_HIGH
 from agent.site.safety.verdict import Alarm
 from shared.site import SafetyLimits
-
-CHIP_HOT = "interlock.chip-hot"
-INLET_HIGH = "interlock.inlet-high"
 
 
 class Hysteresis:
