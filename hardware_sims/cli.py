@@ -17,7 +17,7 @@ from hardware_sims.clock import SimulatedClock
 from hardware_sims.control import ControlServer
 from hardware_sims.host import port_plan
 from hardware_sims.layout import DEFAULT_MIX, DEFAULT_NETWORK, HTTP_PORT, MODBUS_PORT, LayoutOrder, draw_up
-from hardware_sims.physics.build import Wear
+from hardware_sims.physics.build import NO_WEAR, Wear
 from hardware_sims.simulation import Simulation, SimulationOptions
 from hardware_sims.site import SimulatedSite
 from hardware_sims.site_file import write_site
@@ -27,7 +27,6 @@ from shared.site import Site, load_site
 
 STANDARD_PORTS = (HTTP_PORT, MODBUS_PORT, 4_028)
 SITE_FILE = Path("var/sims/site.toml")
-NO_WEAR = Wear(boards=0.0, fans=0.0, chips=0.0)
 
 
 @dataclass(frozen=True, slots=True)

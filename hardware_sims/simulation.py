@@ -47,6 +47,8 @@ class Simulation:
     def __init__(self, site: Site, options: SimulationOptions) -> None:
         self.site = site
         placements = site.placement
+        if not placements:
+            raise SettingInvalid(f"site {site.id!r} places no miners, so there is nothing to simulate")
         self.miner_ids = [miner_id(placed.mac) for placed in placements]
         names = [*self.miner_ids, *(meter.id for meter in site.meter), *(pdu.id for pdu in site.pdu)]
         self.faults = {name: FaultState() for name in names}

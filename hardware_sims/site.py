@@ -17,6 +17,7 @@ from hardware_sims.pdus.shelly import PORT as HTTP_PORT
 from hardware_sims.physics import phase
 from hardware_sims.physics.columns import Flags
 from hardware_sims.simulation import Simulation
+from shared.errors import SettingInvalid
 from shared.site import Instrument
 
 TICK_S = 0.25  # real seconds between two looks at the clock
@@ -95,6 +96,8 @@ class SimulatedSite:
 
     def _miner_host(self, row: int) -> DeviceHost:
         machine = self.simulation.machines[row]
+        if not machine.address:
+            raise SettingInvalid(f"miner {machine.mac} has no address in the site's file; a simulated one needs it")
         return DeviceHost(
             SERVERS[machine.kind.family](machine, machine.faults),
             machine.address,

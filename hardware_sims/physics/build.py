@@ -28,6 +28,9 @@ class Wear:
     horizon_s: float = 30 * 86_400.0
 
 
+NO_WEAR = Wear(boards=0.0, fans=0.0, chips=0.0)
+
+
 def build(
     models: tuple[MinerModel, ...], model_of: Ints, rng: np.random.Generator, *, wear: Wear, warm: bool
 ) -> Columns:

@@ -7,7 +7,7 @@ import numpy as np
 from hardware_sims.model import MinerModel
 from hardware_sims.physics import phase, thermal
 from hardware_sims.physics.ambient import Ambient
-from hardware_sims.physics.build import Wear, build
+from hardware_sims.physics.build import NO_WEAR, Wear, build
 from hardware_sims.physics.columns import Floats, Ints
 from hardware_sims.physics.history import WorkHistory
 from hardware_sims.physics.ladder import Ladders
@@ -19,7 +19,6 @@ STALE_SHARE = 0.003
 ERRORS_PER_TH = 1e-5
 _NOISE = 0.012
 _NOISE_LAG_S = 15.0
-_NO_WEAR = Wear(boards=0.0, fans=0.0, chips=0.0)
 
 
 class Fleet:
@@ -32,7 +31,7 @@ class Fleet:
         *,
         seed: int,
         start_unix_s: float = 1_750_000_000.0,
-        wear: Wear = _NO_WEAR,
+        wear: Wear = NO_WEAR,
         warm: bool = True,
     ) -> None:
         by_name = {model.name: model for model in models}
