@@ -25,7 +25,7 @@ CSP = (
 )
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} · BES</title><link rel="stylesheet" href="{css}"></head>
+<title>{title} · BES</title><link rel="icon" href="data:,"><link rel="stylesheet" href="{css}"></head>
 <body><main><h1>{title}</h1><p>{text}</p>{refusal}<form method="post" action="{action}">{fields}
 <button type="submit">{button}</button></form>{small}</main></body></html>"""
 _FIELD = (

@@ -8,7 +8,7 @@ from controller.console.pages.site import alarms
 from controller.console.parts.sheet import Column, Sheet
 
 _ENTRIES = (
-    Column("seq", "No.", end=True),
+    Column("seq", "No."),
     Column("at", "When"),
     Column("kind", "Event"),
     Column("actor", "By"),

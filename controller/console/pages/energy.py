@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from controller.console.format import USD_PER_MWH, duration, number, percent, power_unit, quantity
+from controller.console.format import USD_PER_MWH, number, percent, power_unit, quantity
 from controller.console.pages.page import Page, card
 from controller.console.parts.curtail_dialog import CurtailDialog
 from controller.console.parts.panel import Landing
@@ -27,6 +27,13 @@ METERS = (
     Column("frequency", "Hz", end=True),
     Column("energy", "Import MWh", end=True),
     Column("age", "Read", end=True),
+)
+CURTAILMENTS = (
+    Column("when", "Started"),
+    Column("reduction", "Ordered", end=True),
+    Column("landed", "Time to target", end=True),
+    Column("phase", "Phase"),
+    Column("reason", "Reason", wrap=True),
 )
 RESTORE_REASON = "ended in the console"
 
@@ -59,6 +66,9 @@ async def build(page: Page) -> None:
                 Trend(Chart(name="power", label="Power", url=url, unit=unit, line=cap), zone=page.site.time_zone)
             with card("Dispatch"):
                 _decision(page.operations.dispatch.decision(page.site.id))
+            with card("Curtailments", f"{unit.symbol}; landed when the meter says so"):
+                done = await page.follow("curtailments")
+                Sheet(CURTAILMENTS, done, topic="curtailments", caption="Curtailments", empty="None yet.")
     with card("Meters", f"{unit.symbol}; what miners do not report is fans, losses and error"):
         Sheet(METERS, await page.follow("meters"), topic="meters", caption="Meters", empty="No meter is configured.")
 
@@ -75,7 +85,8 @@ async def _landing(page: Page) -> None:
             await page.visit.act(
                 Permission.OPERATE, lambda actor: curtailments.end(curtailment_id, RESTORE_REASON, actor)
             )
-        page.visit.feed.spoil("curtailment")
+        for topic in ("curtailment", "curtailments"):
+            page.visit.feed.spoil(topic)
 
     Landing(await page.follow("curtailment"), operates=page.operates, act=act)
 
@@ -87,10 +98,10 @@ def _decision(decision: DecisionView | None) -> None:
     bound = f", at most {percent(decision.gap_pct, 2)} from the best possible" if decision.gap_pct is not None else ""
     lines = [
         f"{decision.mode.capitalize()}, for {decision.objective}: {number(decision.running)} run, "
-        f"{number(decision.asleep)} asleep{bound}. Solved in {duration(decision.solve_ms / 1000)}.",
+        f"{number(decision.asleep)} asleep{bound}. Solved in {number(decision.solve_ms)} ms.",
         *decision.sentences,
         *(
-            item.text
+            f"Binds: {item.text}"
             + (
                 f"; one more MWh there is worth {quantity(item.shadow_price_usd_mwh, USD_PER_MWH)}"
                 if item.shadow_price_usd_mwh

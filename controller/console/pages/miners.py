@@ -82,9 +82,8 @@ def _orders(page: Page, grid: MinerGrid, query: str) -> None:
         if isinstance(value, int | float) and LEAST_LIMIT_W <= value <= GREATEST_LIMIT_W:
             await order(SetPowerLimit(int(value)), f"Limit power to {int(value):,} W")
 
-    with ui.element("div").classes("bes-bulk").style("margin-top: 10px"):
+    with grid:
         everything = ui.checkbox("All that match, not only the selected").props("dense data-testid=everything")
-        ui.element("span").classes("bes-grow")
         for name, label, action in _ORDERS:
             Button(label, partial(order, action, label), order=True, test=f"order-{name}")
         watts = ui.number("Watts", value=3000, min=LEAST_LIMIT_W, max=GREATEST_LIMIT_W, step=50).classes("bes-input")

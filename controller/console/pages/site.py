@@ -2,6 +2,7 @@
 
 from nicegui import ui
 
+from controller.console.feed import Content
 from controller.console.format import hash_unit, power_unit
 from controller.console.pages.energy import FEEDERS
 from controller.console.pages.page import Page, card
@@ -20,17 +21,19 @@ ALARMS = (
     Column("age", "Since", end=True),
     Column("state", "State", end=True),
 )
+WIDE_MAP_MINERS = 1_500  # more need the whole width for cells that can be told apart
 
 
 async def build(page: Page) -> None:
     site, trends = await page.follow("site"), await page.follow("trends")
     Tiles(site, trends)
+    wide = len(page.operations.fleet.frame(page.site.id)) > WIDE_MAP_MINERS
+    if wide:
+        _map(page, site)
     with ui.element("div").classes("bes-cards bes-two"):
         with ui.element("div").classes("bes-stack"):
-            with card():
-                SiteMap(
-                    page.site.id, site, api_url=page.api_url, mode=page.query.get("map", ""), go=page.visit.go
-                ).classes("bes-map")
+            if not wide:
+                _map(page, site)
             with card("Needs a person"):
                 await alarms(page)
         with ui.element("div").classes("bes-stack"):
@@ -58,6 +61,11 @@ async def alarms(page: Page) -> None:
             page.visit.feed.spoil("alarms")
 
     sheet.on_act(act)
+
+
+def _map(page: Page, site: Content) -> None:
+    with card():
+        SiteMap(page.site.id, site, api_url=page.api_url, mode=page.query.get("map", ""), go=page.visit.go)
 
 
 def _charts(page: Page) -> None:

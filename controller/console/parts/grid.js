@@ -1,7 +1,7 @@
 // The miner table: AG Grid with rows fetched from the API in blocks, so 200 and 100,000 miners cost the page the same.
 // Values come as text and numbers and are never taken for markup.
 import * as AgGrid from "nicegui-aggrid";
-import { fetchOurs, number, release, whenThemeChanges } from "bes-draw";
+import { fetchOurs, listen, number, release, whenThemeChanges } from "bes-draw";
 
 const BLOCK = 100;
 const AGAIN_MS = 3000;
@@ -9,7 +9,8 @@ const AGAIN_MS = 3000;
 export default {
   template: `
     <div>
-      <div class="bes-match" role="status"><b data-testid="match">{{ matching }}</b> <span class="bes-hint">{{ selected ? selected + " selected" : "" }}</span></div>
+      <div class="bes-bulk bes-match"><span role="status"><b data-testid="match">{{ matching }}</b>{{ selected ? " · " + selected + " selected" : "" }}</span>
+        <span class="bes-grow"></span><slot></slot></div>
       <div ref="grid" class="bes-grid" data-testid="grid"></div>
     </div>`,
   props: { url: String, base: String, columns: Array, sort: String },
@@ -21,10 +22,15 @@ export default {
     const mode = () => (this.$refs.grid.dataset.agThemeMode = document.body.classList.contains("body--dark") ? "dark" : "light");
     whenThemeChanges(this, mode);
     mode();
+    this.fit = () => (this.$refs.grid.style.height = Math.max(320, window.innerHeight - this.$refs.grid.getBoundingClientRect().top - window.scrollY - 46) + "px");
+    listen(this, "shell", this.fit);
+    window.addEventListener("resize", this.fit);
+    this.fit();
     this.timer = setInterval(() => document.visibilityState === "visible" && this.api.refreshInfiniteCache(), AGAIN_MS);
   },
   unmounted() {
     clearInterval(this.timer);
+    window.removeEventListener("resize", this.fit);
     release(this);
     this.api.destroy();
   },
@@ -57,7 +63,7 @@ export default {
       if (kind === "number") {
         column.type = "rightAligned";
         column.valueFormatter = (cell) => (cell.value === null || cell.value === undefined ? (cell.data ? "\u2014" : "") : number(cell.value, decimals));
-        column.cellClass = (cell) => (cell.data && ["silent", "unpowered"].includes(cell.data.condition) ? "bes-c-unknown" : "");
+        column.cellClass = (cell) => (cell.data && ["silent", "unpowered"].includes(cell.data.condition) ? ["ag-right-aligned-cell", "bes-c-unknown"] : "ag-right-aligned-cell");
       } else if (kind === "state") {
         column.valueFormatter = (cell) => (cell.value || "").replace("-", " ");
         column.cellClass = (cell) => (cell.value ? ["bes-state", "bes-c-" + cell.value] : []);

@@ -105,8 +105,8 @@ export default {
     place(blocks, width, size) {
       let x = 0, y = 0, tallest = 0;
       for (const block of blocks) {
-        const rackWide = block.places * size + 4;
-        const rackHigh = block.shelves * size + 4;
+        const rackWide = block.places * size + (size > 7 ? 4 : 2);
+        const rackHigh = block.shelves * size + (size > 7 ? 4 : 2);
         block.across = Math.max(1, Math.min(block.racks, Math.round(Math.sqrt((block.racks * rackHigh * 2.2) / rackWide))));
         block.wide = block.across * rackWide;
         block.high = Math.ceil(block.racks / block.across) * rackHigh + LABEL;

@@ -19,6 +19,7 @@ from controller.views.curtailment import CurtailmentView
 from controller.views.energy import EnergyState, FeederView, MeterView
 from controller.views.ports import Operations
 
+SHOWN_CURTAILMENTS = 8
 _PHASES = {
     "awaiting-approval": ("waits for a second person", 2),
     "shedding": ("shedding", 2),
@@ -41,7 +42,16 @@ def topics(operations: Operations) -> tuple[Topic, ...]:
         newest = next((view for view in listed if view.active), listed[0] if listed else None)
         return {"state": newest and curtailment_content(newest, operations.clock.now_ms())}
 
-    return (Topic("feeders", 2.0, feeders), Topic("meters", 2.0, meters), Topic("curtailment", 1.0, curtailment))
+    async def curtailments(site: str, _subject: str) -> Content:
+        listed = operations.curtailments.listed(site)[:SHOWN_CURTAILMENTS]
+        return {"rows": [_past_row(view, operations.clock.now_ms()) for view in listed]}
+
+    return (
+        Topic("feeders", 2.0, feeders),
+        Topic("meters", 2.0, meters),
+        Topic("curtailment", 1.0, curtailment),
+        Topic("curtailments", 2.0, curtailments),
+    )
 
 
 def feeder_content(state: EnergyState, now_ms: int) -> Content:
@@ -65,7 +75,7 @@ def _feeder_row(feeder: FeederView, depth: int, unit: Unit, site: str, now_ms: i
             name if depth else {"text": feeder.name or feeder.id},
             amount(load.value, unit),
             amount(feeder.limit_w, unit),
-            {"load": pct, "text": percent(pct)} if pct is not None else {"text": MISSING, "dim": True},
+            {"load": round(pct), "text": percent(pct)} if pct is not None else {"text": MISSING, "dim": True},
             {"text": f"{load.source} · {age(load.observed_at_ms, now_ms)}", "dim": True},
         ],
     }
@@ -117,6 +127,21 @@ def curtailment_content(view: CurtailmentView, now_ms: int) -> Content:
         "target_pct": _share(view.target_w, view.baseline_w),
         "outcomes": outcome_parts(view.counts),
         "text": _curtailment_text(view, now_ms),
+    }
+
+
+def _past_row(view: CurtailmentView, now_ms: int) -> Content:
+    unit = power_unit(view.baseline_w)
+    phase, tone = _PHASES.get(view.phase, (view.phase, 0))
+    return {
+        "id": view.id,
+        "cells": [
+            {"text": f"{age(view.started_at_ms, now_ms)} ago"},
+            amount(view.target_w - view.baseline_w, unit),
+            duration(view.time_to_target_s),
+            {"text": phase, "tag": True, "tone": tone},
+            {"text": f"{view.reason}, {view.started_by}", "dim": True},
+        ],
     }
 
 

@@ -34,6 +34,7 @@ def _node_row(node: NodeView, now_ms: int) -> Content:
     known = number(node.devices_known)
     return {
         "id": node.id,
+        "quiet": not node.connected,
         "cells": [
             node.id,
             contact,

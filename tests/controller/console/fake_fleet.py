@@ -105,7 +105,7 @@ class FakeFleet:
         count = len(self.layout)
         wander = self._random.normal(0.0, 0.006, count)
         off = self.asleep | self.unpowered
-        hashing = ~off & ~self.silent
+        hashing = ~off
         hash_ths = np.where(hashing, self.expected_ths * (self.share + wander), 0.0)
         hash_ths[self.faulty & hashing] *= 0.65
         power_w = np.where(self.asleep, 60.0, self.nominal_w * (0.35 + 0.65 * hash_ths / self.expected_ths))
@@ -199,7 +199,7 @@ class FakeHistory:
         )
         symbol = {"hashrate_ths": "TH/s", "chip_temp_c": "°C"}.get(request.field, "W")
         level = float(np.nansum(column)) if row is None else float(np.nan_to_num(column[row]))
-        return level, symbol
+        return level * (1.03 if row is None and symbol == "W" else 1.0), symbol
 
 
 def _layout(count: int, hostile_name: str) -> FleetLayout:

@@ -282,7 +282,7 @@ class FakeCurtailments:
         view, rows = self._running[curtailment_id]
         now_ms, power_w = self._fleet.clock.now_ms(), self._power.now_w()
         if view.phase in ("shedding", "holding"):
-            confirmed = min(len(rows), int(len(rows) * (now_ms - view.started_at_ms) / 4000))
+            confirmed = min(len(rows), int(len(rows) * (now_ms - view.started_at_ms) / 2000))
             self._fleet.asleep[list(rows[:confirmed])] = True
             sent = min(len(rows) - confirmed, len(rows) // 4)
             counts = {"confirmed": confirmed, "sent": sent, "waiting": len(rows) - confirmed - sent}
