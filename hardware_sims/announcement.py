@@ -1,5 +1,6 @@
 """Announce Shelly devices by mDNS on the loopback interface, as real ones do on their network."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -29,8 +30,7 @@ async def announcing(devices: Sequence[Announced]) -> AsyncIterator[None]:
         return
     network = AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
     try:
-        for device in devices:
-            await network.async_register_service(_service(device), cooperating_responders=True)
+        await asyncio.gather(*(network.async_register_service(_service(device)) for device in devices))
         yield
     finally:
         await network.async_unregister_all_services()

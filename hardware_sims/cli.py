@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from hardware_sims.announcement import announcing
-from hardware_sims.clock import SimulatedClock
+from hardware_sims.clock import MAX_FACTOR, SimulatedClock
 from hardware_sims.control import ControlServer
 from hardware_sims.host import port_plan
 from hardware_sims.layout import DEFAULT_MIX, DEFAULT_NETWORK, HTTP_PORT, MODBUS_PORT, LayoutOrder, draw_up
@@ -122,7 +122,7 @@ def sims(
     site_file: Annotated[Path, typer.Option(help="where to write the site that was drawn up")] = SITE_FILE,
     site_id: Annotated[str, typer.Option()] = "demo",
     control_port: Annotated[int, typer.Option(help="on 127.0.0.1; 0 takes a free one")] = 0,
-    time_factor: Annotated[float, typer.Option(min=0, help="simulated seconds a real second")] = 1.0,
+    time_factor: Annotated[float, typer.Option(min=0, max=MAX_FACTOR, help="simulated seconds a real second")] = 1.0,
     wear: Annotated[bool, typer.Option(help="let boards and fans fail by seed")] = True,
     cold: Annotated[bool, typer.Option(help="start with all machines cold instead of hashing for days")] = False,
     announce: Annotated[bool, typer.Option(help="announce Shelly devices by mDNS on loopback")] = False,

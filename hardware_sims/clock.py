@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+MAX_FACTOR = 3_600.0  # an hour a second: as fast as a thousand miners can be stepped
+
 
 class SimulatedClock:
     """Starts at 0 s; `unix_s` gives the devices' date. The source is a monotonic clock in seconds."""

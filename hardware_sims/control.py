@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from hardware_sims.clock import MAX_FACTOR
 from hardware_sims.faults import Fault, FaultDetail, FaultState
 from hardware_sims.http import HttpRequest, HttpResponse, HttpServer
 from hardware_sims.simulation import UnknownDevice
@@ -16,7 +17,6 @@ from hardware_sims.truth import device, truth
 from shared.errors import BesError, DecodeFailed
 from shared.site import miner_id
 
-MAX_FACTOR = 10_000.0
 _T = TypeVar("_T")
 
 

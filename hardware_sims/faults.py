@@ -25,7 +25,7 @@ class Fault(StrEnum):
     TRUNCATED = "truncated"  # half a reply, then the connection closes
     GARBAGE = "garbage"  # as many bytes, none of them right, then the connection closes
     ENDLESS = "endless"  # a reply that does not end
-    HTTP500 = "http500"
+    HTTP500 = "http500"  # of devices that speak HTTP
     WRONG_UNIT = "wrong_unit"  # hash rate or power comes `factor` times too large
     FROZEN = "frozen"  # answers go on, values stand still
     REBOOT_MID_COMMAND = "reboot_mid_command"  # the next order is stored, then the device goes down without an answer

@@ -89,7 +89,8 @@ class DeviceHost:
         """Bring the server in line with what the device can do now."""
         async with self._lock:
             wanted = self.address if self._wanted() else None
-            if wanted == self._listening_at:
+            restarted = any(fault.cut for fault in self._faults)
+            if wanted == self._listening_at and not (restarted and wanted):
                 return
             if self._listening_at is not None:
                 await self._server.stop()

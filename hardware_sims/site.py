@@ -77,6 +77,9 @@ class SimulatedSite:
     def tick(self) -> None:
         """Catch up with the clock; devices that lost or regained their power change on the network too."""
         self.simulation.advance_to(self.clock.now_s(), self.clock.factor)
+        for name, faults in self.simulation.faults.items():
+            if faults.cut:  # perhaps up again before this look, so that nothing else shows it
+                self.hosts[name].settle_soon()
         down = self._down()
         for row in np.flatnonzero(down != self._miners_down):
             self._miner_hosts[row].settle_soon()

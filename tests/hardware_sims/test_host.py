@@ -83,6 +83,13 @@ async def test_a_device_without_power_does_not_listen(device, faults):
     assert not faults.cut
 
 
+async def test_a_device_that_was_cut_off_and_is_up_again_starts_afresh(device, faults):
+    faults.cut = True
+    await device.host.settle()
+    assert device.server.starts == 2
+    assert not faults.cut
+
+
 async def test_other_faults_leave_the_listener_alone(device, faults):
     faults.set(Fault.SLOW)
     faults.set(Fault.FROZEN)

@@ -169,6 +169,20 @@ async def test_truth_counts_every_order_executed(site, control, pass_time):
     assert told["feeders"]["site"]["power_w"] > told["power_w"]
 
 
+async def test_a_reboot_in_mid_command_is_over_even_when_time_flies(site, control, exchange, watch):
+    miner = placed(site, "M60S")
+    machine = site.simulation.machine(miner_id(miner.mac))
+    await control.post("/fault", json={"device": miner.mac, "kind": "reboot_mid_command"})
+    machine.restart_mining()
+    assert machine.faults.cut
+    await control.post("/time", json={"factor": 1000})
+    watch.now_s += 1
+    site.tick()
+    await asyncio.gather(*(host.settle() for host in site.hosts.values()))
+    assert not machine.faults.cut
+    assert (await summary(exchange, miner.address))["SUMMARY"][0]["Uptime"] < 1200
+
+
 async def test_power_by_control_cuts_a_feeder_and_a_plug(site, control, pass_time):
     await control.post("/power", json={"device": "c1", "on": False})
     lone = next(p for p in site.simulation.site.placement if p.container == "c2")
