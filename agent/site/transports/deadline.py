@@ -8,7 +8,6 @@ import msgspec
 from shared.errors import DeviceError, ProtocolViolation, Unreachable
 
 REPLY_BYTES = 256 * 1024  # an ordinary reply
-LONG_REPLY_BYTES = 4 * 1024 * 1024  # per-chip replies and logs
 
 
 class Deadlines(msgspec.Struct, frozen=True):

@@ -16,7 +16,6 @@ from shared.errors import AuthFailed, DeviceTimeout, Unreachable
 __all__ = ["BasicAuth", "DigestAuth", "HttpReply", "HttpTransport"]
 
 JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
 _IDLE_WRITE_S = 1.0  # a connection that rested longer may be closing, and a write cannot be repeated
 
 

@@ -30,10 +30,6 @@ class Status(msgspec.Struct, frozen=True):
     code: int | None = None
     message: str = ""
 
-    @property
-    def refused(self) -> bool:
-        return self.letter in ("E", "F")
-
 
 def document(raw: bytes, asked: str) -> Row:
     """The object that `raw` holds, mended where its form is a known one."""

@@ -33,8 +33,9 @@ def put_info(sheet: Sheet, info: Row) -> PowerSource:
     return PowerSource.NONE if power_w is None else PowerSource.MEASURED_OUTPUT
 
 
-def put_board(sheet: Sheet, info: Row) -> None:
+def board_of(info: Row) -> Sheet:
     """The one board, with its set frequency."""
+    sheet = board_sheet()
     rate_ghs = number(info, "hashRate")
     sheet.put("hashrate_ths", None if rate_ghs is None else rate_ghs / GHS_PER_THS)
     sheet.put("hashrate_expected_ths", *_expected(info))
@@ -42,11 +43,6 @@ def put_board(sheet: Sheet, info: Row) -> None:
     sheet.put("board_temp_c", hottest([number(info, "vrTemp")]))
     sheet.put("chips_expected", count(info, "asicCount"))
     sheet.put("frequency_mhz", number(info, "frequency") or None)
-
-
-def board_of(info: Row) -> Sheet:
-    sheet = board_sheet()
-    put_board(sheet, info)
     return sheet
 
 
