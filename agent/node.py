@@ -12,7 +12,7 @@ from agent.health.host import Host
 from agent.settings import NodeSettings
 from agent.spool import Spool, SpoolLimits, SpoolStats, machine_id
 from agent.uplink.inbox import Handler
-from agent.uplink.model import Node
+from agent.uplink.model import Node, UplinkSettings
 from agent.uplink.service import Uplink
 from shared.clock import Clock
 from shared.crypto.keys import key_id, load_or_create, parse_public
@@ -86,4 +86,5 @@ def uplink_of(
     settings: NodeSettings, node: Node, spool: Spool, handlers: Mapping[str, Handler], clock: Clock
 ) -> Uplink:
     """Receipts are signed by the same keys that may order."""
-    return Uplink(node, spool, settings.mqtt, trusted=keys(settings.operators), handlers=handlers, clock=clock)
+    uplink = UplinkSettings(mqtt=settings.mqtt)
+    return Uplink(node, spool, trusted=keys(settings.operators), handlers=handlers, settings=uplink, clock=clock)

@@ -13,7 +13,7 @@ from nacl.signing import SigningKey
 
 from shared.crypto.keys import key_id
 from shared.crypto.signing import seal
-from shared.mqtt import Message, MqttSession, MqttSettings, Subscription
+from shared.mqtt import Endpoint, Message, MqttSession, MqttSettings, Subscription
 from shared.wire.codec import decode, unpack
 from shared.wire.command import OutcomeBatch
 from shared.wire.event import Inventory
@@ -41,10 +41,7 @@ class Sink:
         self._up = threading.Event()
         self.records = 0
         self.session = MqttSession(
-            mqtt,
-            f"sink-{key_id(key.verify_key)[:6]}",
-            on_message=self._message,
-            subscriptions=(Subscription(all_up()),),
+            mqtt, Endpoint(f"sink-{key_id(key.verify_key)[:6]}", (Subscription(all_up()),)), self._message
         )
         self.session.on_up = self._up.set
 

@@ -3,6 +3,7 @@
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.mqtt import MqttSettings
 from shared.wire.topics import down, up
 
 
@@ -34,6 +35,7 @@ class UplinkSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    mqtt: MqttSettings = MqttSettings()
     window: int = Field(default=100, ge=1, le=10_000)
     resend_s: float = Field(default=10.0, gt=0)
     resend_max_s: float = Field(default=60.0, gt=0)

@@ -13,7 +13,7 @@ from agent.uplink.latest import Latest
 from agent.uplink.model import Node, UplinkCounters, UplinkSettings
 from shared.clock import Clock, SystemClock
 from shared.errors import DecodeFailed
-from shared.mqtt import Message, MqttSession, MqttSettings, Subscription, Will
+from shared.mqtt import Endpoint, Message, MqttSession, Subscription, Will
 from shared.wire.codec import encode
 from shared.wire.record import Presence
 from shared.wire.topics import all_down, parse
@@ -29,7 +29,6 @@ class Uplink:
         self,
         node: Node,
         spool: Spool,
-        mqtt: MqttSettings,
         *,
         trusted: Mapping[str, VerifyKey],
         handlers: Mapping[str, Handler] | None = None,
@@ -43,12 +42,14 @@ class Uplink:
         self._inboxes: dict[str, Inbox] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.session = MqttSession(
-            mqtt,
-            node.client_id,
-            on_message=self._received,
-            subscriptions=(Subscription(all_down(node.site, node.name)),),
-            will=Will(node.up("presence"), encode(Presence(WIRE_VERSION, False, node.boot_id))),
-            window=2 * self._settings.window,
+            self._settings.mqtt,
+            Endpoint(
+                node.client_id,
+                subscriptions=(Subscription(all_down(node.site, node.name)),),
+                will=Will(node.up("presence"), encode(Presence(WIRE_VERSION, False, node.boot_id))),
+                window=2 * self._settings.window,
+            ),
+            self._received,
         )
         self._forwarder = Forwarder(spool, self.session, node, trusted, self._settings, self._clock)
         self._latest = Latest(self.session, node.up("latest"), self._settings.latest_every_s)

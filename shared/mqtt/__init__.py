@@ -4,8 +4,8 @@ A connection is used once: a new one starts with nothing queued and nothing owed
 taken for one of an older connection. What must survive a lost connection is kept by our own lanes, not by MQTT.
 """
 
-from shared.mqtt.message import Message, Subscription, Will
+from shared.mqtt.message import Endpoint, Message, Subscription, Will
 from shared.mqtt.session import MqttSession
 from shared.mqtt.settings import MqttSettings, TlsSettings
 
-__all__ = ["Message", "MqttSession", "MqttSettings", "Subscription", "TlsSettings", "Will"]
+__all__ = ["Endpoint", "Message", "MqttSession", "MqttSettings", "Subscription", "TlsSettings", "Will"]

@@ -4,7 +4,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ParamSpec
 
 import paho.mqtt.client as paho
@@ -13,7 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from shared.errors import GatewayRefused, GatewayUnavailable
 from shared.log import get_logger
-from shared.mqtt.message import Message, Subscription, Will
+from shared.mqtt.message import Endpoint, Message, Will
 from shared.mqtt.settings import MqttSettings
 
 P = ParamSpec("P")
@@ -30,35 +30,30 @@ class Connection:
     def __init__(
         self,
         settings: MqttSettings,
-        client_id: str,
+        endpoint: Endpoint,
         generation: int,
-        *,
         receive: Callable[[Message], None],
-        subscriptions: Sequence[Subscription] = (),
-        will: Will | None = None,
-        manual_ack: bool = False,
-        window: int = 100,
-        tls: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.generation = generation
         self.lost = threading.Event()
         self._settings = settings
-        self._subscriptions = tuple(subscriptions)
+        self._subscriptions = endpoint.subscriptions
         self._receive = receive
         self._ready = threading.Event()  # subscribed, refused or lost
         self._refusal = ""
         self._socket: socket.socket | None = None
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id,
+            client_id=endpoint.client_id,
             protocol=_VERSIONS[settings.version],
-            manual_ack=manual_ack,
+            manual_ack=endpoint.manual_ack,
             reconnect_on_failure=False,
         )
-        self._client.max_inflight_messages_set(window)
-        self._client.max_queued_messages_set(2 * window)
-        self._client.connect_timeout = settings.connect_timeout_s
-        self._identify(tls, will)
+        self._client.max_inflight_messages_set(endpoint.window)
+        self._client.max_queued_messages_set(2 * endpoint.window)
+        self._client.connect_timeout = settings.answer_timeout_s
+        self._identify(tls, endpoint.will)
         self._client.on_connect = _guarded(self._on_connect)
         self._client.on_subscribe = _guarded(self._on_subscribe)
         self._client.on_disconnect = _guarded(self._on_disconnect)
@@ -73,7 +68,7 @@ class Connection:
         except (OSError, ValueError) as error:
             raise GatewayUnavailable(f"broker {place}: {error}") from error
         self._client.loop_start()
-        if not self._ready.wait(self._settings.connect_timeout_s):
+        if not self._ready.wait(self._settings.answer_timeout_s):
             raise GatewayUnavailable(f"broker {place} took the connection and said nothing")
         if self._refusal:
             raise GatewayRefused(f"broker {place}: {self._refusal}")
@@ -85,6 +80,16 @@ class Connection:
         if self.lost.is_set():
             return False
         return self._client.publish(topic, payload, qos, retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def deliver(self, topic: str, payload: bytes, retain: bool) -> bool:
+        """Has the broker acknowledged it within the timeout?"""
+        if self.lost.is_set():
+            return False
+        info = self._client.publish(topic, payload, 1, retain)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
+        info.wait_for_publish(self._settings.answer_timeout_s)
+        return info.is_published()
 
     def ack(self, mid: int, qos: int) -> None:
         self._client.ack(mid, qos)

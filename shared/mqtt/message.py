@@ -23,3 +23,15 @@ class Will(NamedTuple):
 
     topic: str
     payload: bytes
+
+
+class Endpoint(NamedTuple):
+    """Who a session is and what it wants. `window` messages may be on their way unacknowledged. With `manual_ack` the
+    broker learns of an arrival only by `MqttSession.ack`.
+    """
+
+    client_id: str
+    subscriptions: tuple[Subscription, ...] = ()
+    will: Will | None = None
+    manual_ack: bool = False
+    window: int = 100

@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from shared.errors import GatewayError
+from shared.errors import GatewayError, GatewayUnavailable
 from shared.log import get_logger
 from shared.mqtt.connection import SILENCE_FACTOR, Connection
-from shared.mqtt.message import Message, Subscription, Will
+from shared.mqtt.message import Endpoint, Message
 from shared.mqtt.settings import MqttSettings
 
 _SETTLED_S = 10.0  # a connection that lived so long was a good one: back off from the start again
@@ -32,31 +32,17 @@ class Counters:
 class MqttSession:
     """`on_message`, `on_up` and `on_down` run in threads of the session and must not block.
 
-    With `manual_ack` the broker learns of a message's arrival only by `ack`, which takes messages of the present
-    connection in the order they came and ignores those of older ones.
+    `ack` (for endpoints with `manual_ack`) takes messages of the present connection in the order they came and ignores
+    those of older ones.
     """
 
-    def __init__(
-        self,
-        settings: MqttSettings,
-        client_id: str,
-        *,
-        on_message: Callable[[Message], None],
-        subscriptions: Sequence[Subscription] = (),
-        will: Will | None = None,
-        manual_ack: bool = False,
-        window: int = 100,
-    ) -> None:
+    def __init__(self, settings: MqttSettings, endpoint: Endpoint, on_message: Callable[[Message], None]) -> None:
         self.counters = Counters()
         self.on_up: Callable[[], None] = _nothing
         self.on_down: Callable[[], None] = _nothing
         self._settings = settings
-        self._client_id = client_id
+        self._endpoint = endpoint
         self._on_message = on_message
-        self._subscriptions = tuple(subscriptions)
-        self._will = will
-        self._manual_ack = manual_ack
-        self._window = window
         self._tls = settings.tls.context() if settings.tls is not None else None
         self._connection: Connection | None = None
         self._generation = 0
@@ -67,7 +53,7 @@ class MqttSession:
     def start(self) -> None:
         """Returns at once; connecting goes on behind, for ever."""
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._client_id}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._endpoint.client_id}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -99,6 +85,14 @@ class MqttSession:
             self.counters.not_published += 1
         return done
 
+    def deliver(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Blocks until the broker has taken it over; GatewayUnavailable where it does not within the timeout."""
+        connection = self._connection
+        if connection is None or not connection.deliver(topic, payload, retain):
+            self.counters.not_published += 1
+            raise GatewayUnavailable(f"no broker took the message for {topic}")
+        self.counters.published += 1
+
     def ack(self, messages: Sequence[Message]) -> None:
         """Acknowledge in the order received."""
         connection = self._connection
@@ -122,17 +116,7 @@ class MqttSession:
 
     def _live_once(self) -> None:
         self._generation += 1
-        connection = Connection(
-            self._settings,
-            self._client_id,
-            self._generation,
-            receive=self._received,
-            subscriptions=self._subscriptions,
-            will=self._will,
-            manual_ack=self._manual_ack,
-            window=self._window,
-            tls=self._tls,
-        )
+        connection = Connection(self._settings, self._endpoint, self._generation, self._received, self._tls)
         try:
             connection.open()
             self._connection = connection

@@ -32,7 +32,9 @@ class TlsSettings(BaseModel):
 
 
 class MqttSettings(BaseModel):
-    """`version` 5 where broker and site agree on it; our messages need no more than 3.1.1."""
+    """`answer_timeout_s` bounds every answer of the broker that is waited for. `version` 5 where broker
+    and site agree on it; our messages need no more than 3.1.1.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,7 +44,7 @@ class MqttSettings(BaseModel):
     password: SecretStr | None = None
     version: Literal["3.1.1", "5"] = "3.1.1"
     keepalive_s: int = Field(default=20, ge=1, le=300)
-    connect_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    answer_timeout_s: float = Field(default=5.0, gt=0, le=60)
     backoff_first_s: float = Field(default=0.5, gt=0, le=60)
     backoff_max_s: float = Field(default=60.0, gt=0, le=3600)
     tls: TlsSettings | None = None

@@ -8,7 +8,7 @@ import pytest
 from agent.spool import Spool
 from agent.uplink import Node, Uplink, UplinkSettings
 from shared.errors import NotAddressed
-from shared.mqtt import MqttSession, MqttSettings, Subscription
+from shared.mqtt import Endpoint, MqttSession, MqttSettings, Subscription
 from shared.wire.codec import decode, unpack
 from shared.wire.event import EventBatch
 from shared.wire.record import Hello, Presence
@@ -24,7 +24,7 @@ class Peer:
     def __init__(self, settings: MqttSettings, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._leaves: dict[str, asyncio.Queue[bytes]] = {}
-        self.session = MqttSession(settings, "peer", on_message=self._received, subscriptions=[Subscription(all_up())])
+        self.session = MqttSession(settings, Endpoint("peer", (Subscription(all_up()),)), self._received)
         up = threading.Event()
         self.session.on_up = up.set
         self.session.start()
@@ -60,7 +60,7 @@ async def start_uplink(tmp_path, mqtt):
     async def start(**handlers) -> Uplink:
         spool = Spool(tmp_path, machine_id="m")
         await spool.open()
-        uplink = Uplink(NODE, spool, mqtt, trusted={}, handlers=handlers, settings=UplinkSettings(resend_s=0.3))
+        uplink = Uplink(NODE, spool, trusted={}, handlers=handlers, settings=UplinkSettings(mqtt=mqtt, resend_s=0.3))
         made.append((uplink, spool))
         await uplink.start()
         return uplink

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from shared.errors import SettingInvalid
-from shared.mqtt import MqttSession, MqttSettings, Subscription, TlsSettings, Will
+from shared.errors import GatewayUnavailable, SettingInvalid
+from shared.mqtt import Endpoint, MqttSession, MqttSettings, Subscription, TlsSettings, Will
 
 pytestmark = pytest.mark.broker
 
@@ -24,7 +24,7 @@ class Ends:
     def __init__(self, settings: MqttSettings, client_id: str, **options) -> None:
         self.messages: queue.Queue = queue.Queue()
         self.up, self.down = threading.Event(), threading.Event()
-        self.session = MqttSession(settings, client_id, on_message=self.messages.put, **options)
+        self.session = MqttSession(settings, Endpoint(client_id, **options), self.messages.put)
         self.session.on_up, self.session.on_down = self.up.set, self.down.set
 
     def wait_up(self) -> None:
@@ -49,7 +49,7 @@ def running(*args, **options):
 @pytest.mark.parametrize("version", ["3.1.1", "5"])
 def test_carries_messages(broker, version):
     settings = settings_for(broker, version=version)
-    with running(settings, "a", subscriptions=[Subscription("x/#")]) as a, running(settings, "b") as b:
+    with running(settings, "a", subscriptions=(Subscription("x/#"),)) as a, running(settings, "b") as b:
         assert b.session.publish("x/y", b"payload")
         message = a.get()
         assert (message.topic, message.payload, message.qos) == ("x/y", b"payload", 1)
@@ -57,8 +57,17 @@ def test_carries_messages(broker, version):
         assert a.session.last_heard_s() < 5
 
 
+def test_deliver_waits_for_the_broker(broker):
+    with running(settings_for(broker, answer_timeout_s=0.3), "a") as a:
+        a.session.deliver("x", b"taken")
+        broker.pause()
+        with pytest.raises(GatewayUnavailable):
+            a.session.deliver("x", b"not taken")
+        broker.resume()
+
+
 def test_comes_back_by_itself_and_promises_nothing_meanwhile(broker):
-    with running(settings_for(broker), "a", subscriptions=[Subscription("x")]) as a:
+    with running(settings_for(broker), "a", subscriptions=(Subscription("x"),)) as a:
         broker.kill()
         assert a.down.wait(10)
         assert not a.session.publish("x", b"lost")
@@ -81,7 +90,7 @@ def test_starts_without_a_broker(broker):
 
 
 def test_silence_is_noticed_within_one_and_a_half_keepalives(broker):
-    with running(settings_for(broker, keepalive_s=1, connect_timeout_s=0.3), "a") as a:
+    with running(settings_for(broker, keepalive_s=1, answer_timeout_s=0.3), "a") as a:
         started_s = time.monotonic()
         broker.pause()
         assert a.down.wait(5)
@@ -93,7 +102,7 @@ def test_silence_is_noticed_within_one_and_a_half_keepalives(broker):
 def test_a_peer_that_takes_the_connection_and_says_nothing_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as mute:
         settings = MqttSettings(
-            port=mute.getsockname()[1], connect_timeout_s=0.1, backoff_first_s=0.01, backoff_max_s=0.02
+            port=mute.getsockname()[1], answer_timeout_s=0.1, backoff_first_s=0.01, backoff_max_s=0.02
         )
         ends = Ends(settings, "a")
         ends.session.start()
@@ -113,7 +122,7 @@ def test_what_a_callback_raises_does_not_end_the_session(broker):
         raise RuntimeError("bug")
 
     with running(settings_for(broker), "a") as a:
-        other = MqttSession(settings_for(broker), "b", on_message=explode, subscriptions=[Subscription("x")])
+        other = MqttSession(settings_for(broker), Endpoint("b", (Subscription("x"),)), explode)
         up = threading.Event()
         other.on_up = up.set
         other.start()
@@ -126,7 +135,7 @@ def test_what_a_callback_raises_does_not_end_the_session(broker):
 
 def test_without_ack_the_broker_sends_again_on_the_next_connection_only(broker):
     """Clean sessions owe nothing: our own receipts do the remembering."""
-    with running(settings_for(broker), "a", subscriptions=[Subscription("x")], manual_ack=True) as a:
+    with running(settings_for(broker), "a", subscriptions=(Subscription("x"),), manual_ack=True) as a:
         a.session.publish("x", b"1")
         first = a.get()
         broker.restart()
@@ -140,7 +149,7 @@ def test_without_ack_the_broker_sends_again_on_the_next_connection_only(broker):
 
 
 def test_the_will_is_published_when_a_session_is_lost_and_not_when_it_ends(broker):
-    watching = running(settings_for(broker), "w", subscriptions=[Subscription("presence")])
+    watching = running(settings_for(broker), "w", subscriptions=(Subscription("presence"),))
     with watching as w:
         with running(settings_for(broker), "a", will=Will("presence", b"gone")) as a:
             a.session._connection._socket.shutdown(socket.SHUT_RDWR)
