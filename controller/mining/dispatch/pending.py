@@ -37,7 +37,7 @@ class PendingOrders:
 
     @property
     def disobeyed(self) -> tuple[str, ...]:
-        """Miners whose last order ran out unconfirmed."""
+        """Miners whose last order ran out unconfirmed or was refused."""
         return tuple(self._disobeyed)
 
     def given(self, changes: Iterable[tuple[str, int]], now_ms: int) -> None:
@@ -46,6 +46,12 @@ class PendingOrders:
         for device, mode in changes:
             self._awaited[device] = Awaited(mode, now_ms, until_ms)
             self._disobeyed.pop(device, None)
+
+    def refused(self, devices: Iterable[str], now_ms: int) -> None:
+        """The power door did not take the orders: leave these miners alone for a while instead of asking again."""
+        for device in devices:
+            self._disobeyed[device] = now_ms
+            self._rests_until_ms[device] = now_ms + round(self._patience.disobeyed_s * 1000)
 
     def observe(self, snapshot: SiteSnapshot) -> None:
         """Settle what a reading younger than the order confirms, and what has run out of time."""
@@ -56,10 +62,11 @@ class PendingOrders:
             if row is None:
                 del self._awaited[device]
             elif modes[row] == awaited.mode and self._shown(snapshot, row, int(seen_ms[row]), awaited):
-                self._rest(device, now_ms, self._patience.dwell_s)
+                del self._awaited[device]
+                self._rests_until_ms[device] = now_ms + round(self._patience.dwell_s * 1000)
             elif now_ms >= awaited.until_ms:
-                self._disobeyed[device] = now_ms
-                self._rest(device, now_ms, self._patience.disobeyed_s)
+                del self._awaited[device]
+                self.refused((device,), now_ms)
         self._rests_until_ms = {d: until for d, until in self._rests_until_ms.items() if until > now_ms}
 
     def bonds(self, operator: frozenset[str]) -> Bonds:
@@ -68,10 +75,6 @@ class PendingOrders:
             dwell=frozenset(self._rests_until_ms),
             ordered={device: awaited.mode for device, awaited in self._awaited.items()},
         )
-
-    def _rest(self, device: str, now_ms: int, seconds: float) -> None:
-        del self._awaited[device]
-        self._rests_until_ms[device] = now_ms + round(seconds * 1000)
 
     @staticmethod
     def _shown(snapshot: SiteSnapshot, row: int, seen_ms: int, awaited: Awaited) -> bool:

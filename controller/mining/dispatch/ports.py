@@ -56,7 +56,7 @@ class Orders(Protocol):
     async def issue(
         self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
     ) -> str:
-        """Hand orders over; the id under which their outcomes come back."""
+        """Hand orders over; the id under which their outcomes come back. Denied where a rule refuses them whole."""
         ...
 
 

@@ -16,16 +16,16 @@ from controller.mining.dispatch.decision import Decision, decide
 from controller.mining.dispatch.explain import Explanation, explain
 from controller.mining.dispatch.formulate import Policy, formulate
 from controller.mining.dispatch.hull import Increments, by_hash, hash_order_holds
-from controller.mining.dispatch.order import order_lines
+from controller.mining.dispatch.order import Batch, batches
 from controller.mining.dispatch.pending import Patience, PendingOrders
-from controller.mining.dispatch.ports import Caps, Decisions, OrderLine, Orders, Prices, Quote, TwinView
+from controller.mining.dispatch.ports import Caps, Decisions, Orders, Prices, Quote, TwinView
 from controller.mining.dispatch.problem import Problem
 from controller.mining.dispatch.stage import Pace, Transition, first_wave, stage
 from controller.mining.fleet.array import Ints
 from controller.mining.fleet.ladder import Ladders
 from controller.mining.fleet.snapshot import SiteSnapshot
 from shared.clock import Clock
-from shared.errors import BesError
+from shared.errors import BesError, Denied
 from shared.log import get_logger
 
 _log = get_logger(__name__)
@@ -52,7 +52,7 @@ class Cycle:
 
     `held` says why nothing is changed for profit, else empty: energy then costs nothing in `problem` and no miner may
     climb, so that only limits lead to changes. `issued` counts miners ordered now; the rest of `transition` follows
-    when this has been confirmed.
+    when this has been confirmed. `refusals` are the rules by which the power door took some orders not.
     """
 
     site: str
@@ -69,15 +69,15 @@ class Cycle:
     solve_ms: float
     held: str = ""
     issued: int = 0
-    order_id: str = ""
+    order_ids: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     gap_too_wide: bool = False
 
 
 @dataclass(frozen=True)
 class _Plan:
     cycle: Cycle
-    changes: tuple[tuple[str, int], ...]
-    lines: tuple[OrderLine, ...]
+    batches: tuple[Batch, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,19 +157,29 @@ class DispatchService:
             self._pending.observe(snapshot)
             plan = await asyncio.to_thread(self._plan, trigger, snapshot, quote, caps_w)
             cycle = plan.cycle
-            if plan.lines and self._settings.automatic:
-                order_id = await self._ports.orders.issue(
-                    self._site,
-                    plan.lines,
-                    reason=f"dispatch {cycle.decision_id}: {trigger}",
-                    actor=ACTOR,
-                    expires_in_s=self._settings.order_expires_s,
-                )
-                self._pending.given(plan.changes, now_ms)
-                cycle = replace(cycle, issued=len(plan.changes), order_id=order_id)
+            if self._settings.automatic:
+                for batch in plan.batches:
+                    cycle = await self._issue(cycle, batch)
             self._last = cycle
             self._ports.decisions.record(cycle)
             return cycle
+
+    async def _issue(self, cycle: Cycle, batch: Batch) -> Cycle:
+        """Hand one batch to the power door. A refusal leaves its miners alone and lets the other batches pass."""
+        try:
+            order_id = await self._ports.orders.issue(
+                self._site,
+                batch.lines,
+                reason=f"dispatch {cycle.decision_id}: {cycle.trigger}",
+                actor=ACTOR,
+                expires_in_s=self._settings.order_expires_s,
+            )
+        except Denied as refusal:
+            _log.warning("dispatch.refused", site=self._site, rule=refusal.rule, miners=len(batch.changes))
+            self._pending.refused((device for device, _ in batch.changes), cycle.at_ms)
+            return replace(cycle, refusals=(*cycle.refusals, f"{refusal.rule}: {refusal.detail}"))
+        self._pending.given(batch.changes, cycle.at_ms)
+        return replace(cycle, issued=cycle.issued + len(batch.changes), order_ids=(*cycle.order_ids, order_id))
 
     def _plan(self, trigger: str, snapshot: SiteSnapshot, quote: Quote, caps_w: Mapping[str, int]) -> _Plan:
         """Everything between reading and ordering; runs in a worker thread on immutable values."""
@@ -222,10 +232,8 @@ class DispatchService:
 
 def _plan_of(cycle: Cycle, changed: Ints) -> _Plan:
     """The orders for the miners at these positions; positions of a problem are rows of the roster."""
-    snapshot, mode = cycle.snapshot, cycle.decision.mode
-    changes = tuple((snapshot.roster.device_id[row], int(mode[row])) for row in changed)
-    lines = tuple(line for row in changed for line in order_lines(snapshot, int(row), int(mode[row])))
-    return _Plan(cycle, changes, lines)
+    modes = cycle.decision.mode[changed].tolist()
+    return _Plan(cycle, batches(cycle.snapshot, zip(changed.tolist(), modes, strict=True)))
 
 
 class _IncrementCache:

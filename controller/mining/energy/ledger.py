@@ -16,6 +16,7 @@ from controller.mining.energy.event import (
 from controller.mining.energy.model import OVER, Curtailment, Phase, evolve, requested
 from controller.mining.energy.verification import Proof, Streak, judge, meter_sample
 from controller.mining.fleet.snapshot import SiteSnapshot
+from controller.mining.refusal import Refusal
 from shared.errors import Denied, NotFound
 
 
@@ -63,21 +64,19 @@ class CurtailmentLedger:
         `curtailment.target-above-load`, `curtailment.ends-in-the-past`.
         """
         if wish.curtailment_id in self._curtailments:
-            raise Denied("curtailment.exists", f"curtailment {wish.curtailment_id} exists already")
+            raise Denied(Refusal.EXISTS, f"curtailment {wish.curtailment_id} exists already")
         if wish.feeder not in snapshot.tree.index:
-            raise Denied("curtailment.unknown-feeder", f"site {wish.site} has no feeder {wish.feeder!r}")
+            raise Denied(Refusal.UNKNOWN_FEEDER, f"site {wish.site} has no feeder {wish.feeder!r}")
         sample = meter_sample(snapshot, wish.feeder)
         if sample.power_w is None:
-            raise Denied("curtailment.meter-unusable", sample.reason)
+            raise Denied(Refusal.METER_UNUSABLE, sample.reason)
         if wish.target_w >= sample.power_w:
             raise Denied(
-                "curtailment.target-above-load",
+                Refusal.TARGET_ABOVE_LOAD,
                 f"feeder {wish.feeder} draws {sample.power_w:,.0f} W, no more than {wish.target_w:,} W",
             )
         if wish.ends_at_ms is not None and wish.ends_at_ms <= wish.at_ms:
-            raise Denied(
-                "curtailment.ends-in-the-past", f"curtailment {wish.curtailment_id} would end before it starts"
-            )
+            raise Denied(Refusal.ENDS_IN_THE_PAST, f"curtailment {wish.curtailment_id} would end before it starts")
         return wish
 
     def start(self, curtailment_id: str, actor: str, now_ms: int) -> CurtailmentStarted:

@@ -16,6 +16,7 @@ from controller.mining.energy.event import (
     TargetReached,
     TargetUnseen,
 )
+from controller.mining.refusal import Refusal
 from shared.errors import Denied
 
 
@@ -109,7 +110,7 @@ def evolve(state: Curtailment, event: AnyCurtailmentEvent) -> Curtailment:
     """The state after `event`. Denied (`curtailment.wrong-phase`) for an event that this phase does not know."""
     if state.phase not in _ALLOWED.get(type(event), frozenset()):
         raise Denied(
-            "curtailment.wrong-phase",
+            Refusal.WRONG_PHASE,
             f"curtailment {state.curtailment_id} is {state.phase}; {type(event).__name__} does not apply",
         )
     match event:

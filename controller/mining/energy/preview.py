@@ -9,6 +9,7 @@ from controller.mining.dispatch.problem import Lock, Problem
 from controller.mining.fleet.array import Floats, Ints
 from controller.mining.fleet.power import Basis
 from controller.mining.fleet.snapshot import SiteSnapshot
+from controller.mining.refusal import Refusal
 from shared.errors import Denied
 
 _SPREAD: dict[Basis, float] = {Basis.METERED: 0.01, Basis.REPORTED: 0.05, Basis.MODELLED: 0.08, Basis.ASSUMED: 0.15}
@@ -46,7 +47,7 @@ def preview(snapshot: SiteSnapshot, problem: Problem, feeder: str, target_w: int
     Denied `curtailment.unknown-feeder`, `curtailment.target-above-load`, `curtailment.below-floor`.
     """
     if feeder not in problem.tree.index:
-        raise Denied("curtailment.unknown-feeder", f"site {snapshot.site.id} has no feeder {feeder!r}")
+        raise Denied(Refusal.UNKNOWN_FEEDER, f"site {snapshot.site.id} has no feeder {feeder!r}")
     at = problem.tree.index[feeder]
     now = np.where(problem.free, problem.current, 0)
     now_w, floor_w = int(problem.load_w(now)[at]), int(problem.base_load_w[at])
@@ -84,12 +85,10 @@ def preview(snapshot: SiteSnapshot, problem: Problem, feeder: str, target_w: int
 
 def _check(feeder: str, target_w: int, now_w: int, floor_w: int) -> None:
     if target_w >= now_w:
-        raise Denied(
-            "curtailment.target-above-load", f"feeder {feeder} carries {now_w:,} W, no more than {target_w:,} W"
-        )
+        raise Denied(Refusal.TARGET_ABOVE_LOAD, f"feeder {feeder} carries {now_w:,} W, no more than {target_w:,} W")
     if target_w < floor_w:
         raise Denied(
-            "curtailment.below-floor",
+            Refusal.BELOW_FLOOR,
             f"feeder {feeder} cannot go below {floor_w:,} W: the rest sleeps already or may not be ordered",
         )
 

@@ -79,7 +79,13 @@ def modes_of(record: DeviceRecord, *, switchable: bool) -> tuple[tuple[Point, ..
 
 def ladders_of(records: Sequence[DeviceRecord], switchable: Sequence[bool]) -> Ladders:
     """Arrays of all miners' modes, in the order of `records`."""
-    found = [modes_of(record, switchable=can) for record, can in zip(records, switchable, strict=True)]
+    known: dict[tuple[object, ...], tuple[tuple[Point, ...], Idle]] = {}
+    found = []
+    for record, can in zip(records, switchable, strict=True):
+        key = (record.curve, record.verbs, record.sleep_w, can)
+        if key not in known:
+            known[key] = modes_of(record, switchable=can)
+        found.append(known[key])
     width = max((len(modes) for modes, _ in found), default=0) or 1
     blank = ((0, 0.0),)
     table = [modes + (modes or blank)[-1:] * (width - len(modes)) for modes, _ in found]

@@ -54,9 +54,13 @@ class Roster:
         return tuple("" if at is None else f"{at.container}-R{at.rack}-S{at.shelf}-{at.slot}" for at in self.placement)
 
 
-def roster_of(site: Site, tree: FeederTree, devices: Mapping[str, DeviceRecord]) -> Roster:
+def placements_of(site: Site) -> dict[str, Placement]:
+    """Device id of each miner that the site's file places."""
+    return {miner_id(at.mac): at for at in site.placement}
+
+
+def roster_of(tree: FeederTree, placed: Mapping[str, Placement], devices: Mapping[str, DeviceRecord]) -> Roster:
     """All miners that the site's file places or that a node has identified."""
-    placed = {miner_id(at.mac): at for at in site.placement}
     miners = [device for device, record in devices.items() if record.kind == DeviceKind.MINER]
     blank = {device: _unseen(device, at) for device, at in placed.items() if device not in devices}
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from controller.mining.fleet.column import Arrival, ColumnStore
-from controller.mining.fleet.roster import Roster, roster_of
+from controller.mining.fleet.roster import Roster, placements_of, roster_of
 from controller.mining.fleet.snapshot import FleetLimits, SiteSnapshot
 from controller.mining.fleet.tree import FeederTree
 from shared.clock import Clock
 from shared.errors import SettingInvalid
-from shared.site import Site, site_problems
+from shared.site import Placement, Site, site_problems
 from shared.states import DeviceKind, Reach
 from shared.wire.event import DeviceRecord
 from shared.wire.telemetry import BOARD_FIELDS, METER_FIELDS, MINER_FIELDS, OUTLET_FIELDS, TelemetryBatch
@@ -41,7 +41,8 @@ class FleetTwin:
         """
         known = self._sites.get(site.id)
         records = {**(known.devices if known else {}), **{record.device_id: record for record in devices}}
-        twin = _SiteTwin.of(site, records)
+        layout = known.layout if known is not None and known.layout.site == site else Layout.of(site)
+        twin = _SiteTwin.of(layout, records)
         self._sites[site.id] = twin if known is None else twin.with_samples_of(known)
 
     def apply(self, site: str, node: str, batch: TelemetryBatch) -> int:
@@ -59,10 +60,25 @@ class FleetTwin:
         return self._sites[site].snapshot(self._clock.now_ms() if now_ms is None else now_ms, self._limits)
 
 
-@dataclass(eq=False)
-class _SiteTwin:
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What follows from a site's file alone."""
+
     site: Site
     tree: FeederTree
+    placed: dict[str, Placement]
+
+    @classmethod
+    def of(cls, site: Site) -> "Layout":
+        problems = list(site_problems(site))
+        if problems:
+            raise SettingInvalid(f"site {site.id}: " + "; ".join(problems))
+        return cls(site, FeederTree.of(site.feeder), placements_of(site))
+
+
+@dataclass(eq=False)
+class _SiteTwin:
+    layout: Layout
     devices: dict[str, DeviceRecord]
     roster: Roster
     miners: ColumnStore
@@ -75,17 +91,12 @@ class _SiteTwin:
     unlisted: dict[str, None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, site: Site, devices: dict[str, DeviceRecord]) -> "_SiteTwin":
-        problems = list(site_problems(site))
-        if problems:
-            raise SettingInvalid(f"site {site.id}: " + "; ".join(problems))
-        tree = FeederTree.of(site.feeder)
-        roster = roster_of(site, tree, devices)
+    def of(cls, layout: Layout, devices: dict[str, DeviceRecord]) -> "_SiteTwin":
+        roster = roster_of(layout.tree, layout.placed, devices)
         identified = [device for device, record in devices.items() if record.kind == DeviceKind.METER]
-        meters = tuple(dict.fromkeys((*(meter.id for meter in site.meter), *identified)))
+        meters = tuple(dict.fromkeys((*(meter.id for meter in layout.site.meter), *identified)))
         twin = cls(
-            site,
-            tree,
+            layout,
             devices,
             roster,
             miners=ColumnStore(MINER_FIELDS, _MINER_CODES, roster.device_id),
@@ -130,10 +141,10 @@ class _SiteTwin:
 
     def snapshot(self, now_ms: int, limits: FleetLimits) -> SiteSnapshot:
         return SiteSnapshot(
-            snapshot_id=f"{self.site.id}-{self.version}",
+            snapshot_id=f"{self.layout.site.id}-{self.version}",
             taken_at_ms=now_ms,
-            site=self.site,
-            tree=self.tree,
+            site=self.layout.site,
+            tree=self.layout.tree,
             roster=self.roster,
             limits=limits,
             miners=self.miners.samples(),

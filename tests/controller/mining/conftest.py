@@ -130,7 +130,8 @@ def small_site(site_limit_w: int = 30_000) -> Site:
 
 def record(device_id: str, verbs: tuple[str, ...] = FULL_VERBS, curve: tuple = CURVE) -> DeviceRecord:
     return DeviceRecord(
-        device_id=device_id, kind=DeviceKind.MINER, family="antminer", model="S19j Pro", verbs=verbs, curve=curve, sleep_w=25
+        device_id=device_id, kind=DeviceKind.MINER, family="antminer", model="S19j Pro", verbs=verbs, curve=curve,
+        sleep_w=25,
     )  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from controller.mining.dispatch.problem import Lock
 from controller.mining.dispatch.service import Cycle, DispatchPorts, DispatchService, DispatchSettings
 from controller.mining.dispatch.stage import Pace
 from shared.actions import SetPowerLimit, Sleep, SwitchOutlet, Wake
-from shared.errors import GatewayUnavailable
+from shared.errors import Denied, GatewayUnavailable
 from shared.states import OpState
-from tests.controller.mining.conftest import MINERS, PDU, Machine, Node, record, small_site
+from tests.controller.mining.conftest import MINERS, PDU, Machine, Node, outlets, record, small_site
 
 BREAK_EVEN_ABOVE_USD_MWH = 200.0
 
@@ -31,6 +31,7 @@ class World:
     caps: dict[str, int] = field(default_factory=dict)
     issued: list[tuple[OrderLine, ...]] = field(default_factory=list)
     recorded: list[Cycle] = field(default_factory=list)
+    refuses: type | None = None
 
     def current(self, now_ms: int) -> Quote:
         if self.price_usd_mwh < -9_000:
@@ -51,6 +52,10 @@ class World:
         self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
     ) -> str:
         assert (site, actor) == ("tx1", "dispatch")
+        told = [(device, action.verb) for device, action, _ in orders]
+        assert len(set(told)) == len(told)  # the power door refuses one verb twice for one device
+        if self.refuses and any(isinstance(action, self.refuses) for _, action, _ in orders):
+            raise Denied("command.program-verb", "outlets are ordered by people only")
         self.issued.append(tuple(orders))
         return f"order-{len(self.issued)}"
 
@@ -111,9 +116,9 @@ async def test_a_dear_price_sends_all_to_sleep_once_and_a_cheap_one_wakes_them(w
     cycle = await service.cycle("price")
     assert cycle.issued == 8
     first, second = world.issued[1][:2]
-    assert isinstance(first[1], SetPowerLimit)
-    assert isinstance(second[1], Wake)
-    assert second[2] == OpState.SLEEPING
+    assert isinstance(first[1], Wake)  # the limit that is wanted is set already
+    assert first[2] == OpState.SLEEPING
+    assert second[0] != first[0]
 
 
 async def test_a_cap_is_kept_with_downs_first_and_ups_wait_for_their_room(world) -> None:
@@ -236,10 +241,58 @@ async def test_a_miner_without_sleep_is_idled_by_its_outlet_and_others_are_left(
     world.node.twin.configure(small_site(), [record(MINERS[6], bare), record(MINERS[0], bare), PDU])
     world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
     cycle = await service_of(world).cycle("price")
-    orders = {device: action for device, action, _ in world.issued[0]}
-    assert orders["pdu-1"] == SwitchOutlet(outlet=1, on=False)
-    assert MINERS[0] not in orders
+    assert world.issued[1] == (("pdu-1", SwitchOutlet(outlet=1, on=False), None),)
+    assert MINERS[0] not in {device for device, _, _ in world.issued[0]}
     assert cycle.problem.lock[cycle.snapshot.roster.row[MINERS[0]]] == Lock.NO_VERB
+
+
+async def test_two_outlets_of_one_pdu_go_out_one_after_the_other_and_come_back(world) -> None:
+    bare = ("set_pools", "restart")
+    world.node.twin.configure(small_site(), [record(MINERS[6], bare), record(MINERS[7], bare), PDU])
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    service = service_of(world)
+    await service.cycle("price")
+    assert [len(batch) for batch in world.issued] == [6, 1, 1]
+    world.obey(world.issued[0])
+    world.node.silent |= {MINERS[6], MINERS[7]}
+    world.node.report(after_ms=61_000)
+    world.node.twin.apply("tx1", "edge-1", outlets(world.node.clock.now, (0, 0), (None, None)))
+    idle = await service.cycle("telemetry")
+    assert len(service.pending) == 0
+    assert idle.problem.free.all()
+    world.price_usd_mwh = 20.0
+    await service.cycle("price")
+    assert [action for batch in world.issued[4:] for _, action, _ in batch] == [
+        SwitchOutlet(outlet=1, on=True),
+        SwitchOutlet(outlet=2, on=True),
+    ]
+
+
+async def test_a_refusal_of_the_power_door_leaves_those_miners_alone_and_the_others_pass(world) -> None:
+    world.node.twin.configure(small_site(), [record(MINERS[6], ("restart",)), PDU])
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    world.refuses = SwitchOutlet
+    service = service_of(world)
+    cycle = await service.cycle("price")
+    assert cycle.refusals == ("command.program-verb: outlets are ordered by people only",)
+    assert cycle.issued == 7
+    assert service.pending.disobeyed == (MINERS[6],)
+    world.obey(world.issued[0])
+    world.node.report()
+    again = await service.cycle("telemetry")
+    assert again.refusals == ()
+    assert again.problem.lock[again.snapshot.roster.row[MINERS[6]]] == Lock.DWELL
+
+
+async def test_the_limit_is_set_before_a_miner_wakes(world) -> None:
+    for machine in world.node.machines.values():
+        machine.state, machine.power_w, machine.hashrate_ths, machine.limit_w = OpState.SLEEPING, 25.0, 0.0, 2_000.0
+    world.node.report()
+    await service_of(world).cycle("price")
+    first, second = world.issued[0][:2]
+    assert isinstance(first[1], SetPowerLimit)
+    assert isinstance(second[1], Wake)
+    assert first[0] == second[0]
 
 
 async def test_a_miner_that_knows_only_sleep_and_wake_has_two_modes(world) -> None:

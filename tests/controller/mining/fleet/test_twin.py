@@ -76,9 +76,8 @@ def test_a_miner_of_unknown_curve_that_says_nothing_counts_at_the_assumed_draw(n
 
 
 def test_older_samples_never_replace_newer_ones_and_twice_is_once(node, clock) -> None:
-    late = TelemetryBatch(
-        sampled_at_ms=NOW_MS - 5_000, monotonic_s=(NOW_MS - 5_000) / 1000, boot_id="life-1", miners=node._miners(NOW_MS - 5_000)
-    )  # fmt: skip
+    then = NOW_MS - 5_000
+    late = TelemetryBatch(sampled_at_ms=then, monotonic_s=then / 1000, boot_id="life-1", miners=node._miners(then))
     late.miners.power_w[:] = [1.0] * 8
     node.twin.apply("tx1", "edge-1", late)
     assert (node.twin.snapshot("tx1").miners.column("power_w") == 3_200).all()
