@@ -97,6 +97,7 @@ class SiteApp:
             image=lambda: self.cycle.image,
             heat=self.poller.heat,
             now_ms=self.time.now_ms,
+            keep=self.ledger.keep_replaced,
         )
         pace = Pace(self.site.safety.max_orders_per_minute, self.clock)
         return CommandService(door, self.ledger, context, self.time, pace)

@@ -8,7 +8,8 @@ back, never repeated.
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -22,7 +23,7 @@ from agent.site.safety import Interlocks
 from agent.site.telemetry.live import Live
 from shared.actions import Action, ReadNow, SwitchOutlet
 from shared.clock import Clock
-from shared.errors import DeviceError, DeviceTimeout, ProtocolViolation, Unreachable
+from shared.errors import DeviceError, DeviceTimeout, ProtocolViolation, StorageError, Unreachable
 from shared.log import get_logger
 from shared.states import OpState, OutcomeState
 from shared.wire.command import Command, Order
@@ -50,6 +51,7 @@ class Context(msgspec.Struct, frozen=True):
     image: Callable[[], ProcessImage]
     heat: Callable[[str], None]
     now_ms: Callable[[], int]
+    keep: Callable[[str, int, Sequence[Evidence]], Awaitable[None]]
 
 
 class Execution:
@@ -153,6 +155,9 @@ class Execution:
             self._refuse(command, position, error.code, error.detail)
             return _ENDED
         self._context.heat(order.device_id)
+        if acknowledgement.evidence:
+            with suppress(StorageError):  # a full disk must not turn a carried out order into an unknown one
+                await self._context.keep(command.command_id, position, acknowledgement.evidence)
         self._context.outcomes.step(
             command,
             position,

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from agent.site.devices.reading import Evidence
 from shared.group_commit import GroupCommitter
 from shared.states import TERMINAL
 from shared.wire.codec import decode, encode
@@ -52,6 +53,15 @@ class Ledger:
         rows = [(state, command_id, index) for command_id, index, state in ended]
         await self._committer.call(
             lambda db: db.executemany("UPDATE orders SET state=? WHERE command_id=? AND position=?", rows)
+        )
+
+    async def keep_replaced(self, command_id: str, position: int, evidence: Sequence[Evidence]) -> None:
+        """Keep what a device said before and while it was written to, for the person who wants it back."""
+        rows = [(command_id, position, item.asked, item.raw) for item in evidence]
+        await self._committer.call(
+            lambda db: db.executemany(
+                "INSERT INTO replaced (command_id, position, asked, raw) VALUES (?, ?, ?, ?)", rows
+            )
         )
 
     def unfinished(self) -> list[tuple[Command, int]]:

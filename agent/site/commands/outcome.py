@@ -1,19 +1,21 @@
 """Steps of orders on their way to the controller: gathered for a moment, then stored in the spool in one go."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from agent.site.commands.ledger import Ledger
 from agent.site.devices.reading import Evidence
 from shared.clock import Clock
 from shared.errors import StorageError
-from shared.log import get_logger, redactor
+from shared.log import REDACTED, get_logger, redactor
 from shared.states import TERMINAL, OutcomeState
 from shared.wire.command import Command, OutcomeBatch, OutcomeRow
 
 GATHER_S = 0.05
 EVIDENCE_CHARS = 8_192
 _RETRY_S = 1.0
+_PASSWORD = re.compile(r'("(?:pass|passwd|password|pwd)\w*"\s*:\s*")[^"]*', re.IGNORECASE)
 
 log = get_logger("agent.outcome")
 
@@ -105,4 +107,4 @@ class Outcomes:
 def _as_text(evidence: Sequence[Evidence]) -> str:
     """Raw replies for a person: secrets hidden, unprintable bytes escaped, cut to a bearable length."""
     parts = (f"> {item.asked}\n{item.raw.decode('utf-8', 'backslashreplace')}" for item in evidence)
-    return redactor.text("\n".join(parts))[:EVIDENCE_CHARS]
+    return _PASSWORD.sub(rf"\g<1>{REDACTED}", redactor.text("\n".join(parts)))[:EVIDENCE_CHARS]

@@ -125,9 +125,9 @@ class Finder:
         if not normal_mac(identity.mac):
             self._tell_once(UNKNOWN_DEVICE, address, f"{identity.vendor} {identity.model} does not tell its MAC")
             return
-        self._welcome(family, identity, address)
+        await self._welcome(family, identity, address)
 
-    def _welcome(self, family: str, identity: DeviceIdentity, address: str) -> None:
+    async def _welcome(self, family: str, identity: DeviceIdentity, address: str) -> None:
         """Put the miner into the roster, or move its line to where it is now."""
         mac = normal_mac(identity.mac)
         device_id = miner_id(mac)
@@ -141,6 +141,10 @@ class Finder:
         profile = miner_profiles()[family]
         driver = FAMILIES[family](address, self._port, self._logins.get(family), profile, mac)
         record = miner_record(device_id, identity, address, profile, driver.verbs, placement)
+        if not record.curve:
+            # Some models are sold in many sizes: their ladder follows from the rate that the machine announces.
+            expected_ths = (await driver.read_hot()).hashrate_expected_ths
+            record = msgspec.structs.replace(record, curve=profile.curve(record.model, expected_ths))
         before = self._roster.put_miner(Known(record, driver, placement=placement))
         if before is not None:
             self._close_later(before)

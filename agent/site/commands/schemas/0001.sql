@@ -28,3 +28,11 @@ CREATE TABLE IF NOT EXISTS plan (
     body           BLOB NOT NULL,
     accepted_at_ms INTEGER NOT NULL
 );
+
+-- What a write replaced on a device, whole, so that a person can put it back. It never leaves this machine.
+CREATE TABLE IF NOT EXISTS replaced (
+    command_id TEXT NOT NULL REFERENCES commands (command_id) ON DELETE CASCADE,
+    position   INTEGER NOT NULL,
+    asked      TEXT NOT NULL,
+    raw        BLOB NOT NULL
+);

@@ -1,6 +1,7 @@
 """Orders from sealed bytes to their ends, on machines that lie, hang and die."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,7 @@ class House:
             image=lambda: self.image,
             heat=lambda device_id: None,
             now_ms=self.time.now_ms,
+            keep=self.ledger.keep_replaced,
         )
         self.service = CommandService(door, self.ledger, context, self.time, Pace(100, self.clock))
 
@@ -268,7 +270,9 @@ async def test_after_a_crash_nothing_is_repeated_and_everything_is_looked_after(
     house = House(tmp_path)
     house.drivers[FIRST].shows_after = house.drivers[SECOND].shows_after = 10**6
     await house.send(house.command(Order(FIRST, Sleep()), Order(SECOND, Sleep())))
-    await house.until("accepted", "acknowledged", "accepted", "acknowledged")
+    async with asyncio.timeout(5):
+        while [row[2] for row in house.rows].count("acknowledged") < 2:
+            await asyncio.sleep(0.01)
     await house.aclose()
 
     reborn = House(tmp_path, house.operator)
@@ -332,3 +336,27 @@ async def test_time_never_turns_back_behind_a_signed_message(house):
     await house.send(house.command(Order(FIRST, Sleep())))
     rows = await house.until("refused")
     assert rows[-1] == ("refused", "command.expired")
+
+
+async def test_what_a_write_replaced_stays_here_whole_and_travels_without_passwords(house, tmp_path):
+    async def apply(action):
+        return Acknowledgement(
+            "OK", (Evidence("get_miner_conf", b'{"pools":[{"url":"a","user":"u","pass":"hunter2"}]}'),)
+        )
+
+    house.drivers[FIRST].apply = apply
+    sent = []
+    house.outcomes._store = lambda batch, rows: _keep(sent, batch)
+    await house.send(house.command(Order(FIRST, Sleep())))
+    async with asyncio.timeout(5):
+        while not any(row.state == "confirmed" for batch in sent for row in batch.rows):
+            await asyncio.sleep(0.01)
+    assert "hunter2" not in str(sent)
+    assert "get_miner_conf" in str(sent)
+    with sqlite3.connect(tmp_path / "commands.db") as db:
+        assert b"hunter2" in db.execute("SELECT raw FROM replaced").fetchone()[0]
+    db.close()
+
+
+async def _keep(sent, batch):
+    sent.append(batch)
