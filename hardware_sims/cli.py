@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -41,6 +41,7 @@ class SimsOptions:
     wear: bool = True
     cold: bool = False
     announce: bool = False
+    passwords: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,11 @@ async def run(options: SimsOptions, *, ready: Callable[[Ready], None]) -> None:
     wear = Wear() if options.wear else NO_WEAR
     clock = SimulatedClock(options.time_factor)
     settings = SimulationOptions(
-        seed=options.layout.seed, start_unix_s=clock.unix_s(0.0), wear=wear, warm=not options.cold
+        seed=options.layout.seed,
+        start_unix_s=clock.unix_s(0.0),
+        wear=wear,
+        warm=not options.cold,
+        passwords=options.passwords,
     )
     simulated = SimulatedSite(Simulation(site, settings), clock, port_of=port_of)
     control = ControlServer(simulated)
@@ -125,6 +130,7 @@ def sims(
     time_factor: Annotated[float, typer.Option(min=0, max=MAX_FACTOR, help="simulated seconds a real second")] = 1.0,
     wear: Annotated[bool, typer.Option(help="let boards and fans fail by seed")] = True,
     cold: Annotated[bool, typer.Option(help="start with all machines cold instead of hashing for days")] = False,
+    password: Annotated[list[str] | None, typer.Option(help="FAMILY=PASSWORD of the miners, repeatable")] = None,
     announce: Annotated[bool, typer.Option(help="announce Shelly devices by mDNS on loopback")] = False,
 ) -> None:
     """Simulate a mining site whose devices answer with the real protocols. Prints one JSON line when all of them do."""
@@ -146,6 +152,7 @@ def sims(
         wear=wear,
         cold=cold,
         announce=announce,
+        passwords=parse_passwords(password or []),
     )
     asyncio.run(_until_told(options))
 
@@ -167,6 +174,14 @@ def parse_mix(entries: list[str]) -> dict[str, float]:
         except ValueError as error:
             raise SettingInvalid(f"mix {entry!r}: write MODEL=WEIGHT, for instance 'Antminer S21=3'") from error
     return mix
+
+
+def parse_passwords(entries: list[str]) -> dict[str, str]:
+    """`["whatsminer=operator"]` by family."""
+    pairs = [entry.partition("=") for entry in entries]
+    if not all(equals for _, equals, _ in pairs):
+        raise SettingInvalid("password: write FAMILY=PASSWORD, for instance whatsminer=operator")
+    return {family: password for family, _, password in pairs}
 
 
 async def _until_told(options: SimsOptions) -> None:

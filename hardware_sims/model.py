@@ -13,10 +13,11 @@ MODELS_FILE = Path(__file__).with_name("models.toml")
 class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What machines of one firmware share. `closed_loop` firmware measures its watts and holds a limit by them.
 
-    Without `sleep_w` the firmware has no stop order. Temperatures are of boards and of the air they draw in.
+    Without `sleep_w` the firmware has no stop order. Temperatures are of boards and of the air they draw in. `password`
+    is the vendor's, with which a Whatsminer takes no orders.
     """
 
-    default_password: str
+    password: str
     start_s: float
     ramp_s: float
     ramp_steps: int

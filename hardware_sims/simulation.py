@@ -1,14 +1,14 @@
 """The physics of one site: miners, tree, meters and outlets, moved together along the simulated clock."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from hardware_sims.faults import FaultState
 from hardware_sims.grid import Metering, Tree
 from hardware_sims.grid.tree import NOMINAL_LN_V
 from hardware_sims.meters import METER_TYPES
 from hardware_sims.miners.machine import Pool
-from hardware_sims.model import model_named
+from hardware_sims.model import model_list, model_named
 from hardware_sims.pdus import OutletBank
 from hardware_sims.physics import Fleet, SimulatedMachine
 from hardware_sims.physics.build import Wear
@@ -31,11 +31,15 @@ class UnknownDevice(DeviceError):
 
 @dataclass(frozen=True, slots=True)
 class SimulationOptions:
-    """`warm` machines have hashed for days when the simulation begins; cold ones stand without power."""
+    """`warm` machines have hashed for days when the simulation begins; cold ones stand without power.
+
+    `passwords` by family replace those of the model list.
+    """
 
     seed: int = 1
     start_unix_s: float = 1_750_000_000.0
     warm: bool = True
+    passwords: Mapping[str, str] = field(default_factory=dict)
     wear: Wear = Wear()  # noqa: RUF009 - frozen
 
 
@@ -63,6 +67,7 @@ class Simulation:
             warm=options.warm,
         )
         self.machines = [self._machine(row, placed) for row, placed in enumerate(placements)]
+        self._set_passwords(options.passwords)
         self.tree = Tree(site, [placed.feeder for placed in placements], seed=options.seed)
         self.metering = self._metering(options.seed)
         self._open_breakers: set[str] = set()
@@ -110,6 +115,13 @@ class Simulation:
     def _observe(self, dt: float) -> None:
         self.tree.step(dt, self.fleet.columns.power_w)
         self.metering.step(dt)
+
+    def _set_passwords(self, passwords: Mapping[str, str]) -> None:
+        for family in passwords:
+            if family not in model_list().family:
+                raise SettingInvalid(f"password for {family!r}: no such family; {_known(model_list().family)}")
+        for machine in self.machines:
+            machine.password = passwords.get(machine.kind.family, machine.password)
 
     def _machine(self, row: int, placed: Placement) -> SimulatedMachine:
         digits = placed.mac.replace(":", "").upper()

@@ -45,7 +45,7 @@ class SimulatedMachine:
         self.family = family_of(self.kind)
         self.faults = faults
         self.hostname = identity.hostname
-        self.password = self.family.default_password
+        self.password = self.family.password
         self.power_mode = "normal"
         self.power_limit_w: int | None = None
         self.blinking = False

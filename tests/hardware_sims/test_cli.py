@@ -10,7 +10,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from hardware_sims.cli import SimsOptions, allow_many_sockets, app, parse_mix, parse_network, run
+from hardware_sims.cli import SimsOptions, allow_many_sockets, app, parse_mix, parse_network, parse_passwords, run
 from hardware_sims.layout import LayoutOrder
 from shared.errors import SettingInvalid
 from shared.site import load_site
@@ -58,6 +58,12 @@ async def test_a_site_that_exists_is_simulated_as_it_is_written(network, tmp_pat
 def test_mix_and_network_are_read():
     assert parse_mix(["Antminer S21=3", " M60S =0.5"]) == {"Antminer S21": 3.0, "M60S": 0.5}
     assert str(parse_network("127.16.0.0/16")) == "127.16.0.0/16"
+
+
+def test_passwords_are_read():
+    assert parse_passwords(["whatsminer=a=b", "axeos="]) == {"whatsminer": "a=b", "axeos": ""}
+    with pytest.raises(SettingInvalid, match="FAMILY=PASSWORD"):
+        parse_passwords(["whatsminer"])
 
 
 @pytest.mark.parametrize("entry", ["Antminer S21", "=", "M60S=many"])

@@ -124,3 +124,10 @@ def test_sites_that_cannot_be_simulated_are_refused(change, match):
 def test_an_unknown_machine_is_named(simulation):
     with pytest.raises(UnknownDevice, match="m-00"):
         simulation.machine("m-00")
+
+
+def test_passwords_are_set_by_family():
+    made = Simulation(WHOLE, SimulationOptions(passwords={"whatsminer": "k33p1t"}))
+    assert made.machines[0].password == "k33p1t"
+    with pytest.raises(SettingInvalid, match="axeos"):
+        Simulation(WHOLE, SimulationOptions(passwords={"whatsmyner": "x"}))
