@@ -26,7 +26,12 @@ class Arrival(NamedTuple):
 
 
 class OutcomeInbox:
-    """Idempotent: a record that arrives twice is written once per process life and folded once ever."""
+    """Idempotent: a record that arrives twice is written once per process life and folded once ever.
+
+    `message` is what a RESULT record's body decodes to.
+    """
+
+    message = OutcomeBatch
 
     def __init__(self, journal: Journal, service: CommandService) -> None:
         self._journal = journal
