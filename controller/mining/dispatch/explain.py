@@ -29,7 +29,6 @@ _LOCK_WORDS = {
     Lock.FAULT: "it is stopped by a fault or by hand",
     Lock.NO_CURVE: "nobody knows its power curve",
     Lock.NO_VERB: "it cannot be told another mode",
-    Lock.UNPLACED: "the site's file does not place it",
     Lock.DWELL: "it changed only lately",
     Lock.OPERATOR: "a person holds it",
 }

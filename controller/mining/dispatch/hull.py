@@ -2,7 +2,8 @@
 
 With one hashprice, no negative energy price and no switching cost, hull and order follow from watts and hash alone:
 `by_hash` is then built once per set of curves and serves every price and limit. Otherwise `by_value` builds hulls of
-the values themselves. Ties go to the miner that stands first, so equal machines never swap places.
+the values themselves. Ties go to the earlier step, then to the miner that stands first, so equal machines never swap
+places.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from controller.mining.dispatch.problem import Problem
-from controller.mining.fleet.array import Bools, Floats, Ints
+from controller.mining.fleet.array import Bools, Floats, Ints, stable_order
 from controller.mining.fleet.tree import FeederTree
 
 
@@ -73,7 +74,7 @@ def _increments(
     tree: FeederTree, feeder: Ints, power_w: Ints, gain: Floats, allowed: Bools, *, by_hash: bool
 ) -> Increments:
     miner, mode, step_w, rate, chain = _hull(power_w, gain, allowed)
-    order = np.lexsort((np.arange(len(miner)), miner, -rate))
+    order = np.argsort(-rate, kind="stable")
     miner, mode, step_w, rate = miner[order], mode[order], step_w[order], rate[order]
     on = feeder[miner]
     levels = tuple(_level_order(tree.ancestor[depth][on]) for depth in range(len(tree.levels)))
@@ -119,9 +120,8 @@ def _steepest(power_w: Ints, gain: Floats, allowed: Bools, at: Ints) -> tuple[In
 
 def _level_order(above: Ints) -> LevelOrder:
     """Group increments, given in falling slope, by the feeder `above` them; those with -1 hang higher up."""
-    size = max(len(above), 1)
-    position = np.arange(len(above))
-    packed = np.sort((above * size + position)[above >= 0])
-    feeder, item = packed // size, packed % size
+    below = np.flatnonzero(above >= 0)
+    item = below[stable_order(above[below])]
+    feeder = above[item]
     first = np.flatnonzero(np.diff(feeder, prepend=-1))
     return LevelOrder(item=item, feeder=feeder[first], first=first, length=np.diff(first, append=len(item)))

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from controller.mining.fleet.array import Bools, Codes, Floats, Ints
-from controller.mining.fleet.tree import NO_LIMIT_W, FeederTree
+from controller.mining.fleet.tree import FeederTree
 
 
 class Lock(IntEnum):
@@ -23,9 +23,8 @@ class Lock(IntEnum):
     FAULT = 3  # stopped by itself or by its user
     NO_CURVE = 4  # nobody knows what its modes draw
     NO_VERB = 5  # it cannot be ordered to another mode
-    UNPLACED = 6  # the site's file does not say which feeder it hangs on
-    DWELL = 7  # changed too recently
-    OPERATOR = 8  # held by a person
+    DWELL = 6  # changed too recently
+    OPERATOR = 7  # held by a person
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +92,6 @@ class Problem:
         """Feeders that no decision can bring below their limit; empty where the problem is feasible."""
         return np.flatnonzero(self.base_load_w > self.cap_w)
 
-    @property
-    def limited(self) -> Bools:
-        return np.asarray(self.cap_w < NO_LIMIT_W)
-
     def draw_w(self, mode: Ints) -> Ints:
         """What each miner draws under a decision."""
         return np.where(self.free, self.power_w[mode, np.arange(len(self))], self.locked_w)
@@ -105,7 +100,3 @@ class Problem:
         """Load of each feeder under a decision."""
         own = np.bincount(self.feeder, weights=self.draw_w(mode), minlength=len(self.tree)).astype(np.int64)
         return self.tree.below(own + self.reserved_w)
-
-    def objective_usd_h(self, mode: Ints) -> float:
-        """What the free miners earn in an hour under a decision."""
-        return float(self.value_usd_h[mode, np.arange(len(self))][self.free].sum())

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from controller.mining.fleet.array import Bools, Ints
+from controller.mining.fleet.array import Bools, Ints, stable_order
 from controller.mining.fleet.tree import FeederTree
 
 
@@ -30,8 +30,7 @@ def admit(tree: FeederTree, room_w: Ints, feeder: Ints, extra_w: Ints) -> Bools:
 
 def _fits_in_turn(feeder: Ints, asked_w: Ints, room_w: Ints) -> Bools:
     """For requests in order: does the sum up to and including each fit its feeder?"""
-    narrow = feeder.astype(np.uint16) if feeder.max() < 1 << 16 else feeder  # short integers are sorted by radix
-    order = np.argsort(narrow, kind="stable")
+    order = stable_order(feeder)
     here, asked = feeder[order], asked_w[order]
     total = np.cumsum(asked)
     first = np.flatnonzero(np.diff(here, prepend=-1))

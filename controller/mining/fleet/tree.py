@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from controller.mining.fleet.array import Floats, Ints
+from controller.mining.fleet.array import Ints
 from shared.errors import SettingInvalid
 from shared.site import Feeder
 
@@ -78,11 +78,6 @@ class FeederTree:
         """Sums over each feeder's slice of what stands at the feeders themselves."""
         total = np.concatenate(([0], np.cumsum(own)))
         return np.asarray(total[self.end] - total[:-1], np.int64)
-
-    def below_float(self, own: Floats) -> Floats:
-        """As `below`, for quantities that are no watts of a limit."""
-        total = np.concatenate(([0.0], np.cumsum(own)))
-        return np.asarray(total[self.end] - total[:-1], np.float64)
 
     def least_above(self, room: Ints) -> Ints:
         """The least of `room` over a feeder and all above it."""
