@@ -28,6 +28,10 @@ Table = MinerTable | BoardTable | MeterTable | OutletTable
 CHUNK_ROWS = 50  # rows a statement: the interpreter lock is let go once a statement, not once a row
 
 
+def quoted(name: str) -> str:
+    return f'"{name}"'
+
+
 class SampleTable(NamedTuple):
     """`part` is the column that tells the outlets or boards of one device apart; `rolled` are the fields kept as
     roll-ups for longer than the samples; `fields` is the order in which `quality` packs them.
@@ -107,10 +111,6 @@ INSERT_HOST = (
     f"INSERT INTO host_sample (lane_no, seq, {', '.join(HOST_COLUMNS)})"  # noqa: S608 # our names
     f" VALUES ({', '.join('?' * (2 + len(HOST_COLUMNS)))})"
 )
-
-
-def quoted(name: str) -> str:
-    return f'"{name}"'
 
 
 def statements(
