@@ -175,6 +175,12 @@ def page(frame: FleetFrame, query: str, *, sort: str = "slot", offset: int = 0, 
     )
 
 
+def matching_ids(frame: FleetFrame, query: str) -> tuple[str, ...]:
+    """Who is meant by "all that match", decided once, so that an order cannot widen after it was previewed."""
+    rows = np.flatnonzero(select(frame, parse(query)))
+    return tuple(frame.layout.device_id[row] for row in rows.tolist())
+
+
 def row_at(frame: FleetFrame, row: int) -> MinerRow:
     layout = frame.layout
     return MinerRow(

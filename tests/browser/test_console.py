@@ -124,6 +124,8 @@ def test_curtail_lands_by_the_meter_and_is_restored(console: Console, sign_in: S
     expect(page.get_by_test_id("phase")).to_have_text("holding, confirmed by meter")
     expect(page.get_by_test_id("time-to-target")).to_have_text(re.compile(r"^\d\.\d\ss$"))
     page.get_by_test_id("restore").click()
+    dialog.get_by_label("Reason").fill("price is back")
+    send.click()
     expect(page.get_by_test_id("phase")).to_have_text(re.compile("restor"))
 
 

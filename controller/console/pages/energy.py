@@ -4,7 +4,7 @@ from nicegui import ui
 
 from controller.console.format import USD_PER_MWH, number, percent, power_unit, quantity
 from controller.console.pages.page import Page, card
-from controller.console.parts.curtail_dialog import CurtailDialog
+from controller.console.parts.curtail_dialog import CurtailDialog, open_restore
 from controller.console.parts.panel import Landing
 from controller.console.parts.sheet import Column, Sheet
 from controller.console.parts.trend import Chart, Trend, series_url
@@ -35,7 +35,6 @@ CURTAILMENTS = (
     Column("phase", "Phase"),
     Column("reason", "Reason", wrap=True),
 )
-RESTORE_REASON = "ended in the console"
 
 
 async def build(page: Page) -> None:
@@ -78,13 +77,11 @@ async def _landing(page: Page) -> None:
         curtailments = page.operations.curtailments
         if name == "curtail":
             if page.visit.may(Permission.OPERATE):
-                await CurtailDialog(page.visit, page.site.id).open()
+                await CurtailDialog(page.visit, page.site).open()
         elif name == "approve":
             await page.visit.act(Permission.OPERATE, lambda actor: curtailments.approve(curtailment_id, actor))
-        elif name == "end":
-            await page.visit.act(
-                Permission.OPERATE, lambda actor: curtailments.end(curtailment_id, RESTORE_REASON, actor)
-            )
+        elif name == "end" and page.visit.may(Permission.OPERATE):
+            open_restore(page.visit, curtailment_id)
         for topic in ("curtailment", "curtailments"):
             page.visit.feed.spoil(topic)
 

@@ -12,6 +12,7 @@ from controller.console.parts.order_dialog import open_order
 from controller.console.parts.tiles import Chips
 from controller.console.topics.words import miners_href, site_href
 from controller.people.model import Permission
+from controller.views.miner import matching_ids
 from controller.views.order import OrderRequest, Selection
 from controller.views.query import parse
 from shared.actions import AnyAction, Restart, SetPowerLimit, Sleep, Wake
@@ -42,6 +43,8 @@ async def build(page: Page) -> None:
         ]
         asked = [value for term in query.terms if term.field == "state" for value in term.values]
         Chips(await page.follow("site"), terms=links, asked=asked)
+        if problem:
+            return
         url = f"{page.api_url}/miners?q={quote(str(query), safe='')}"
         grid = MinerGrid(page.site.id, query_url=url, sort=page.query.get("sort", ""), go=page.visit.go)
         if page.operates:
@@ -66,15 +69,12 @@ def _search(page: Page, text: str, problem: str) -> None:
 
 
 def _orders(page: Page, grid: MinerGrid, query: str) -> None:
-    snapshot = page.operations.fleet.frame(page.site.id).snapshot
-
     async def order(action: AnyAction, title: str) -> None:
         if not page.visit.may(Permission.OPERATE):
             return
-        if everything.value:
-            selection = Selection(query=query, snapshot=snapshot)
-        else:
-            selection = Selection(device_ids=grid.selected, snapshot=snapshot)
+        frame = page.operations.fleet.frame(page.site.id)
+        chosen = matching_ids(frame, query) if everything.value else grid.selected
+        selection = Selection(device_ids=chosen, snapshot=frame.snapshot)
         await open_order(page.visit, OrderRequest(site=page.site.id, action=action, selection=selection), title)
 
     async def limit() -> None:

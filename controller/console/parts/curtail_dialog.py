@@ -12,25 +12,46 @@ from controller.console.topics.words import site_href
 from controller.console.visit import Visit
 from controller.people.model import Actor, Permission
 from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest
+from controller.views.site import SiteView
 from shared.errors import BesError, Malformed
 
 SHARES = (10, 25, 50, 100)
 
 
+def open_restore(visit: Visit, curtailment_id: str) -> None:
+    """Ending a curtailment wakes many machines at once, so it wants a reason too."""
+
+    async def send(actor: Actor, reason: str) -> str:
+        view = await visit.operations.curtailments.end(curtailment_id, reason, actor)
+        for topic in ("curtailment", "curtailments"):
+            visit.feed.spoil(topic)
+        dialog.close()
+        return site_href(view.site, "energy")
+
+    with ui.dialog() as dialog, ui.element("div").classes("bes-dialog").props("data-testid=dialog"):
+        with ui.element("h2").classes("bes-title"):
+            ui.label("End the curtailment and restore")
+        ui.label("Its miners are woken in the stagger that the feeders allow.").classes("bes-text")
+        confirmation = Confirmation(visit, label="End and restore", send=send)
+        confirmation.cancel.on("click", dialog.close)
+    dialog.on("hide", dialog.delete)
+    dialog.open()
+
+
 class CurtailDialog:
     """Opened with a first proposal of a tenth of the load; every change previews again."""
 
-    def __init__(self, visit: Visit, site: str) -> None:
+    def __init__(self, visit: Visit, site: SiteView) -> None:
         self._visit = visit
-        self._site = site
-        self._load_w = visit.operations.energy.state(site).power_w.value or 0.0
+        self._site, self._name = site.id, site.name
+        self._load_w = visit.operations.energy.state(site.id).power_w.value or 0.0
         self._unit = power_unit(self._load_w)
         self._preview: CurtailmentPreview | None = None
 
     async def open(self) -> None:
         with ui.dialog() as self._dialog, ui.element("div").classes("bes-dialog").props("data-testid=dialog"):
             with ui.element("h2").classes("bes-title"):
-                ui.label(f"Curtail {self._site}")
+                ui.label(f"Curtail {self._name}")
             with ui.element("div").classes("bes-bulk"):
                 self._wanted = ui.input(f"Reduce by {self._unit.symbol}").classes("bes-input").props("outlined dense")
                 self._wanted.props("data-testid=reduction inputmode=decimal").style("width: 150px")
@@ -89,7 +110,7 @@ class CurtailDialog:
                 ("Miners", number(preview.miners), f"of {number(preview.of_miners)}"),
                 ("Power", reduction, f"{unit.symbol} ± {amount(preview.uncertainty_w, unit)}"),
                 ("Hash rate", f"−{amount(preview.hashrate_ths, PETAHASH)}", PETAHASH.symbol),
-                ("Costs", f"≈ {number(preview.cost_usd_h, 2)}", "USD per hour"),
+                ("Costs", f"≈ {number(preview.cost_usd_h, 2)}", "USD/h"),
             ],
             lines,
         )

@@ -19,7 +19,7 @@ export default {
           <div><dt>Miners confirmed</dt><dd>{{ state.confirmed }}</dd></div>
         </dl>
         <div class="bes-landing" :aria-label="'Meter at ' + state.power + ', target ' + state.target"><i :style="{ width: state.now_pct + '%' }"></i>
-          <u :style="{ left: state.target_pct + '%' }"></u><span :style="{ left: state.target_pct + '%' }">target {{ state.target }}</span>
+          <u :style="{ left: state.target_pct + '%' }"></u><span :style="state.target_pct > 80 ? { right: 0, left: 'auto', transform: 'none' } : { left: state.target_pct + '%' }">target {{ state.target }}</span>
           <span style="left: 100%; transform: translateX(-100%)" v-if="state.target_pct < 72">before {{ state.baseline }}</span></div>
         <div class="bes-outcomes" style="margin-bottom: 8px"><i v-for="part in state.outcomes" :key="part.state" :class="'bes-o-' + part.state" :style="{ flex: part.count }"></i></div>
         <div class="bes-legend"><span v-for="part in state.outcomes" :key="part.state"><i :class="'bes-o-' + part.state"></i>{{ part.state }} <b>{{ part.count }}</b></span></div>

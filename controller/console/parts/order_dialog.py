@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
-from controller.console.format import number, power_unit, quantity
+from controller.console.format import MISSING, number, power_unit, quantity
 from controller.console.parts.button import Button
 from controller.console.parts.panel import Facts
 from controller.console.topics.words import site_href
@@ -106,7 +106,7 @@ async def issue(visit: Visit, request: OrderRequest, actor: Actor, reason: str) 
 
 def show_preview(facts: Facts, preview: OrderPreview) -> None:
     power = preview.power_change_w
-    shown = quantity(power, power_unit(abs(power))) if power is not None else "not known before"
+    shown = quantity(power, power_unit(abs(power))) if power is not None else MISSING
     lines = [("Checked", check.text, not check.passed) for check in preview.checks]
     lines += [("Not included", f"{item.count:,} {item.reason}", False) for item in preview.excluded]
     if preview.second_person:

@@ -63,7 +63,7 @@ def order_head(detail: OrderDetail, now_ms: int) -> Content:
     journal = f" · journal {order.journal_seq}" if order.journal_seq is not None else ""
     approved = f" · approved by {order.approved_by}" if order.approved_by else ""
     return {
-        "sentence": f"{order.title}: {order.phase.replace('-', ' ')}",
+        "sentence": f"{order.title[:1].upper()}{order.title[1:]}: {order.phase.replace('-', ' ')}",
         "why": f"{order.reason or 'No reason given'} · by {order.issued_by} {age(order.issued_at_ms, now_ms)} ago"
         f"{approved}{journal}",
         "figures": [{"label": label, "value": value, "unit": unit} for label, value, unit in figures],

@@ -175,7 +175,8 @@ class FakeHistory:
             gaps=(gap,),
         )
 
-    async def gaps(self, _site: str, *, limit: int = 100) -> tuple[GapView, ...]:
+    async def gaps(self, site: str, *, limit: int = 100) -> tuple[GapView, ...]:
+        self._fleet.frame(site)
         return (self._gap(),)[:limit]
 
     def _gap(self) -> GapView:

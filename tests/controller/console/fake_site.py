@@ -74,7 +74,8 @@ class FakeEnergy:
             cap_reason="interconnection",
         )
 
-    async def prices(self, _site: str, from_ms: int, to_ms: int) -> tuple[PricePoint, ...]:
+    async def prices(self, site: str, from_ms: int, to_ms: int) -> tuple[PricePoint, ...]:
+        self._fleet.frame(site)
         now_ms = self._fleet.clock.now_ms()
         starts = range(from_ms // HOUR_MS * HOUR_MS, to_ms, HOUR_MS)
         return tuple(
@@ -114,6 +115,7 @@ class FakeDispatch:
         )
 
     def explain(self, site: str, device_id: str) -> Explanation:
+        self._fleet.frame(site)
         if device_id not in self._fleet.layout.row_of:
             raise NotFound(f"no miner {device_id!r} at {site}")
         return Explanation(
