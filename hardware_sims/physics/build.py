@@ -35,20 +35,9 @@ def build(
     models: tuple[MinerModel, ...], model_of: Ints, rng: np.random.Generator, *, wear: Wear, warm: bool
 ) -> Columns:
     """`warm` machines have hashed for hours; cold ones stand without power at time 0."""
-    families = [family_of(model) for model in models]
-    n = len(model_of)
-
-    def of(values: list[float]) -> Floats:
-        return np.array(values, dtype=np.float64)[model_of]
-
     boards = _places([model.boards for model in models], model_of)
     fans = _places([model.fans for model in models], model_of)
-    standby_w = of([_SMALL_STANDBY_W if f.sleep_w is None else f.sleep_w for f in families])
-    fan_w = of([f.fan_w for f in families])
-    overhead_w = standby_w + fan_w * thermal.REFERENCE_FAN_SPEED**3 * fans.sum(axis=1)
-    normal_w = of([model.modes["normal"] for model in models])
-    efficiency = of([f.psu_efficiency for f in families])
-    nominal_board_w = (normal_w - overhead_w) * efficiency / boards.sum(axis=1)
+    n = len(model_of)
     columns = Columns(
         boards=boards,
         fans=fans,
@@ -56,24 +45,13 @@ def build(
         power_factor=rng.normal(1.0, POWER_SPREAD, n),
         board_share=_shares(boards, rng),
         corner_c=_CORNER_RISE_K + rng.normal(0.0, 0.7, (*boards.shape, CORNERS)),
-        nameplate_ths=of([model.nameplate_ths for model in models]),
-        nominal_board_w=nominal_board_w,
-        nominal_conductance=nominal_board_w / thermal.REFERENCE_RISE_K,
-        fan_w=fan_w,
-        fan_max_rpm=of([f.fan_max_rpm for f in families]),
-        psu_efficiency=efficiency,
-        standby_w=standby_w,
-        overhead_w=overhead_w,
-        start_s=of([f.start_s for f in families]) * rng.uniform(0.8, 1.2, n),
-        ramp_s=of([f.ramp_s for f in families]) * rng.uniform(0.9, 1.1, n),
-        ramp_steps=of([f.ramp_steps for f in families]),
-        board_trip_c=of([f.board_trip_c for f in families]),
-        inlet_trip_c=of([f.inlet_trip_c for f in families]),
+        start_s=_by_family(models, model_of, "start_s") * rng.uniform(0.8, 1.2, n),
+        ramp_s=_by_family(models, model_of, "ramp_s") * rng.uniform(0.9, 1.1, n),
         air_offset_c=rng.normal(0.0, AIR_SPREAD_K, n),
-        target_w=normal_w.copy(),
         chips_good=_chips(models, model_of, boards, wear, rng),
         board_dies_at=_deaths(boards, wear.boards, wear, rng),
         fan_dies_at=_deaths(fans, wear.fans, wear, rng),
+        **_ratings(models, model_of, boards, fans),
         **_at_rest(n, boards),
     )
     if warm:
@@ -88,6 +66,36 @@ def target_w(model: MinerModel, mode: str, limit_w: int | None, power_factor: fl
         family: Family = family_of(model)
         aim = min(aim, limit_w / power_factor) if family.closed_loop else min(aim, float(limit_w))
     return min(max(aim, model.ladder[0][0]), model.ladder[-1][0])
+
+
+def _ratings(models: tuple[MinerModel, ...], model_of: Ints, boards: Flags, fans: Flags) -> dict[str, Any]:
+    """What follows from the models alone."""
+    normal_w = np.array([float(model.modes["normal"]) for model in models])[model_of]
+    sleep_w = [family_of(model).sleep_w for model in models]
+    standby_w = np.array([_SMALL_STANDBY_W if watts is None else watts for watts in sleep_w])[model_of]
+    fan_w = _by_family(models, model_of, "fan_w")
+    efficiency = _by_family(models, model_of, "psu_efficiency")
+    overhead_w = standby_w + fan_w * thermal.REFERENCE_FAN_SPEED**3 * fans.sum(axis=1)
+    board_w = (normal_w - overhead_w) * efficiency / boards.sum(axis=1)
+    return {
+        "nameplate_ths": np.array([model.nameplate_ths for model in models])[model_of],
+        "nominal_board_w": board_w,
+        "nominal_conductance": board_w / thermal.REFERENCE_RISE_K,
+        "fan_w": fan_w,
+        "fan_max_rpm": _by_family(models, model_of, "fan_max_rpm"),
+        "psu_efficiency": efficiency,
+        "standby_w": standby_w,
+        "overhead_w": overhead_w,
+        "ramp_steps": _by_family(models, model_of, "ramp_steps"),
+        "board_trip_c": _by_family(models, model_of, "board_trip_c"),
+        "inlet_trip_c": _by_family(models, model_of, "inlet_trip_c"),
+        "target_w": normal_w,
+    }
+
+
+def _by_family(models: tuple[MinerModel, ...], model_of: Ints, name: str) -> Floats:
+    values: Floats = np.array([float(getattr(family_of(model), name)) for model in models])[model_of]
+    return values
 
 
 def _at_rest(n: int, boards: Flags) -> dict[str, Any]:
