@@ -60,11 +60,11 @@ def audit(problem: Problem, mode: Ints, price_usd_wh: Floats) -> Certificate:
 def _bound_usd_h(problem: Problem, multiplier: Floats) -> float:
     """Best of each miner at its feeder's price, plus what the feeders' room is worth at their multipliers."""
     parent = problem.tree.parent
-    price = np.zeros(len(problem))
-    at = problem.feeder
-    while (at >= 0).any():
-        price += np.where(at >= 0, multiplier[at], 0.0)
-        at = np.where(at >= 0, parent[at], -1)
+    along_path, above = multiplier.copy(), parent
+    while (above >= 0).any():
+        along_path += np.where(above >= 0, multiplier[above], 0.0)
+        above = np.where(above >= 0, parent[above], -1)
+    price = along_path[problem.feeder]
     best = np.full(len(problem), -np.inf)
     for mode in range(len(problem.power_w)):
         net = problem.value_usd_h[mode] - price * problem.power_w[mode]
@@ -88,10 +88,11 @@ def _violations(problem: Problem, mode: Ints, load_w: Ints) -> tuple[str, ...]:
 
 def _sum_up(parent: Ints, at: Ints, watts: Ints) -> Ints:
     """What stands at feeders, carried to each of them and to everything above."""
-    total = np.zeros(len(parent), np.int64)
-    while True:
-        inside = at >= 0
-        if not inside.any():
-            return total
-        np.add.at(total, at[inside], watts[inside])
-        at = np.where(inside, parent[at], -1)
+    own = np.zeros(len(parent), np.int64)
+    np.add.at(own, at, watts)
+    total, above = own.copy(), parent
+    while (above >= 0).any():
+        inside = above >= 0
+        np.add.at(total, above[inside], own[inside])
+        above = np.where(inside, parent[above], -1)
+    return total
