@@ -93,13 +93,15 @@ class TelemetryReader:
 
     async def series(self, query: SeriesQuery) -> StoredSeries:
         """One field of one device. StorageError names a field that is not kept."""
-        rows = await self._all(device_query(query.kind, query.field, level_for(query.step_ms)), _checked(query))
+        parameters = _checked(query)
+        rows = await self._all(device_query(query.kind, query.field, level_for(query.step_ms)), parameters)
         start, low, mean, high = zip(*rows, strict=True) if rows else ((), (), (), ())
         return StoredSeries(step_ms=query.step_ms, start_ms=start, low=low, mean=mean, high=high)
 
     async def site_total(self, query: SeriesQuery) -> StoredTotal:
         """The sum over all devices of a kind: `power_w` of miners is the site's power as its miners tell it."""
-        rows = await self._all(site_query(query.kind, query.field, level_for(query.step_ms)), _checked(query))
+        parameters = _checked(query)
+        rows = await self._all(site_query(query.kind, query.field, level_for(query.step_ms)), parameters)
         start, total, devices = zip(*rows, strict=True) if rows else ((), (), ())
         return StoredTotal(step_ms=query.step_ms, start_ms=start, total=total, devices=devices)
 

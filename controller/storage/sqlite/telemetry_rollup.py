@@ -126,7 +126,7 @@ def _roll_statement(kind: str, level: Level, late: bool) -> str:
         f"INSERT INTO {kind}_{level.suffix} (device_no, part, bucket_ms, {', '.join(names)})"  # noqa: S608 # our names
         f" SELECT s.device_no, {part}, :from, {', '.join(figures)}"
         f" FROM device d CROSS JOIN {source} s ON s.device_no = d.device_no AND s.{at} >= :from AND s.{at} < :to"
-        f" WHERE d.site = :site AND d.kind = :kind GROUP BY s.device_no, {part}"
+        f" WHERE d.site = :site AND d.kind = :kind GROUP BY 1, 2"
         f" ON CONFLICT (device_no, bucket_ms, part) DO UPDATE SET {', '.join(updates)}"
     )
 
