@@ -25,7 +25,9 @@ class AuthorityPolicy(msgspec.Struct, frozen=True, kw_only=True):
     dialog_power_w: int = 500_000
     second_person_power_w: int | None = 5_000_000
     second_person_verbs: frozenset[str] = frozenset({"set_pools"})
-    program_verbs: frozenset[str] = frozenset({"sleep", "wake", "set_power_limit", "set_power_mode", "read_now"})
+    program_verbs: frozenset[str] = frozenset(
+        {"sleep", "wake", "set_power_limit", "set_power_mode", "switch_outlet", "read_now"}
+    )
     assumed_device_w: int = 10_000
     approval_within_s: float = 600.0
     preview_valid_s: float = 60.0

@@ -55,12 +55,12 @@ class Context(msgspec.Struct, frozen=True):
 
 
 class Execution:
-    """Carries out orders, many at once; the newest power order to a device ends the watch over the one before."""
+    """Carries out orders, many at once; a newer order about the same thing ends the watch over the one before."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._places = asyncio.Semaphore(CONVERSATIONS)
-        self._watched: dict[tuple[str, int | None], asyncio.Event] = {}
+        self._watched: dict[tuple[str, str, int | None], asyncio.Event] = {}
 
     async def carry_out(self, command: Command, position: int) -> None:
         """From admission to the end; never raises."""
@@ -225,15 +225,15 @@ class Execution:
         return outlets.evidence
 
     def _take_over(self, order: Order) -> asyncio.Event:
-        """An event that a newer order to the same machine, or the same outlet, sets."""
+        """An event that a newer order about the same thing sets."""
         mine = asyncio.Event()
-        if order.action.verb not in _LASTING:
-            return mine
-        key = (order.device_id, order.action.outlet if isinstance(order.action, SwitchOutlet) else None)
-        older = self._watched.get(key)
-        if older is not None:
-            older.set()
-        self._watched[key] = mine
+        outlet = order.action.outlet if isinstance(order.action, SwitchOutlet) else None
+        for matter in _CONCERNS.get(order.action.verb, ()):
+            key = (order.device_id, matter, outlet)
+            older = self._watched.get(key)
+            if older is not None:
+                older.set()
+            self._watched[key] = mine
         return mine
 
     def _refuse(self, command: Command, position: int, rule: str, detail: str) -> None:
@@ -256,7 +256,15 @@ class Execution:
 
 
 _ENDED = object()
-_LASTING = frozenset({"sleep", "wake", "set_power_limit", "set_power_mode", "restart", "reboot", "switch_outlet"})
+_CONCERNS = {
+    "sleep": ("running", "power"),  # asleep, no machine shows its limit
+    "wake": ("running",),
+    "set_power_limit": ("power",),
+    "set_power_mode": ("power",),
+    "restart": ("running",),
+    "reboot": ("running", "power"),
+    "switch_outlet": ("outlet",),
+}
 
 
 async def _happens_within(event: asyncio.Event, seconds: float) -> bool:
