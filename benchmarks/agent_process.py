@@ -31,9 +31,6 @@ port = {broker}
 [polling]
 warm_s = {warm_s}
 
-[discovery]
-sweep_every_s = 0
-
 [ports]
 {ports}
 {logins}

@@ -87,7 +87,7 @@ def run(options: Options) -> dict[str, object]:
         "period_s": _period_s(options),
         "measured_on_core": measured,
         "broken": {kind: _broken(share, miners) for kind, share in BROKEN} | {"garbage": STRANGE_FROM_THE_START},
-        "sampling": "each second, what the agent has published, dead and other broken devices left out",
+        "sampling": "once a second at a random moment, what the agent has published, broken devices left out",
     }
     return freshness | rates | {"conditions": conditions}
 
@@ -135,10 +135,12 @@ def _watch(options: Options, agent: Child, ages: Ages, healthy: list[str]) -> di
     """Look each second; the CPU share is that of the agent process over the watch."""
     seconds = options.number("seconds", 75, 3)
     seen: list[float] = []
+    randomness = random.Random(2)
     rss_mb, worker_mb = 0.0, 0.0
     samples, cpu_s, started_s = ages.samples, agent.cpu_s(), time.monotonic()
     for second in range(1, seconds + 1):
-        time.sleep(max(started_s + second - time.monotonic(), 0))
+        # At a random moment of the second, or the phase against the agent's own cycle would decide.
+        time.sleep(max(started_s + second - randomness.random() - time.monotonic(), 0))
         seen += ages.now_s(healthy)
         rss_mb, worker_mb = max(rss_mb, agent.rss_mb()), max(worker_mb, agent.children_rss_mb())
     passed_s = time.monotonic() - started_s

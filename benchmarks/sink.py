@@ -40,9 +40,8 @@ class Sink:
         self._early: dict[str, set[int]] = {}
         self._up = threading.Event()
         self.records = 0
-        self.session = MqttSession(
-            mqtt, Endpoint(f"sink-{key_id(key.verify_key)[:6]}", (Subscription(all_up()),)), self._message
-        )
+        endpoint = Endpoint(f"sink-{key_id(key.verify_key)[:6]}", subscriptions=(Subscription(all_up()),))
+        self.session = MqttSession(mqtt, endpoint, self._message)
         self.session.on_up = self._up.set
 
     def __enter__(self) -> Self:
