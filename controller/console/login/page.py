@@ -15,7 +15,7 @@ from controller.people.model import SESSION_HOURS
 from controller.people.secret import MIN_PASSWORD_CHARS
 from controller.people.service import People, SignedIn
 from controller.people.visit import check_origin, session_token, set_cookie
-from shared.errors import BesError, Malformed, TooLarge
+from shared.errors import BesError, Malformed, OriginRefused, TooLarge
 
 MAX_FORM_BYTES = 4096
 HOME = "/console/"
@@ -69,7 +69,10 @@ class LoginPages:
         return self._entered(signed_in, where)
 
     async def sign_out(self, request: Request) -> Response:
-        check_origin(request.scope)
+        try:
+            check_origin(request.scope)
+        except OriginRefused:
+            return Response(status_code=403)
         session = self._people.session(session_token(request.scope))
         if session is not None:
             await self._people.sign_out(session.id)

@@ -44,8 +44,7 @@ class Confirmation:
         self._judge()
 
     def name(self, label: str) -> None:
-        self.button._text = label
-        self.button.update()
+        self.button.set_text(label)
 
     def refuse(self, error: BesError | None) -> None:
         rule = getattr(error, "rule", "") or (error.code if error else "")

@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from controller.console.theme.palette import THEME_DIR
-from shared.errors import NotFound
 
 SHEETS = ("tokens.css", "shell.css", "parts.css", "login.css")
 _FOR_CONSOLE = ("tokens.css", "shell.css", "parts.css")
@@ -29,7 +28,7 @@ class Assets:
 
     async def serve(self, stamp: str, name: str) -> Response:
         if name not in self._content or stamp != self._stamp(name):
-            raise NotFound(f"no style sheet {name!r}")
+            return Response(status_code=404)
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
         return Response(self._content[name], 200, headers, "text/css")
 

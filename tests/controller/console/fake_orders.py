@@ -49,7 +49,7 @@ class FakeOrders:
             )
             if (count := int((frame.condition[selected] == condition).sum()))
         )
-        power_w = -float(np.nansum(frame.power_w[rows])) if isinstance(request.action, Sleep) else None
+        power_w = -float(np.nansum(frame.power_w[list(rows)])) if isinstance(request.action, Sleep) else None
         return OrderPreview(
             snapshot=frame.snapshot,
             included=len(rows),

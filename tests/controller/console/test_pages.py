@@ -1,0 +1,149 @@
+"""Pages as NiceGUI builds them: which parts they have, what they are told, what their handlers refuse."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from nicegui import ElementFilter, ui
+
+from controller.console.parts.button import Button
+from controller.console.parts.frame import Frame
+from controller.console.parts.grid import MinerGrid
+from controller.console.parts.panel import Head, Landing
+from controller.console.parts.sheet import Sheet
+from controller.console.parts.site_map import SiteMap
+from controller.console.parts.tiles import Chips, Tiles
+from controller.console.parts.trend import Trend
+from controller.people.service import People
+from controller.views.ports import Operations
+from tests.controller.console.conftest import Enter
+
+MINER = "/miner/m-02de00000040"
+PAGES = {
+    "": (Tiles, SiteMap, Sheet, Trend),
+    "/miners?q=state:hot": (Chips, MinerGrid),
+    MINER: (Head, Sheet, Trend),
+    "/energy": (Landing, Sheet, Trend),
+    "/alarms": (Sheet,),
+    "/commands": (Sheet,),
+    "/nodes": (Sheet,),
+}
+
+
+def elements(user: object, kind: type) -> list:
+    with user:  # type: ignore[attr-defined]
+        return list(ElementFilter(kind=kind))
+
+
+async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
+    """Handlers run as tasks of their own: wait until what they do is seen."""
+    async with asyncio.timeout(3):
+        while not await check():
+            await asyncio.sleep(0.01)
+
+
+async def notice_code(user: object) -> str:
+    (frame,) = elements(user, Frame)
+
+    async def said() -> bool:
+        return frame.props["notice"] is not None
+
+    await eventually(said)
+    return str(frame.props["notice"]["code"])
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_are_made_of_few_large_parts(visit: Enter, path: str) -> None:
+    visitor = await visit("anna")
+    await visitor.open(path)
+    for kind in PAGES[path]:
+        assert elements(visitor.user, kind), kind
+    assert len(elements(visitor.user, ui.element)) < 200
+
+
+async def test_the_frame_knows_where_it_is_and_who_looks(visit: Enter) -> None:
+    visitor = await visit("vera")
+    await visitor.open("/alarms")
+    (frame,) = elements(visitor.user, Frame)
+    assert frame.props["current"] == "/console/site/west-1/alarms"
+    assert frame.props["user"] == "vera · viewer"
+    assert frame.props["operates"] is False
+    assert frame.props["first"]["urgent"]["text"] == "Breaker of C01-R3 is open"
+
+
+async def test_unknown_sites_miners_and_pages_are_states_not_errors(visit: Enter) -> None:
+    visitor = await visit("vera")
+    await visitor.user.open("/site/nowhere")
+    await visitor.user.should_see("no site 'nowhere'")
+    await visitor.open("/miner/nope")
+    await visitor.user.should_see("no miner 'nope'")
+    await visitor.user.open("/nonsense")
+    await visitor.user.should_see("The address leads nowhere.")
+
+
+async def test_a_query_that_means_nothing_offers_no_orders(visit: Enter) -> None:
+    visitor = await visit("anna")
+    await visitor.open("/miners?q=state:purple")
+    await visitor.user.should_see("no state 'purple'")
+    assert elements(visitor.user, MinerGrid) == []
+    assert elements(visitor.user, Button) == []
+
+
+async def test_one_click_orders_one_miner(visit: Enter, site: Operations) -> None:
+    visitor = await visit("anna")
+    await visitor.open(MINER)
+    visitor.user.find("Locate").click()
+
+    async def ordered() -> bool:
+        return (await site.orders.listed("west-1")).total > 0
+
+    await eventually(ordered)
+    page = await site.orders.listed("west-1")
+    assert [(order.verb, order.devices, order.issued_by) for order in page.orders] == [("locate", 1, "anna")]
+
+
+async def test_a_handler_refuses_whose_session_has_ended(visit: Enter, site: Operations, people: People) -> None:
+    visitor = await visit("anna")
+    await visitor.open(MINER)
+    button = visitor.user.find("Sleep")
+    people._sessions.pop(visitor.session_id)
+    button.click()
+    assert await notice_code(visitor.user) == "access.sign-in-required"
+    assert (await site.orders.listed("west-1")).total == 0
+
+
+async def test_a_viewer_is_refused_even_if_the_page_offers_it(visit: Enter) -> None:
+    visitor = await visit("vera")
+    await visitor.open("/alarms")
+    sheet = next(item for item in elements(visitor.user, Sheet) if item.props["caption"] == "Standing alarms")
+    listener = next(iter(sheet._event_listeners.values()))
+    sheet._handle_event({"listener_id": listener.id, "args": {"id": "a-1", "name": "acknowledge"}})
+    assert await notice_code(visitor.user) == "access.forbidden"
+
+
+async def test_bulk_orders_name_the_devices_that_match(visit: Enter, site: Operations) -> None:
+    visitor = await visit("anna")
+    await visitor.open("/miners?q=container:c02")
+    visitor.user.find("All that match, not only the selected").click()
+    visitor.user.find("Sleep").click()
+    await visitor.user.should_see("Order for")
+    visitor.user.find("Reason").type("weekly drill")
+    visitor.user.find("Order for").click()
+
+    async def ordered() -> bool:
+        return (await site.orders.listed("west-1")).total > 0
+
+    await eventually(ordered)
+    page = await site.orders.listed("west-1")
+    frame = site.fleet.frame("west-1")
+    assert page.orders[0].devices <= (frame.layout.container.codes == 1).sum()
+
+
+async def test_nothing_is_selected_is_said_in_the_dialog(visit: Enter) -> None:
+    visitor = await visit("anna")
+    await visitor.open("/miners")
+    visitor.user.find("Sleep").click()
+    await visitor.user.should_see("Order for 0")
+    visitor.user.find("Reason").type("by mistake")
+    visitor.user.find("Order for 0").click()
+    await visitor.user.should_see("command.nothing-selected")
