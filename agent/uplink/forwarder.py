@@ -110,7 +110,7 @@ class Forwarder:
     async def _drain(self) -> None:
         """One connection's work; ends with it."""
         self._moved()
-        while self._line.connected and self._line_up.is_set():
+        while self._line_up.is_set():  # not `connected`, which changes before the loop hears of it
             self._spool.appended.clear()
             await self._greet_new_lanes()
             await self._fill_window()

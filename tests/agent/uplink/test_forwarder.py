@@ -171,3 +171,11 @@ async def test_a_new_connection_starts_from_the_answered_mark(spool, line, forwa
     await forwarder.receive(receipt(spool.epoch, 2))
     await line.until(lambda: bool(line.seqs()))
     assert set(line.seqs()) == {3}
+
+
+async def test_a_line_that_is_lost_before_the_loop_hears_of_it_does_not_stop_the_loop(spool, line, forwarder):
+    line.connected = False
+    forwarder.came_up()
+    async with asyncio.timeout(5):
+        await asyncio.sleep(0.05)
+    forwarder.went_down()
