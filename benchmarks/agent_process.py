@@ -12,10 +12,10 @@ from benchmarks.simulated_site import SimulatedSite
 NODE = "agent-1"
 LOGINS = {
     "antminer-stock": ("root", "root"),
-    "whatsminer-v2": ("admin", "admin"),
+    "whatsminer-v2": ("admin", "operator"),
     "raritan.xerus": ("admin", "raritan"),
 }
-"""What the simulated devices were delivered with."""
+"""Those of the simulated devices; a Whatsminer takes orders only where its default password was changed."""
 
 _CONFIG = """\
 site = "{site}"

@@ -16,6 +16,7 @@ from shared.site import Site, load_site
 
 _NETWORKS = tuple(IPv4Network(f"127.{second}.0.0/16") for second in range(32, 224, 2))
 _MODBUS_PORT = 502
+PASSWORD = "whatsminer=operator"
 
 
 class SimulatedSite:
@@ -68,8 +69,8 @@ class SimulatedSite:
 def simulated_site(folder: Path, *arguments: str, cores: Sequence[int] = ()) -> Iterator[SimulatedSite]:
     """`bes sims` with `arguments` on a free loopback network; its files are in `folder`."""
     site_file = folder / "site.toml"
-    words = bes("sims", "--network", str(free_network()), "--site-file", str(site_file), *arguments)
-    with Child(words, log=folder / "sims.log", cores=cores) as child:
+    words = ["--network", str(free_network()), "--site-file", str(site_file), "--password", PASSWORD, *arguments]
+    with Child(bes("sims", *words), log=folder / "sims.log", cores=cores) as child:
         site = SimulatedSite(child, msgspec.json.decode(child.line()))
         try:
             yield site
