@@ -31,6 +31,10 @@ class Visit:
         """Asked again in every handler: a session may have ended since the page was built."""
         return self._people.actor(self._session_id)
 
+    @property
+    def signed_in(self) -> bool:
+        return self._people.session_by_id(self._session_id) is not None
+
     def may(self, permission: Permission) -> bool:
         try:
             return self.actor().may(permission)

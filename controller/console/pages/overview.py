@@ -8,6 +8,7 @@ from controller.console.topics.words import site_href
 from controller.console.visit import Visit
 from controller.views.site import SiteView
 from controller.views.summary import summarise
+from shared.errors import BesError
 
 _COLUMNS = (
     Column("site", "Site"),
@@ -34,12 +35,16 @@ async def build(visit: Visit) -> None:
 
 def _row(visit: Visit, site: SiteView) -> dict[str, object]:
     operations = visit.operations
-    summary = summarise(operations.fleet.frame(site.id), operations.energy.state(site.id))
+    name = {"text": site.name, "href": site_href(site.id)}
+    try:
+        summary = summarise(operations.fleet.frame(site.id), operations.energy.state(site.id))
+    except BesError as error:
+        return {"id": site.id, "quiet": True, "cells": [name, {"text": error.detail, "dim": True}]}
     power, hashed = summary.power_w.value, summary.hashrate_ths.value
     return {
         "id": site.id,
         "cells": [
-            {"text": site.name, "href": site_href(site.id)},
+            name,
             quantity(hashed, hash_unit(hashed)),
             quantity(power, power_unit(power)),
             number(summary.efficiency_j_per_th.value, 2),

@@ -57,8 +57,10 @@ class Frame(Element, component="frame.js", esm={"bes-draw": "draw"}):
 
     def say(self, error: BesError | None) -> None:
         """A refusal above the page, until it is closed."""
-        self.props["notice"] = None if error is None else {"text": error.detail, "code": _code(error)}
-        self.update()
+        notice = None if error is None else {"text": error.detail, "code": _code(error)}
+        if notice != self.props["notice"]:
+            self.props["notice"] = notice
+            self.update()
 
     def on_acknowledge(self, handler: Callable[[str], Awaitable[None]]) -> None:
         async def handle(event: GenericEventArguments) -> None:

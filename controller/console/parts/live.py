@@ -25,8 +25,8 @@ class Live(Element, component="live.js"):
         self._sent.clear()
 
     async def send(self) -> None:
-        if not self.client.has_socket_connection:
-            return
+        if not self.client.has_socket_connection or not self._visit.signed_in:
+            return  # a page whose session has run out grows stale and asks for itself
         for key in self._visit.topics:
             try:
                 kept = await self._visit.feed.newest(key)

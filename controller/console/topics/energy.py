@@ -27,6 +27,9 @@ _PHASES = {
     "missed": ("target missed", 1),
     "restoring": ("restoring", 2),
     "restored": ("restored", 0),
+    "unknown": ("capped, but no meter can be used", 2),
+    "unrestored": ("ended, load not shown again by the meter", 2),
+    "cancelled": ("cancelled before it began", 0),
 }
 
 
@@ -115,7 +118,7 @@ def curtailment_content(view: CurtailmentView, now_ms: int) -> Content:
         "tone": tone,
         "active": view.active,
         "can_approve": view.phase == "awaiting-approval",
-        "can_end": view.phase in ("shedding", "holding", "missed"),
+        "can_end": view.phase in ("shedding", "holding", "missed", "unknown"),
         "power": quantity(power_w, unit),
         "target": quantity(view.target_w, unit),
         "baseline": quantity(view.baseline_w, unit),

@@ -57,9 +57,13 @@ def _gap_row(gap: GapView, tz_name: str) -> Content:
         "cells": [
             gap.node,
             moment(gap.first_ms, tz),
-            duration((gap.last_ms - gap.first_ms) / 1000),
+            duration(_span_s(gap)),
             number(gap.samples),
             gap.reason.replace("_", " "),
             {"text": f"{gap.epoch} {gap.from_seq}–{gap.to_seq}", "mono": True, "dim": True},
         ],
     }
+
+
+def _span_s(gap: GapView) -> float | None:
+    return None if gap.first_ms is None or gap.last_ms is None else (gap.last_ms - gap.first_ms) / 1000

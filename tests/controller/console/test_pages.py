@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from nicegui import ElementFilter, ui
 
 from controller.console.parts.button import Button
 from controller.console.parts.frame import Frame
 from controller.console.parts.grid import MinerGrid
+from controller.console.parts.live import Live
 from controller.console.parts.panel import Head, Landing
 from controller.console.parts.sheet import Sheet
 from controller.console.parts.site_map import SiteMap
@@ -147,3 +149,36 @@ async def test_nothing_is_selected_is_said_in_the_dialog(visit: Enter) -> None:
     visitor.user.find("Reason").type("by mistake")
     visitor.user.find("Order for 0").click()
     await visitor.user.should_see("command.nothing-selected")
+
+
+async def test_without_a_site_there_is_one_action(
+    visit: Enter, site: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site.fleet, "sites", tuple)
+    visitor = await visit("anna")
+    await visitor.user.open("/")
+    await visitor.user.should_see("No site yet")
+    await visitor.user.should_see("bes enroll")
+
+
+async def test_a_site_that_cannot_be_read_does_not_hide_the_others(
+    visit: Enter, site: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (known,) = site.fleet.sites()
+    silent = msgspec.structs.replace(known, id="paraguay-1", name="Paraguay 1")
+    monkeypatch.setattr(site.fleet, "sites", lambda: (known, silent))
+    visitor = await visit("anna")
+    await visitor.user.open("/")
+    (sheet,) = elements(visitor.user, Sheet)
+    shown, unread = sheet.props["first"]
+    assert shown["cells"][5].endswith("of 200")
+    assert "no site 'paraguay-1'" in unread["cells"][1]["text"]
+
+
+async def test_a_page_whose_session_has_run_out_is_told_nothing_more(visit: Enter, people: People) -> None:
+    visitor = await visit("anna")
+    await visitor.open()
+    (live,) = elements(visitor.user, Live)
+    assert live._visit.signed_in
+    await people.sign_out(visitor.session_id)
+    assert not live._visit.signed_in
