@@ -5,6 +5,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec
 
 import paho.mqtt.client as paho
@@ -109,10 +110,8 @@ class Connection:
             self._client.disconnect()
             self.lost.wait(1.0)
         if self._socket is not None:
-            try:
+            with suppress(OSError):  # already gone
                 self._socket.shutdown(socket.SHUT_RDWR)  # wakes the network thread, which then ends
-            except OSError:
-                log.debug("mqtt.already-shut")
         self._client.loop_stop()
         self.lost.set()
 
