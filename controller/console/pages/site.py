@@ -17,7 +17,6 @@ ALARMS = (
     Column("text", "Alarm", wrap=True),
     Column("members", "Touches", end=True),
     Column("action", "To do", wrap=True),
-    Column("code", "Code"),
     Column("age", "Since", end=True),
     Column("state", "State", end=True),
 )

@@ -30,10 +30,9 @@ def _row(alarm: AlarmView, site: str, now_ms: int) -> Content:
         "quiet": not new,
         "cells": [
             {"text": "", "mark": alarm.priority, "new": new},
-            alarm.text,
+            {"text": alarm.text, "title": alarm.code},
             members,
             {"text": alarm.action, "dim": True},
-            {"text": alarm.code, "mono": True, "dim": True},
             age(alarm.raised_at_ms, now_ms),
             state,
         ],
