@@ -69,6 +69,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     permissions: frozenset[Permission]
     key: str
+    program: bool = False
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -84,4 +85,4 @@ def actor_of_session(session: Session) -> Actor:
 
 def actor_of_token(token: ProgramToken) -> Actor:
     granted = {Permission.VIEW, token.scope} & {Permission.VIEW, Permission.OPERATE}
-    return Actor(name=f"program {token.name}", permissions=frozenset(granted), key=token.id)
+    return Actor(name=f"program {token.name}", permissions=frozenset(granted), key=token.id, program=True)

@@ -40,8 +40,9 @@ class CurtailmentPreview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CurtailmentView(msgspec.Struct, frozen=True, kw_only=True):
-    """`phase`: awaiting-approval, shedding, holding, missed, restoring, restored. `landed_at_ms` is when the meter, not
-    the miners, first stood at or below `target_w`.
+    """`phase`: awaiting-approval, shedding, holding, missed, unknown (capped, but no meter can be used), restoring,
+    restored, unrestored (ended, but no meter showed the load again in time), cancelled. `landed_at_ms` is when the
+    meter, not the miners, first stood at or below `target_w`.
     """
 
     id: str
@@ -63,7 +64,7 @@ class CurtailmentView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def active(self) -> bool:
-        return self.phase not in ("restored", "cancelled")
+        return self.phase not in ("restored", "unrestored", "cancelled")
 
     @property
     def time_to_target_s(self) -> float | None:

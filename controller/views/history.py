@@ -6,16 +6,19 @@ from controller.views import unit
 
 
 class GapView(msgspec.Struct, frozen=True, kw_only=True):
-    """Samples that are gone for good, and why; a chart draws the span hatched and never bridges it."""
+    """Samples that are gone for good, and why; a chart draws the span hatched and never bridges it.
+
+    `samples`, `first_ms` and `last_ms` are None where nobody knows any more; such a gap stands in the ledger only.
+    """
 
     node: str
     epoch: str
     from_seq: int
     to_seq: int
-    samples: int
+    samples: int | None
     reason: str
-    first_ms: unit.Millis
-    last_ms: unit.Millis
+    first_ms: unit.Millis | None
+    last_ms: unit.Millis | None
 
 
 class SeriesRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import msgspec
+import numpy as np
 
 from controller.views import unit
 from controller.views.condition import Condition
@@ -71,7 +72,7 @@ def _left_out(frame: FleetFrame) -> str:
 def _hashrate(frame: FleetFrame, reporting: int) -> Figure:
     if not reporting:
         return missing("no miner reports", source="miners")
-    expected = float(frame.hashrate_expected_ths[frame.known & (frame.condition != Condition.ASLEEP)].sum())
+    expected = float(np.nansum(frame.hashrate_expected_ths[frame.known & (frame.condition != Condition.ASLEEP)]))
     return Figure(
         value=frame.live_hashrate_ths,
         source=f"sum of {reporting:,} miners",

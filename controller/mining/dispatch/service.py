@@ -113,6 +113,11 @@ class DispatchService:
         return self._last
 
     @property
+    def automatic(self) -> bool:
+        """Whether decisions are ordered, not only explained."""
+        return self._settings.automatic
+
+    @property
     def pending(self) -> PendingOrders:
         return self._pending
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from controller.ingest.model import GapEntry
+from controller.operations.ports import SeriesQuery
 from controller.storage.sqlite.telemetry_query import STEPS_MS, device_query, level_for, site_query
 from controller.storage.sqlite.telemetry_rollup import FIVE_MINUTES, ONE_HOUR
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
@@ -13,21 +14,6 @@ from controller.storage.sqlite.telemetry_table import HOST_COLUMNS, TABLES, quot
 from shared.errors import StorageError
 
 _MOST_BUCKETS = 20_000
-
-
-class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What, of whom, when. `part` is the outlet or slot; `step_ms` one that `TelemetryReader.step_ms` gave, or any:
-    multiples of five minutes and of an hour are answered from roll-ups.
-    """
-
-    site: str
-    field: str
-    from_ms: int
-    to_ms: int
-    step_ms: int
-    kind: str = "miner"
-    device_id: str = ""
-    part: int = 0
 
 
 class StoredSeries(msgspec.Struct, frozen=True, kw_only=True):

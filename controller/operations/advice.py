@@ -1,0 +1,25 @@
+"""What to do about an alarm, by its code; docs/events.md says the same at length."""
+
+ADVICE = {
+    "interlock.inlet-high": "Look at the fans and doors of the container; nothing there may draw more until then.",
+    "interlock.feeder-overload": "Find what the plan did not know; the site sheds by itself after 10 s.",
+    "interlock.chip-hot": "Clean the machine and check its fans; it has been put to sleep.",
+    "meter.silent": "Check gateway and wiring; its feeder is summed by estimate until then.",
+    "meter.frozen": "Restart the meter or its gateway.",
+    "meter.fault": "Correct ratio or direction at the meter.",
+    "device.silent": "Check power and network of the slot.",
+    "device.fault": "See the miner's page.",
+    "device.frozen": "Restart the miner; its value is not used meanwhile.",
+    "spool.damaged": "Check the node's disk; readable samples follow by themselves.",
+    "spool.space-low": "Restore the link to the controller, or free the node's disk.",
+    "spool.alternating-epochs": "Find the second machine that sends under this node's identity; was a disk cloned?",
+    "inventory.site-refused": "Correct the site's file at the node; the former description stays in force.",
+}
+COMMON_CAUSE = "Look at the {kind} first: it is the likelier cause. "
+OTHERWISE = "Read the text and look at the device."
+
+
+def advice(code: str, kind: str) -> str:
+    """`kind` is what the members have in common: feeder, container, or device where nothing."""
+    shared = COMMON_CAUSE.format(kind=kind) if kind != "device" else ""
+    return shared + ADVICE.get(code, OTHERWISE)

@@ -1,0 +1,92 @@
+"""All adapters put together: what API and console ask, over the services that know."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.commands import AuthorityPolicy, CommandService
+from controller.fleet import AlarmDesk, FleetService
+from controller.journal import Journal
+from controller.mining.energy import CurtailmentLedger
+from controller.mining.fleet import FleetTwin
+from controller.operations.alarms import LiveAlarms
+from controller.operations.command_log import CommandLog
+from controller.operations.curtailment_book import CurtailmentBook
+from controller.operations.curtailments import CurtailmentParts, LiveCurtailments
+from controller.operations.dispatch import LiveDispatch
+from controller.operations.energy import LiveEnergy
+from controller.operations.fleet import LiveFleet
+from controller.operations.history import LiveHistory
+from controller.operations.journal import LiveJournal
+from controller.operations.moment import Moments
+from controller.operations.nodes import HostBook, LiveNodes
+from controller.operations.orders import LiveOrders
+from controller.operations.ports import PriceFeed, SiteDispatch, Telemetry
+from controller.views.ports import Operations
+from shared.clock import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What the adapters stand on. `dispatch` is read at every question, so sites may join later; `policy` is that of
+    the power door.
+    """
+
+    clock: Clock
+    twin: FleetTwin
+    fleet: FleetService
+    alarms: AlarmDesk
+    commands: CommandService
+    journal: Journal
+    telemetry: Telemetry
+    prices: PriceFeed
+    ledger: CurtailmentLedger
+    dispatch: Mapping[str, SiteDispatch]
+    policy: AuthorityPolicy
+
+
+class LiveOperations:
+    """`ports` is what API and console are built on; `hosts` is a sink of ingest.
+
+    Make it before anything is written to the journal, `restore` before anything is asked, `watch` every second.
+    """
+
+    def __init__(self, services: Services) -> None:
+        clock = services.clock
+        moments = Moments(services.twin, clock)
+        history = LiveHistory(moments, services.telemetry)
+        self.hosts = HostBook()
+        self._log = CommandLog(services.journal)
+        self._book = CurtailmentBook(services.ledger, services.journal)
+        self._curtailments = LiveCurtailments(
+            CurtailmentParts(
+                moments=moments,
+                book=self._book,
+                prices=services.prices,
+                dispatch=services.dispatch,
+                board=services.commands.board,
+                log=self._log,
+                policy=services.policy,
+                clock=clock,
+            )
+        )
+        self.ports = Operations(
+            clock=clock,
+            fleet=LiveFleet(moments, services.fleet, self._log),
+            energy=LiveEnergy(moments, services.ledger, services.prices, clock),
+            history=history,
+            dispatch=LiveDispatch(moments, services.dispatch),
+            orders=LiveOrders(moments, services.commands, self._log, history, clock),
+            curtailments=self._curtailments,
+            alarms=LiveAlarms(moments, services.alarms, services.fleet, clock),
+            nodes=LiveNodes(moments, services.fleet, self.hosts, services.telemetry, clock),
+            journal=LiveJournal(services.journal),
+        )
+
+    async def restore(self, sites: tuple[str, ...]) -> None:
+        """Bring back curtailments and the latest commands of devices from the journal."""
+        await self._book.restore(sites)
+        await self._log.restore()
+
+    async def watch(self) -> None:
+        """Let the meters judge the curtailments."""
+        await self._curtailments.watch()
