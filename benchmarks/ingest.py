@@ -39,7 +39,7 @@ _YARDSTICK_GROUP = 100  # records a transaction: more than ingest has, so the ya
 def run(options: Options) -> dict[str, object]:
     """Keys `samples_per_s receipt_p50_ms receipt_p99_ms cpu_us_per_sample bare_rows_per_s share_of_bare stored_once`.
 
-    First every node sends as fast as its window allows; then at a pace, since only then a receipt's delay has a meaning.
+    First every node sends as fast as its window allows; then at a pace, as only then a receipt's delay has a meaning.
 
     Set `nodes`, `miners` (of each node), `samples` (of each record), `seconds`, `folder` (on the disk in question).
     """

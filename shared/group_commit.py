@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from shared.errors import BesError, Corrupt, StorageFull, StorageUnavailable
-from shared.migration import migrate
+from shared.migration import migrate, steps_in
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -146,7 +146,7 @@ class GroupCommitter:
             for pragma in self._pragmas:
                 connection.execute(pragma).fetchall()
             if self._migrations is not None:
-                migrate(connection, self._migrations)
+                migrate(connection, steps_in(self._migrations))
             for statement in self._schema:
                 connection.execute(statement)
         except BaseException:

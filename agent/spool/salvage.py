@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from agent.spool.model import PAGE_BYTES
 from agent.spool.witness import Testimony
-from shared.migration import migrate
+from shared.migration import migrate, steps_in
 from shared.wire.record import Gap, checksum
 
 T = TypeVar("T", str, int)
@@ -122,7 +122,7 @@ def _graft_first_page(database: Path) -> None:
         fresh = Path(folder) / "fresh.db"
         connection = sqlite3.connect(fresh, isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
-        migrate(connection, SCHEMAS)
+        migrate(connection, steps_in(SCHEMAS))
         connection.close()
         content = bytearray(fresh.read_bytes())
     if pages := database.stat().st_size // PAGE_BYTES:

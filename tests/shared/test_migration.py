@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import StorageError
-from shared.migration import migrate
+from shared.errors import StorageError, StorageUnavailable
+from shared.migration import migrate, steps_in
 
 
 @pytest.fixture
@@ -22,27 +22,27 @@ def folder(tmp_path: Path, **steps: str) -> Path:
 
 def test_runs_each_step_once(tmp_path, connection):
     steps = folder(tmp_path, _0001="CREATE TABLE a (x); -- first\nCREATE TABLE b (x);")
-    assert migrate(connection, steps) == 1
+    assert migrate(connection, steps_in(steps)) == 1
     folder(tmp_path, _0002="ALTER TABLE a ADD COLUMN y;")
-    assert migrate(connection, steps) == 2
-    assert migrate(connection, steps) == 2
+    assert migrate(connection, steps_in(steps)) == 2
+    assert migrate(connection, steps_in(steps)) == 2
     assert [row[1] for row in connection.execute("PRAGMA table_info(a)")] == ["x", "y"]
 
 
-def test_a_failing_step_leaves_nothing_behind(tmp_path, connection):
+def test_a_failing_step_leaves_nothing_behind(connection):
     with pytest.raises(sqlite3.OperationalError):
-        migrate(connection, folder(tmp_path, _0001="CREATE TABLE a (x); CREATE TABLE a (x);"))
+        migrate(connection, ["CREATE TABLE a (x); CREATE TABLE a (x);"])
     assert connection.execute("PRAGMA user_version").fetchone() == (0,)
     assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
 
 
-def test_refuses_the_file_of_a_newer_program(tmp_path, connection):
+def test_refuses_the_file_of_a_newer_program(connection):
     connection.execute("PRAGMA user_version=2")
-    with pytest.raises(StorageError, match="schema 2"):
-        migrate(connection, folder(tmp_path, _0001="CREATE TABLE a (x);"))
+    with pytest.raises(StorageUnavailable, match="schema 2"):
+        migrate(connection, ["CREATE TABLE a (x);"])
 
 
 @pytest.mark.parametrize("names", [(), ("_0002",), ("_0001", "_0003")])
-def test_refuses_a_folder_with_holes(tmp_path, connection, names):
+def test_refuses_a_folder_with_holes(tmp_path, names):
     with pytest.raises(StorageError, match="without holes"):
-        migrate(connection, folder(tmp_path, **dict.fromkeys(names, "SELECT 1;")))
+        steps_in(folder(tmp_path, **dict.fromkeys(names, "SELECT 1;")))

@@ -13,7 +13,7 @@ def version_of(path: Path) -> int:
         return connection.execute("PRAGMA user_version").fetchone()[0]
 
 
-@pytest.mark.parametrize("database", ["journal", "relations"])
+@pytest.mark.parametrize("database", ["journal", "relations", "telemetry"])
 def test_a_new_file_gets_the_newest_schema_and_a_second_run_changes_nothing(tmp_path: Path, database: str) -> None:
     path = tmp_path / "deep" / "x.db"
     migrate(path, database)

@@ -3,7 +3,6 @@
 import random
 import sqlite3
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +14,6 @@ from controller.storage.sqlite.telemetry_reader import SeriesQuery, TelemetryRea
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
 from controller.storage.sqlite.telemetry_upkeep import Retention, TelemetryUpkeep
 from shared.errors import StorageError
-from shared.migration import migrate
 from shared.quality import Quality, pack_qualities
 from shared.wire.record import RecordKind
 from shared.wire.telemetry import MINER_FIELDS, MinerTable, OutletTable, TelemetryBatch
@@ -272,11 +270,3 @@ async def test_a_failed_transaction_leaves_marks_as_they_were(bench, monkeypatch
     bench._seq -= 1
     bench.put(power("new", START, 2))
     assert bench.count("miner_sample") == 2
-
-
-def test_the_released_schema_can_be_made(tmp_path):
-    """Of version 1 there is nothing older to migrate from; later ones start from files made like this."""
-    schemas = Path(migrate.__code__.co_filename).parents[1] / "controller/storage/sqlite/schema/telemetry"
-    connection = sqlite3.connect(tmp_path / "t.db", isolation_level=None)
-    assert migrate(connection, schemas) == len(list(schemas.glob("*.sql")))
-    connection.close()
