@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.spool import record_table as table
 from agent.spool.quarantine import DATABASE, Quarantine, witness_of
 from agent.spool.salvage import SavedRow, Wreck, holes
+from agent.spool.space import Space
 from shared.clock import Clock
 from shared.errors import BesError, StorageFull
 from shared.group_commit import GroupCommitter
@@ -22,16 +23,22 @@ log = get_logger(__name__)
 
 
 class Rescue:
-    """A thread that ends when all is saved. `progress` is called after each piece that came in.
+    """A thread that ends when all is saved, and then clears the alarm. `progress` is called after each piece.
 
     A crash in between does no harm: rows keep their numbers, so saving them again changes nothing.
     """
 
     def __init__(
-        self, quarantine: Quarantine, committer: GroupCommitter, clock: Clock, progress: Callable[[], object]
+        self,
+        quarantine: Quarantine,
+        committer: GroupCommitter,
+        space: Space,
+        clock: Clock,
+        progress: Callable[[], object],
     ) -> None:
         self._quarantine = quarantine
         self._committer = committer
+        self._space = space
         self._clock = clock
         self._progress = progress
         self._stopping = threading.Event()
@@ -50,20 +57,28 @@ class Rescue:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            count = self._save_all()
+            if count is not None:
+                clear = partial(self._space.say, code="spool.damaged", text=f"{count} records came back", active=False)
+                self._committer.run(clear)
+        except (BesError, sqlite3.Error, OSError):
+            log.exception("spool.rescue-failed")
+        self._progress()
+
+    def _save_all(self) -> int | None:
+        """The number of rows that came back; None where the spool is closing."""
+        count = 0
         for place in self._quarantine.unsaved():
-            try:
-                saved = self._save(place)
-            except (BesError, sqlite3.Error, OSError):
-                log.exception("spool.rescue-failed", place=str(place))
-                return
+            saved = self._save(place)
             if saved is None:
-                return
+                return None
             self._quarantine.saved(place)
             log.info("spool.rescued", place=str(place), rows=saved)
-            self._progress()
+            count += saved
+        return count
 
     def _save(self, place: Path) -> int | None:
-        """The number of rows that came back; None where the spool is closing."""
         wreck = Wreck(place / DATABASE, witness_of(place).read())
         try:
             return self._save_rows(wreck) if wreck.epoch is not None else 0

@@ -55,7 +55,7 @@ class Spool:
         await self._file.committer.call(self._space.let_go if self._file.ballast.present else self._space.hold)
         if next(self._file.quarantine.unsaved(), None) is not None:
             notify = partial(asyncio.get_running_loop().call_soon_threadsafe, self.appended.set)
-            self._rescue = Rescue(self._file.quarantine, self._file.committer, self._clock, notify)
+            self._rescue = Rescue(self._file.quarantine, self._file.committer, self._space, self._clock, notify)
             self._rescue.start()
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from agent.spool.salvage import holes
 from shared.errors import Corrupt
 from shared.wire.codec import unpack
 from shared.wire.event import EventBatch
-from shared.wire.record import Gap, GapBatch
+from shared.wire.record import Gap, GapBatch, RecordKind
 
 ROWS = 60
 
@@ -96,10 +96,14 @@ async def test_a_damaged_file_is_set_aside_and_every_number_is_accounted_for(
     assert not rows & gone
     assert len(rows) >= at_least
     assert {gap.reason for gap in gaps} <= {"corruption"}
-    texts = [
-        e.code for row in await again.rows_after(0, 10) if row.kind == 2 for e in unpack(row.body, EventBatch).events
+    events = [
+        event
+        for row in await again.rows_after(0, 10)
+        if row.kind == RecordKind.EVENT
+        for event in unpack(row.body, EventBatch).events
     ]
-    assert "spool.damaged" in texts
+    alarms = [(event.code, event.active) for event in events if event.code.startswith("spool.")]
+    assert alarms == [("spool.damaged", True), ("spool.damaged", False)]
 
 
 async def test_a_log_with_a_flipped_bit_is_noticed_although_sqlite_opens_it(open_spool, append, tmp_path):
