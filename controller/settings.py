@@ -14,17 +14,20 @@ class Section(BaseModel):
 
 
 class Web(Section):
-    """Console and API. Anything but loopback belongs behind a TLS proxy that sets the names in `origins`."""
+    """Console and API. Anything but loopback belongs behind a TLS proxy; `https` then marks the cookies as secure."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
-    origins: tuple[str, ...] = ()
+    https: bool = False
 
 
 class PriceFeed(Section):
-    """Energy prices from a CSV file, or an invented series that says so. `hashprice` is what the operator states."""
+    """Energy prices from a CSV file; without one, an invented series that says so. A file of invented prices is
+    labelled with `synthetic`. The hashprice is what the operator states.
+    """
 
     file: Path | None = None
+    synthetic: bool = False
     time_zone: str = "UTC"
     hashprice_usd_phs_day: float = Field(default=45.0, gt=0)
 

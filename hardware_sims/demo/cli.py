@@ -71,6 +71,7 @@ def _set_up(stack: ExitStack, folder: Path, wish: _Wish) -> tuple[Stage, str]:
         ports={int(standard): port for standard, port in sims.ready["ports"].items()},
         spike_at_s=60,
         spike_for_s=75,
+        real_prices=wish.prices,
     )
     write(scene)
     if wish.prices is None:

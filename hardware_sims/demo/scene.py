@@ -28,6 +28,7 @@ class Scene(msgspec.Struct, frozen=True):
     ports: dict[int, int]
     spike_at_s: int
     spike_for_s: int
+    real_prices: Path | None = None
 
     @property
     def prices(self) -> Path:
@@ -47,9 +48,10 @@ class Scene(msgspec.Struct, frozen=True):
 
 
 def write(scene: Scene) -> None:
-    """The controller's key is made here, so that the agent can be told whom to obey before the controller starts."""
-    key = load_or_create(scene.controller_state / "controller.key")
-    scene.agent_config.write_text(_agent_toml(scene, key.verify_key.encode().hex()), encoding="utf-8")
+    """The controller's keys are made here, so that the agent can be told whom to obey before the controller starts."""
+    operator = load_or_create(scene.controller_state / "command.key").verify_key.encode().hex()
+    approver = load_or_create(scene.controller_state / "approval.key").verify_key.encode().hex()
+    scene.agent_config.write_text(_agent_toml(scene, operator, approver), encoding="utf-8")
     scene.controller_config.write_text(_controller_toml(scene), encoding="utf-8")
 
 
@@ -113,7 +115,7 @@ def _write_prices(path: Path, rows: list[tuple[float, float]]) -> None:
             writer.writerow([(start + timedelta(seconds=index * STEP_S)).isoformat(), price])
 
 
-def _agent_toml(scene: Scene, operator: str) -> str:
+def _agent_toml(scene: Scene, operator: str, approver: str) -> str:
     ports = "\n".join(f"{standard} = {port}" for standard, port in scene.ports.items())
     return f"""\
 site = "{SITE}"
@@ -121,6 +123,7 @@ node = "{NODE}"
 state_directory = {json.dumps(str(scene.folder / "agent"))}
 site_file = {json.dumps(str(scene.site_file))}
 operators = ["{operator}"]
+approvers = ["{approver}"]
 
 [mqtt]
 host = "127.0.0.1"
@@ -160,5 +163,6 @@ port = {scene.web_port}
 
 [prices]
 file = {json.dumps(str(scene.prices))}
+synthetic = {json.dumps(scene.real_prices is None)}
 hashprice_usd_phs_day = 45.0
 """

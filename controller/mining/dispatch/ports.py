@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from controller.mining.fleet.snapshot import SiteSnapshot
-from shared.actions import Action
+from shared.actions import AnyAction
 
 if TYPE_CHECKING:
     from controller.mining.dispatch.service import Cycle
 
-OrderLine = tuple[str, Action, int | None]
+OrderLine = tuple[str, AnyAction, int | None]
 """A device, what it shall do, and the OpState in which it was seen (None: it does not matter)."""
 
 

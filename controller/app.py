@@ -1,0 +1,230 @@
+"""Wires the controller together; the only place where its adapters are chosen."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from controller.api.app import build
+from controller.clockwork import Clockwork
+from controller.commands import (
+    EFFECT_KIND,
+    AuthorityPolicy,
+    CommandKeeper,
+    CommandKeys,
+    CommandService,
+    Delivery,
+    OutcomeInbox,
+)
+from controller.console.app import mount
+from controller.first_sign_in import leave_first_sign_in
+from controller.fleet import AlarmDesk, FleetService
+from controller.gateways.mqtt.service import MqttGateway
+from controller.gateways.prices import Hashprice, SeriesPrices, load_csv, synthetic_day
+from controller.ingest import Audience, InboxRoute, Ingest
+from controller.journal import Dispatcher, HeadSchedule, Journal
+from controller.mining.dispatch.service import DispatchPorts, DispatchSettings
+from controller.mining.energy import CurtailmentLedger
+from controller.mining.fleet import FleetTwin
+from controller.operations import LiveOperations, Services
+from controller.people.service import People
+from controller.power_door import DispatchOrders
+from controller.registry import Registry
+from controller.settings import ControllerSettings, PriceFeed
+from controller.site_desk import DecisionLog, SiteDesk
+from controller.storage.sqlite.journal import SqliteJournal
+from controller.storage.sqlite.journal_outbox import SqliteOutbox
+from controller.storage.sqlite.people import SqlitePeople
+from controller.storage.sqlite.relations import SqliteRelations
+from controller.storage.sqlite.telemetry_reader import TelemetryReader
+from controller.storage.sqlite.telemetry_store import SqliteTelemetry
+from controller.storage.sqlite.telemetry_upkeep import TelemetryUpkeep
+from shared.clock import SystemClock
+from shared.crypto.keys import load_or_create
+from shared.log import get_logger
+from shared.mqtt import Message
+from shared.wire.event import EventBatch, Inventory
+from shared.wire.record import GapBatch, RecordKind
+from shared.wire.telemetry import TelemetryBatch
+
+PLAN_EVERY_S = 300.0
+CLIENT_ID = "bes-controller"
+
+log = get_logger("controller")
+
+
+class ControllerApp:
+    """Everything of one controller; `run` serves until it is cancelled."""
+
+    def __init__(self, settings: ControllerSettings) -> None:
+        folder = settings.state_directory
+        folder.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self.clock = clock = SystemClock()
+        self.telemetry = SqliteTelemetry(folder / "telemetry.db")
+        self.journal_file = SqliteJournal(folder / "journal.db")
+        self.relations = SqliteRelations(folder / "controller.db")
+        self.people_file = SqlitePeople(folder / "people.db")
+        self.keys = CommandKeys(load_or_create(folder / "command.key"), load_or_create(folder / "approval.key"))
+        self.journal = Journal(self.journal_file, clock)
+        self.alarms = AlarmDesk(self.relations, self.journal, clock)
+        self.fleet = FleetService(self.relations, self.alarms, clock)
+        policy = AuthorityPolicy()
+        self.commands = CommandService(self.journal, self.fleet, self.keys, clock, policy)
+        self.outcomes = OutcomeInbox(self.journal, self.commands)
+        self.keeper = CommandKeeper(self.journal, self.commands, self.journal_file, clock)
+        self.twin = FleetTwin(clock)
+        self.registry = Registry(self.fleet, self.twin)
+        self.ledger = CurtailmentLedger()
+        self.prices = prices_of(settings.prices, clock.now_ms())
+        self.people = People(self.people_file, clock)
+        self.desks = {site: self._desk(site) for site in settings.sites}
+        self.operations = LiveOperations(
+            Services(
+                clock=clock,
+                twin=self.twin,
+                fleet=self.fleet,
+                alarms=self.alarms,
+                commands=self.commands,
+                journal=self.journal,
+                telemetry=TelemetryReader(self.telemetry),
+                prices=self.prices,
+                ledger=self.ledger,
+                dispatch={site: desk.dispatch for site, desk in self.desks.items()},
+                policy=policy,
+            )
+        )
+        self.gateway = MqttGateway(settings.mqtt, CLIENT_ID, self.keys.command, self._deliver, settings.sites)
+        self.ingest = Ingest(self.telemetry, self.gateway, self._audience(), clock=clock)
+
+    async def run(self) -> None:
+        """Open what is stored, then the broker, then the doors for people."""
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            async with asyncio.TaskGroup() as group:
+                for part in self._parts():
+                    group.create_task(part)
+                web = self.settings.web
+                log.info("controller.started", console=f"http://{web.host}:{web.port}/console")
+
+    def apply(self, site: str, node: str, batch: TelemetryBatch) -> None:
+        """A sink of ingest: the twin first, then those who live on it."""
+        self.twin.apply(site, node, batch)
+        desk = self.desks.get(site)
+        if desk is not None:
+            desk.telemetry_arrived(batch)
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        for store in (self.telemetry, self.journal_file, self.relations, self.people_file):
+            await stack.enter_async_context(store)
+        await self.fleet.restore()
+        self.registry.restore()
+        await self.keeper.restore()
+        await self.operations.restore(self.settings.sites)
+        leave_first_sign_in(self.settings.state_directory, await self.people.start())
+        await self.ingest.start()
+        stack.push_async_callback(self.ingest.stop)
+        self.gateway.start()
+        stack.callback(self.gateway.stop)
+        clockwork = self._clockwork()
+        clockwork.start()
+        stack.callback(clockwork.stop)
+
+    def _parts(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs as long as the controller does."""
+        outbox = SqliteOutbox(self.journal_file)
+        delivery = Delivery(self.gateway, self.clock)
+        return [
+            self.keeper.run(),
+            Dispatcher(self.journal, outbox, EFFECT_KIND, delivery.deliver, self.clock).run(),
+            HeadSchedule(self.journal, self.keys.command).run(),
+            TelemetryUpkeep(self.telemetry, clock=self.clock).run(),
+            *(desk.run() for desk in self.desks.values()),
+            self._serve_web(),
+        ]
+
+    async def _serve_web(self) -> None:
+        web = self.settings.web
+        config = uvicorn.Config(self._web(), host=web.host, port=web.port, log_level="warning", lifespan="on")
+        await _Server(config).serve()
+
+    def _web(self) -> FastAPI:
+        secure = self.settings.web.https
+        app = build(self.operations.ports, self.people, secure_cookies=secure)
+        mount(app, self.operations.ports, self.people, secure_cookies=secure)
+        return app
+
+    def _clockwork(self) -> Clockwork:
+        clockwork = Clockwork()
+        clockwork.every(1.0, "curtailments", self.operations.watch)
+        for desk in self.desks.values():
+            clockwork.every(1.0, f"tick-{desk.site}", desk.tick)
+            clockwork.every(PLAN_EVERY_S, f"plan-{desk.site}", self._plan_job(desk))
+        return clockwork
+
+    def _plan_job(self, desk: SiteDesk) -> Callable[[], Awaitable[None]]:
+        async def renew() -> None:
+            site = self.fleet.site(desk.site)
+            if site is not None:
+                root = next(feeder.id for feeder in site.feeder if feeder.parent is None)
+                await desk.renew_plan(tuple(node.node for node in self.fleet.nodes(desk.site)), root)
+
+        return renew
+
+    def _desk(self, site: str) -> SiteDesk:
+        wanted = self.settings.dispatch
+        ports = DispatchPorts(
+            twin=self.twin,
+            prices=self.prices,
+            caps=self.ledger,
+            orders=DispatchOrders(self.commands),
+            decisions=DecisionLog(),
+            clock=self.clock,
+        )
+        settings = DispatchSettings(automatic=wanted.automatic, min_interval_s=wanted.min_interval_s)
+        return SiteDesk(site, ports, settings, self.commands, self.clock)
+
+    def _audience(self) -> Audience:
+        routes = {
+            RecordKind.EVENT: InboxRoute(EventBatch, self.fleet.handle_events),
+            RecordKind.GAP: InboxRoute(GapBatch, self.registry.handle_gaps),
+            RecordKind.INVENTORY: InboxRoute(Inventory, self.registry.handle_inventory),
+            RecordKind.RESULT: InboxRoute(self.outcomes.message, self.outcomes.handle),
+        }
+        return Audience(sinks=(self, self.operations.hosts), watcher=self.fleet, routes=routes)
+
+    def _deliver(self, message: Message) -> None:
+        self.ingest.offer(message)
+
+
+class _Server(uvicorn.Server):
+    """Signals end the whole controller, so the web server must not take them."""
+
+    def install_signal_handlers(self) -> None:
+        return
+
+
+def prices_of(feed: PriceFeed, now_ms: int) -> SeriesPrices:
+    """The series of the operator's file, or an invented day that begins now."""
+    hashprice = Hashprice(feed.hashprice_usd_phs_day, now_ms)
+    if feed.file is None:
+        return SeriesPrices(synthetic_day(now_ms), lambda: hashprice, replay_from_ms=now_ms)
+    series = load_csv(feed.file, feed.time_zone)
+    return SeriesPrices(replace(series, synthetic=feed.synthetic), lambda: hashprice)
+
+
+async def run(settings: ControllerSettings) -> None:
+    """Run a controller until SIGTERM or SIGINT."""
+    running = asyncio.create_task(ControllerApp(settings).run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        log.info("controller.stopped")

@@ -1,0 +1,20 @@
+"""Dispatch's way to the power door: its orders are a program's commands like everybody else's."""
+
+from collections.abc import Sequence
+
+from controller.commands import Actor, CommandService
+from controller.mining.dispatch.ports import OrderLine
+
+
+class DispatchOrders:
+    """Fills `controller.mining.dispatch.ports.Orders`."""
+
+    def __init__(self, commands: CommandService) -> None:
+        self._commands = commands
+
+    async def issue(
+        self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
+    ) -> str:
+        by = Actor(name=actor, program=True)
+        handle = await self._commands.issue(site, orders, reason=reason, actor=by, expires_in_s=expires_in_s)
+        return handle.command_id
