@@ -8,6 +8,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +29,7 @@ from benchmarks.truth_cell import (
     POLL,
     SWITCH_OFF,
     TAKEN,
+    UNPLUGGED,
     Cell,
     Truth,
     alive,
@@ -115,9 +117,10 @@ def _sims_words(plan: Sequence[tuple[str, str, str]]) -> list[str]:
     counts = {
         family: sum((1 + (fault == TAKEN)) for name, _, fault in plan if name == family) for family in MINER_VERBS
     }
-    containers = max(pdus.values())  # each has at least one PDU of either kind
+    # Each container has at least one PDU of either kind; one more is left to those whose own plug is pulled.
+    containers = max(pdus.values()) + 1
     for profile, family in FED_BY.items():
-        counts[family] += pdus[profile]
+        counts[family] += 2 * pdus[profile]
     words = ["--miners", str(sum(counts.values())), "--containers", str(containers)]
     for family, count in counts.items():
         words += ["--mix", f"{MODELS[family]}={count}"]
@@ -128,10 +131,12 @@ def _placed(plan: Sequence[tuple[str, str, str]], simulated: SimulatedSite) -> l
     """Give each cell devices of its own; PDUs choose first, because what is plugged in goes with them."""
     free = {miner_id(placed.mac): placed for placed in simulated.site.placement}
     cells = list(_pdu_cells(plan, simulated, free))
+    ordered_pdus = {cell.device_id for cell in cells}
     for family, verb, fault in plan:
         if family in PDU_PROFILES:
             continue
-        mine = _take(free, family)
+        # A PDU moves its contacts whenever a fault of it begins or ends, so that no plug pulled there stays out.
+        mine = _take(free, family, without=ordered_pdus if fault == UNPLUGGED else frozenset())
         intruder = _take(free, family) if fault == TAKEN else None
         cells.append(
             Cell(
@@ -168,9 +173,13 @@ def _pdu_cells(
             )
 
 
-def _take(free: dict[str, Placement], family: str, pdu: str | None = None) -> Placement:
-    fitting = (name for name, placed in free.items() if family_of(placed) == family and pdu in (None, placed.pdu))
-    return free.pop(next(fitting))
+def _take(
+    free: dict[str, Placement], family: str, pdu: str | None = None, without: AbstractSet[str | None] = frozenset()
+) -> Placement:
+    """The next free miner of the family: on `pdu` where one is named, and on none of `without`."""
+    of_family = (placed for placed in free.values() if family_of(placed) == family)
+    fitting = (placed for placed in of_family if pdu in (None, placed.pdu) and placed.pdu not in without)
+    return free.pop(miner_id(next(fitting).mac))
 
 
 async def _judged(options: Options, simulated: SimulatedSite, cells: list[Cell], folder: Path) -> list[Verdict]:
@@ -202,6 +211,8 @@ async def _order_all(rig: Rig, simulated: SimulatedSite, cells: list[Cell], with
 
 
 async def _kill_when_acknowledged(rig: Rig, simulated: SimulatedSite, cells: list[Cell]) -> None:
+    while not rig.acknowledged.empty():
+        rig.acknowledged.get_nowait()  # of orders that only prepared the cells
     victims = {cell.device_id for cell in cells if cell.fault == DEAD_AFTER}
     while True:
         device_id = await rig.acknowledged.get()
@@ -217,6 +228,9 @@ def _break(simulated: SimulatedSite, cells: list[Cell]) -> None:
                 continue
             case "unplugged":
                 simulated.power(cell.miner_id, on=False)
+            case "frozen_and_ignores":
+                simulated.break_device(cell.device_id, "frozen")
+                simulated.break_device(cell.device_id, "accepts_and_ignores")
             case "moved":
                 simulated.break_device(cell.device_id, "moved", address=next(nowhere))
             case "taken":
@@ -232,8 +246,11 @@ def _unused_addresses(simulated: SimulatedSite) -> Iterator[str]:
 
 
 def _truths(simulated: SimulatedSite, cells: list[Cell]) -> dict[str, Truth]:
+    """By miner: its settings, what it has executed, and its true state, which no frozen reading hides."""
     names = itertools.chain.from_iterable((cell.miner_id, cell.intruder_id) for cell in cells)
-    return {name: simulated.device(name) for name in names if name}
+    miners = simulated.truth()["miners"]
+    states = dict(zip(miners["id"], miners["state"], strict=True))
+    return {name: simulated.device(name) | {"state": states[name]} for name in names if name}
 
 
 def _verdict(rig: Rig, cell: Cell, before: Mapping[str, Truth], after: Mapping[str, Truth]) -> Verdict:
@@ -260,12 +277,14 @@ def _result(verdicts: list[Verdict]) -> dict[str, Any]:
     }
     without_end = [v for v in verdicts if v.cell.action is not None and (v.outcome is None or _is_open(v.outcome))]
     ordered = [verdict for verdict in verdicts if verdict.cell.verb != POLL]
+    denied = [v for v in ordered if v.outcome is not None and v.outcome.state == OutcomeState.CONTRADICTED]
     return {
         "cells": len(verdicts),
         "orders": len(ordered),
         **{name: len(found) for name, found in offending.items()},
         "without_end": [verdict.told() for verdict in without_end],
         "outcomes": dict(Counter(verdict.outcome.state for verdict in ordered if verdict.outcome is not None)),
+        "contradicted_but_obeyed": [v.told() for v in denied if obeyed(v.cell, v.before, v.after)],
         "unconfirmed_without_fault": [
             v.told() for v in ordered if v.cell.fault == NONE and (v.outcome is None or v.outcome.state != "confirmed")
         ],

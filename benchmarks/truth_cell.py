@@ -27,6 +27,7 @@ NONE = "none"
 DEAD_AFTER = "dead_after"  # obeys, then is gone before it can be read back
 TAKEN = "taken"  # has moved away, and another miner answers at its address
 UNPLUGGED = "unplugged"
+FROZEN_AND_IGNORES = "frozen_and_ignores"
 DEVICE_FAULTS = (
     NONE,
     "dead",
@@ -40,11 +41,13 @@ DEVICE_FAULTS = (
     "frozen",
     "reboot_mid_command",
     "accepts_and_ignores",
+    FROZEN_AND_IGNORES,
 )
 MINER_FAULTS = (*DEVICE_FAULTS, "moved", TAKEN, DEAD_AFTER)
-POLL_FAULTS = tuple(fault for fault in (*MINER_FAULTS, UNPLUGGED) if "command" not in fault and fault != DEAD_AFTER)
+_NEED_AN_ORDER = ("reboot_mid_command", "accepts_and_ignores", FROZEN_AND_IGNORES, DEAD_AFTER)
+POLL_FAULTS = tuple(fault for fault in (*MINER_FAULTS, UNPLUGGED) if fault not in _NEED_AN_ORDER)
 PDU_FAULTS = (*DEVICE_FAULTS, "stuck_relay", DEAD_AFTER)
-QUICK_FAULTS = frozenset({NONE, "silent", "garbage", "accepts_and_ignores", TAKEN, "stuck_relay"})
+QUICK_FAULTS = frozenset({NONE, "silent", "garbage", "accepts_and_ignores", FROZEN_AND_IGNORES, TAKEN, "stuck_relay"})
 FAULT_DETAIL: Mapping[str, Mapping[str, object]] = {"slow": {"delay_s": 1.0}}
 
 LIMIT_W = 2_600

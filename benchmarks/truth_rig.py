@@ -190,6 +190,7 @@ class Rig:
             inventory=lambda: None,
             inventory_told=lambda _message: None,
             latest=lambda _batch: None,
+            boot_id="truth",
             alive=lambda _progress: None,
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.truth_cell import DEAD_AFTER, POLL, TAKEN, UNPLUGGED, Cell
+from benchmarks.truth_cell import DEAD_AFTER, FROZEN_AND_IGNORES, POLL, TAKEN, UNPLUGGED, Cell
 
 TABLE_FILE: Final = Path(__file__).parents[1] / "docs" / "truth-table.md"
 MEANING: Final[Mapping[str, str]] = {
@@ -20,10 +20,11 @@ MEANING: Final[Mapping[str, str]] = {
     "frozen": "answers go on, values stand still",
     "reboot_mid_command": "obeys, then reboots instead of answering",
     "accepts_and_ignores": "says yes and does nothing",
+    FROZEN_AND_IGNORES: "says yes, does nothing, and its values stand still",
     "moved": "has moved to another address; nobody is at the old one",
     TAKEN: "has moved, and another miner answers at its address",
     DEAD_AFTER: "obeys and acknowledges, then is gone",
-    UNPLUGGED: "without power; hash rate and watts are zero",
+    UNPLUGGED: "has lost its power",
     "stuck_relay": "the contact stays as it is, the PDU reports the order",
 }
 _HEAD = """\
