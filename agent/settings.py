@@ -52,7 +52,10 @@ class NodeSettings(Settings):
 
 
 class SiteSettings(NodeSettings):
-    """`ports` maps a standard port to the one used here, where devices cannot be reached on the standard one."""
+    """`ports` maps a standard port to the one used here, where devices cannot be reached on the standard one.
+
+    After `silence_s` without a word of the controller the site follows its plan by itself.
+    """
 
     site_file: Path
     logins: dict[str, Login] = Field(default_factory=dict)
@@ -60,3 +63,4 @@ class SiteSettings(NodeSettings):
     polling: Polling = Polling()
     discovery: Discovery = Discovery()
     cycle_s: float = Field(default=1.0, gt=0)
+    silence_s: float = Field(default=60.0, gt=0)

@@ -22,7 +22,7 @@ async def _refuse(_message: bytes) -> None:
 
 
 async def serve(settings: NodeSettings) -> None:
-    settings.state_directory.mkdir(parents=True, exist_ok=True)
+    settings.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     clock, watchdog = SystemClock(), Watchdog()
     node, _ = identity(settings, "signer")
     health = NodeHealth(settings, clock)

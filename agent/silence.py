@@ -6,17 +6,19 @@ from shared.clock import Clock
 
 
 class Silence:
-    """Samples go out every cycle, so verified receipts come back all the time while somebody stores them."""
+    """`news` counts what only a living controller can have said. Samples go out every cycle, so verified receipts come
+    back all the time while somebody stores them; the same receipt twice proves nothing.
+    """
 
-    def __init__(self, receipts: Callable[[], int], clock: Clock) -> None:
-        self._receipts = receipts
+    def __init__(self, news: Callable[[], int], clock: Clock) -> None:
+        self._news = news
         self._clock = clock
-        self._seen = receipts()
+        self._seen = news()
         self._since_s = clock.monotonic_s()
 
     def lasts_s(self) -> float:
-        """Seconds since a receipt was last seen to arrive; counted from the start where none ever did."""
-        seen, now_s = self._receipts(), self._clock.monotonic_s()
+        """Seconds since its last word; counted from the start where it never said any."""
+        seen, now_s = self._news(), self._clock.monotonic_s()
         if seen != self._seen:
             self._seen, self._since_s = seen, now_s
         return now_s - self._since_s

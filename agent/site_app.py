@@ -38,7 +38,7 @@ class SiteApp:
     """Everything of one site; `run` ends when it is cancelled or told by a signal."""
 
     def __init__(self, settings: SiteSettings) -> None:
-        settings.state_directory.mkdir(parents=True, exist_ok=True)
+        settings.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
         self.clock = clock = SystemClock()
         self.site = load_site(settings.site_file)
@@ -58,7 +58,7 @@ class SiteApp:
         self.node, _ = identity(settings, "site")
         handlers = {"command": self.commands.command_received, "policy": self.commands.plan_received}
         self.uplink = uplink_of(settings, self.node, self.spool, handlers, clock)
-        self.silence = Silence(lambda: self.uplink.counters.receipts, clock)
+        self.silence = Silence(lambda: self.uplink.counters.news, clock)
         self.health = NodeHealth(settings, clock)
         self.watchdog = Watchdog()
         self.cycle = self._cycle()
@@ -113,8 +113,9 @@ class SiteApp:
             inventory_told=self.inventories.told,
             latest=self.uplink.latest,
             alive=self.watchdog.alive,
+            boot_id=self.node.boot_id,
         )
-        autonomy = Autonomy(self.interlocks.tree, self.site.safety.fallback_cap_w)
+        autonomy = Autonomy(self.interlocks.tree, self.site.safety.fallback_cap_w, self.settings.silence_s)
         return Cycle(self.live, self.interlocks, autonomy, surroundings, self.clock, self.settings.cycle_s)
 
     def _periods(self) -> Periods:

@@ -6,7 +6,7 @@ an order takes the line from a poll that is under way, never from another order.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Generic, TypeVar
 
 from agent.site.devices.image import Rating
@@ -80,6 +80,7 @@ class Roster:
         self.meters: dict[str, Known[Meter]] = {}
         self.pdus: dict[str, Known[Pdu]] = {}
         self._on_change = on_change
+        self._awaited: dict[str, asyncio.Event] = {}
 
     def __len__(self) -> int:
         return len(self.miners) + len(self.meters) + len(self.pdus)
@@ -103,6 +104,14 @@ class Roster:
         """The miner or PDU of that id."""
         return self.miners.get(device_id) or self.pdus.get(device_id)
 
+    async def arrival(self, device_id: str, within_s: float) -> Known[Miner] | Known[Pdu] | None:
+        """The same, waiting for discovery to find it; None where it does not in time."""
+        if self.commandable(device_id) is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._awaited.setdefault(device_id, asyncio.Event()).wait()
+        return self.commandable(device_id)
+
     async def aclose(self) -> None:
         for miner in self.miners.values():
             await miner.driver.aclose()
@@ -116,4 +125,6 @@ class Roster:
         table[known.device_id] = known
         if before is None or before.record != known.record:
             self._on_change(known.record)
+        if known.device_id in self._awaited:
+            self._awaited.pop(known.device_id).set()
         return before

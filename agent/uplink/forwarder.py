@@ -60,6 +60,7 @@ class Forwarder:
         self._best_marks: dict[str, int] = {}
         self._moved_s = 0.0
         self._patience_s = settings.resend_s
+        self._newest_ms = clock.now_ms()
 
     def came_up(self) -> None:
         """A new connection: start from the controller's mark."""
@@ -92,12 +93,16 @@ class Forwarder:
             receipt, _ = unseal(RECEIPT_DOMAIN, raw, self._trusted, Receipt)
             if (receipt.site, receipt.node) != (self._node.site, self._node.name):
                 raise NotAddressed(f"a receipt for {receipt.site}/{receipt.node} arrived here")
-            self.counters.records_released += await self._spool.release(receipt.epoch, receipt.mark)
+            released = await self._spool.release(receipt.epoch, receipt.mark)
         except WireError as error:
             self.counters.refuse(error.code)
             log.warning("uplink.receipt-refused", code=error.code, detail=error.detail)
             return
         self.counters.receipts += 1
+        self.counters.records_released += released
+        if released or receipt.issued_at_ms > self._newest_ms:
+            self.counters.news += 1  # a broker that repeats old receipts is no controller
+        self._newest_ms = max(self._newest_ms, receipt.issued_at_ms)
         lane = self._lanes.get(receipt.epoch)
         if receipt.mark > self._best_marks.get(receipt.epoch, -1):
             self._best_marks[receipt.epoch] = receipt.mark

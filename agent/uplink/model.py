@@ -51,6 +51,7 @@ class UplinkCounters:
         self.records_resent = 0
         self.records_released = 0
         self.receipts = 0
+        self.news = 0  # receipts that released something or are newer than all before
         self.inbox_dropped = 0
         self.handler_failures = 0
         self.refused: dict[str, int] = {}

@@ -1,8 +1,8 @@
 """How much a site may draw now, and which machines stop so that it does.
 
-While the controller is there, it dispatches and this module only watches. Once the link has been silent for
-`SILENCE_S`, the cap of the plan's running interval holds; when the plan has run out, its fallback cap does, or that of
-the site's own file. Autonomy only ever sheds: to start machines again is for somebody who sees the whole picture.
+While the controller is there, it dispatches and this module only watches. Once it has been silent for `silence_s`, the
+cap of the plan's running interval holds; when the plan has run out, its fallback cap does, or that of the site's own
+file. Autonomy only ever sheds: to start machines again is for somebody who sees the whole picture.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,7 +43,8 @@ class PlanWindow(msgspec.Struct, frozen=True):
 class Autonomy:
     """Remembers when it last shed, because a shed needs time to show at the meter."""
 
-    def __init__(self, tree: Tree, fallback_cap_w: int | None) -> None:
+    def __init__(self, tree: Tree, fallback_cap_w: int | None, silence_s: float = SILENCE_S) -> None:
+        self._silence_s = silence_s
         self._tree = tree
         self._roots = [feeder.id for feeder in tree.feeders.values() if feeder.parent is None]
         self._fallback_cap_w = fallback_cap_w
@@ -51,7 +52,7 @@ class Autonomy:
 
     def rule_in_force(self, plan: PlanWindow | None, silent_s: float, now_ms: int) -> tuple[str, int] | None:
         """The rule and its cap in watts; None while the controller leads or nothing limits."""
-        if silent_s < SILENCE_S:
+        if silent_s < self._silence_s:
             return None
         if plan is not None and plan.valid_from_ms <= now_ms < plan.valid_until_ms:
             cap_w = plan.cap_w(now_ms)

@@ -31,6 +31,7 @@ from shared.wire.command import Command, Order
 CONVERSATIONS = 256
 APPLY_DEADLINE_S = 15.0
 CONFIRM_WITHIN_S = 180.0
+RESUME_WITHIN_S = 120.0
 _READ_BACK_PAUSES_S = (0.3, 0.7, 1.0, 2.0, 3.0)
 _STATE_AGE_MS = 15_000
 _NOBODY_KNOWS = (DeviceTimeout, Unreachable, ProtocolViolation)
@@ -85,13 +86,15 @@ class Execution:
     async def resume(self, command: Command, position: int) -> None:
         """An order that an earlier life of this agent did not see to its end: look, do not repeat."""
         order = command.orders[position]
-        target = self._context.roster.commandable(order.device_id)
-        if target is None or isinstance(order.action, ReadNow):
-            self._end(
-                command, position, OutcomeState.UNKNOWN, rule=NOT_SEEN, detail="the agent restarted; not repeated"
-            )
+        superseded = self._take_over(order)
+        target: Target | None = None
+        if not isinstance(order.action, ReadNow):
+            target = await self._context.roster.arrival(order.device_id, RESUME_WITHIN_S)
+        if target is None:
+            detail = "the agent restarted; not repeated"
+            self._end(command, position, OutcomeState.UNKNOWN, rule=NOT_SEEN, detail=detail)
             return
-        await self._watch(command, position, target, None, self._take_over(order))
+        await self._watch(command, position, target, None, superseded)
 
     def _admit(self, command: Command, position: int) -> Target | None:
         """The device, where every rule lets the order pass."""

@@ -15,7 +15,7 @@ from shared.wire.command import Command, OutcomeBatch, OutcomeRow
 GATHER_S = 0.05
 EVIDENCE_CHARS = 8_192
 _RETRY_S = 1.0
-_PASSWORD = re.compile(r'("(?:pass|passwd|password|pwd)\w*"\s*:\s*")[^"]*', re.IGNORECASE)
+_PASSWORD = re.compile(r'("\w*(?:pass|pwd|secret|token)\w*"\s*:\s*")(?:[^"\\]|\\.)*', re.IGNORECASE)
 
 log = get_logger("agent.outcome")
 

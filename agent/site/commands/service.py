@@ -11,6 +11,7 @@ from agent.site.commands.pace import Pace
 from agent.site.commands.refusal import RATE, REPLAYED
 from agent.site.commands.trusted_time import TrustedTime
 from agent.site.safety import Demand
+from shared.actions import Sleep, SwitchOutlet
 from shared.errors import Denied, StorageError
 from shared.log import get_logger
 from shared.wire.command import Command, Order, SitePlan
@@ -84,7 +85,7 @@ class CommandService:
             issued_at_ms=now_ms,
             expires_at_ms=now_ms + LOCAL_EXPIRY_MS,
             reason=f"{demands[0].rule}: {demands[0].detail}",
-            orders=tuple(Order(demand.device_id, demand.action) for demand in demands),
+            orders=tuple(self._order_of(demand) for demand in demands),
         )
         try:
             await self._ledger.accept_local(command, now_ms)
@@ -97,6 +98,7 @@ class CommandService:
 
     def resume(self) -> None:
         """Look after what an earlier life left open; nothing of it is executed again."""
+        self._ledger.prune(self._time.now_ms())
         for command, position in self._ledger.unfinished():
             self._track(asyncio.create_task(self._execution.resume(command, position)))
 
@@ -104,6 +106,15 @@ class CommandService:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _order_of(self, demand: Demand) -> Order:
+        """A machine whose firmware knows no rest is stopped at its outlet."""
+        miner = self._context.roster.miners.get(demand.device_id)
+        if isinstance(demand.action, Sleep) and miner is not None and Sleep.verb not in miner.driver.verbs:
+            placed = miner.placement
+            if placed is not None and placed.pdu is not None and placed.outlet is not None:
+                return Order(placed.pdu, SwitchOutlet(outlet=placed.outlet, on=False))
+        return Order(demand.device_id, demand.action)
 
     def _spawn(self, command: Command, position: int) -> None:
         self._track(asyncio.create_task(self._execution.carry_out(command, position)))

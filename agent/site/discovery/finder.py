@@ -5,7 +5,7 @@ that answers as that MAC wins. What no driver knows is named by pyasic and told 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
 import msgspec
 
@@ -15,7 +15,7 @@ from agent.site.devices.reading import DeviceIdentity
 from agent.site.discovery.mdns import Announcements
 from agent.site.discovery.record import instrument_record, miner_record
 from agent.site.discovery.second_opinion import SecondOpinion
-from agent.site.discovery.sweep import addresses, listens, walk
+from agent.site.discovery.sweep import addresses, contains, listens, network, walk
 from agent.site.drivers.meters import meter
 from agent.site.drivers.miners import FAMILIES, Credentials, identify, miner_profiles
 from agent.site.drivers.pdus import pdu
@@ -58,7 +58,10 @@ class Finder:
         self._hooks = hooks
         self._clock = clock
         self._gateways = ModbusGateways()
+        self._networks = [network(text) for text in site.ranges]
         self._opinion = SecondOpinion()
+        self._in_question: set[str] = set()
+        self._candidates: set[str] = set()
         self._placements: Mapping[str, Placement] = {placed.mac: placed for placed in site.placement}
         self._logins = {
             name: Credentials(login.user, login.password.get_secret_value()) for name, login in settings.logins.items()
@@ -75,9 +78,9 @@ class Finder:
         try:
             async with asyncio.TaskGroup() as group:
                 for instrument in self._site.meter:
-                    group.create_task(self._settle_meter(instrument))
+                    group.create_task(self._settle(instrument, self._settle_meter))
                 for instrument in self._site.pdu:
-                    group.create_task(self._settle_pdu(instrument))
+                    group.create_task(self._settle(instrument, self._settle_pdu))
                 group.create_task(self._sweep_for_ever())
         finally:
             for task in self._tasks:
@@ -99,10 +102,12 @@ class Finder:
 
     def _worth_a_look(self) -> list[str]:
         """Every address of the ranges except those whose device answers its polls."""
-        known = {record.address for record in self._roster.records() if self._hooks.reachable(record.device_id)} | {
-            instrument.address for instrument in (*self._site.meter, *self._site.pdu)
-        }
-        return [address for address in addresses(self._site.ranges) if address not in known]
+        known = self._known_addresses()
+        return [address for address in addresses(self._networks) if address not in known]
+
+    def _known_addresses(self) -> set[str]:
+        reached = {record.address for record in self._roster.records() if self._hooks.reachable(record.device_id)}
+        return reached | {instrument.address for instrument in (*self._site.meter, *self._site.pdu)}
 
     async def _visit(self, address: str) -> None:
         """Who is there? Never raises: one odd device must not end a sweep."""
@@ -119,7 +124,7 @@ class Finder:
         async with asyncio.timeout(IDENTIFY_S):
             found = await identify(address, self._port, self._logins)
         if found is None:
-            await self._ask_for_a_second_opinion(address)
+            self._ask_for_a_second_opinion(address)
             return
         family, identity = found
         if not normal_mac(identity.mac):
@@ -129,36 +134,59 @@ class Finder:
 
     async def _welcome(self, family: str, identity: DeviceIdentity, address: str) -> None:
         """Put the miner into the roster, or move its line to where it is now."""
-        mac = normal_mac(identity.mac)
-        device_id = miner_id(mac)
+        device_id = miner_id(identity.mac)
         present = self._roster.miners.get(device_id)
         if present is not None and present.record.address == address:
             return
-        if present is not None and self._hooks.reachable(device_id):
-            self._tell_once(UNKNOWN_DEVICE, address, f"answers with the MAC of {device_id}, which is at its place")
+        if present is not None and await _still_there(present):
+            where = f"{device_id}, which still answers at {present.record.address}"
+            self._tell_once(UNKNOWN_DEVICE, address, f"answers with the MAC of {where}")
             return
-        placement = self._placements.get(mac)
-        profile = miner_profiles()[family]
-        driver = FAMILIES[family](address, self._port, self._logins.get(family), profile, mac)
-        record = miner_record(device_id, identity, address, profile, driver.verbs, placement)
-        if not record.curve:
-            # Some models are sold in many sizes: their ladder follows from the rate that the machine announces.
-            expected_ths = (await driver.read_hot()).hashrate_expected_ths
-            record = msgspec.structs.replace(record, curve=profile.curve(record.model, expected_ths))
-        before = self._roster.put_miner(Known(record, driver, placement=placement))
-        if before is not None:
-            self._close_later(before)
-            self._tell(MOVED_MINER, device_id, f"moved from {before.record.address} to {address}")
-        if placement is None:
+        newcomer = await self._newcomer(family, identity, address)
+        if self._roster.miners.get(device_id) is not present:
+            await newcomer.driver.aclose()  # its double was quicker; the next sweep compares the two
+            return
+        self._roster.put_miner(newcomer)
+        if present is not None:
+            self._spawn(present.driver.aclose())
+            self._tell(MOVED_MINER, device_id, f"moved from {present.record.address} to {address}")
+        if newcomer.placement is None:
             self._tell_once(UNPLACED_MINER, device_id, f"{identity.model} at {address} is not in the site's file")
         self._hooks.poll(device_id)
 
-    async def _ask_for_a_second_opinion(self, address: str) -> None:
-        if not self._settings.discovery.second_opinion or (UNKNOWN_DEVICE, address) in self._told:
-            return
+    async def _newcomer(self, family: str, identity: DeviceIdentity, address: str) -> Known[Miner]:
+        mac = normal_mac(identity.mac)
+        placement = self._placements.get(mac)
+        profile = miner_profiles()[family]
+        driver = FAMILIES[family](address, self._port, self._logins.get(family), profile, mac)
+        record = miner_record(miner_id(mac), identity, address, profile, driver.verbs, placement)
+        if not record.curve:
+            # Some models are sold in many sizes: their ladder follows from the rate that the machine announces.
+            try:
+                expected_ths = (await driver.read_hot()).hashrate_expected_ths
+            except BaseException:
+                await driver.aclose()
+                raise
+            record = msgspec.structs.replace(record, curve=profile.curve(record.model, expected_ths))
+        return Known(record, driver, placement=placement)
+
+    def _ask_for_a_second_opinion(self, address: str) -> None:
+        """Beside the sweep, because pyasic takes its time."""
+        if self._settings.discovery.second_opinion and address not in self._in_question:
+            self._in_question.add(address)
+            self._spawn(self._report_unknown(address))
+
+    async def _report_unknown(self, address: str) -> None:
         opinion = await self._opinion.ask(address)
         named = f"{opinion.make} {opinion.model} {opinion.firmware}".strip() if opinion.make else "nobody knows what"
         self._tell_once(UNKNOWN_DEVICE, address, f"something answers there: {named}")
+
+    async def _settle(self, instrument: Instrument, settle: Callable[[Instrument], Awaitable[None]]) -> None:
+        """One entry of the site's file that makes no sense must not keep the others from being read."""
+        try:
+            await settle(instrument)
+        except BesError as error:
+            self._tell_once(WRONG_INSTRUMENT, instrument.id, error.detail)
 
     async def _settle_meter(self, instrument: Instrument) -> None:
         driver = meter(instrument, self._settings.ports, self._gateways)
@@ -170,9 +198,8 @@ class Finder:
         login = self._logins.get(instrument.id) or self._logins.get(instrument.profile)
         driver = pdu(instrument, login, self._settings.ports)
         identity = await self._identity_of(instrument, driver.identify)
-        self._roster.put_pdu(
-            Known(instrument_record(instrument, DeviceKind.PDU, identity, driver.confirm_within_s), driver)
-        )
+        record = instrument_record(instrument, DeviceKind.PDU, identity, driver.confirm_within_s)
+        self._roster.put_pdu(Known(record, driver))
         self._hooks.poll(instrument.id)
 
     async def _identity_of(
@@ -189,14 +216,20 @@ class Finder:
             await asyncio.sleep(INSTRUMENT_RETRY_S)
 
     def _announced(self, address: str) -> None:
-        """An mDNS candidate: look, unless it is known."""
-        if address in self._worth_a_look():
-            task = asyncio.create_task(self._visit(address))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        """An mDNS candidate: look where it is one of the site's addresses, unless it is known or being looked at."""
+        if address in self._candidates or not contains(self._networks, address) or address in self._known_addresses():
+            return
+        self._candidates.add(address)
+        self._spawn(self._visit_candidate(address))
 
-    def _close_later(self, known: Known[Miner]) -> None:
-        task = asyncio.create_task(known.driver.aclose())
+    async def _visit_candidate(self, address: str) -> None:
+        try:
+            await self._visit(address)
+        finally:
+            self._candidates.discard(address)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -211,3 +244,13 @@ class Finder:
     def _tell(self, code: str, subject: str, text: str) -> None:
         log.info(code, subject=subject, detail=text)
         self._hooks.tell(Event(self._clock.now_ms(), code, subject, Severity.NOTICE, text))
+
+
+async def _still_there(known: Known[Miner]) -> bool:
+    """Does it answer as itself where it was last? Asked of the device, since an image may be a poll behind."""
+    try:
+        async with known.line.for_order(), asyncio.timeout(IDENTIFY_S):
+            identity = await known.driver.identify()
+    except (DeviceError, TimeoutError):
+        return False
+    return normal_mac(identity.mac) == known.record.mac

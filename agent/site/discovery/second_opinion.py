@@ -1,8 +1,9 @@
 """Asks pyasic, in its own process, what an address is that no driver of ours knows."""
 
 import asyncio
-import json
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -11,6 +12,7 @@ from shared.log import get_logger
 
 ANSWER_S = 20.0
 _LINE_BYTES = 65_536
+_WORKER = (sys.executable, "-m", "agent.site.discovery.pyasic_worker")
 
 log = get_logger("agent.second-opinion")
 
@@ -26,18 +28,20 @@ class Opinion(msgspec.Struct, frozen=True):
 
 
 class SecondOpinion:
-    """Starts the worker on the first question and kills it when it hangs, grows or is no longer needed."""
+    """Starts the worker on the first question and kills it when it hangs, talks nonsense or is no longer needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: Sequence[str] = _WORKER, *, answer_s: float = ANSWER_S) -> None:
+        self._worker = worker
+        self._answer_s = answer_s
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
 
     async def ask(self, address: str) -> Opinion:
         async with self._lock:
             try:
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(self._answer_s):
                     return await self._ask(address)
-            except (TimeoutError, OSError, msgspec.MsgspecError, EOFError) as error:
+            except (TimeoutError, OSError, ValueError, EOFError) as error:
                 log.warning("second-opinion.lost", address=address, detail=f"{type(error).__name__}: {error}")
                 await self.aclose()
                 return Opinion(address, error="no answer")
@@ -60,13 +64,16 @@ class SecondOpinion:
         line = await process.stdout.readline()
         if not line:
             raise EOFError("the worker ended")
-        return msgspec.convert(json.loads(line), Opinion)
+        opinion = msgspec.json.decode(line, type=Opinion)
+        if opinion.address != address:
+            raise ValueError(f"the worker answered about {opinion.address}")
+        return opinion
 
     async def _start(self) -> asyncio.subprocess.Process:
+        """Without our own settings, whose passwords are none of its business."""
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "agent.site.discovery.pyasic_worker",
+            *self._worker,
+            env={name: value for name, value in os.environ.items() if not name.startswith("BES_")},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -11,20 +11,37 @@ AT_ONCE = 64
 CONNECT_S = 1.0
 
 
-def addresses(ranges: Iterable[str]) -> Iterator[str]:
-    """Every host address of the ranges, in order, without repetition; errors name the range."""
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def network(text: str) -> Network:
+    """An address range of the site's file; SettingInvalid names it and the mend."""
+    try:
+        found = ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise SettingInvalid(f"range {text!r}: {error}; write it like 10.0.4.0/22") from error
+    if found.num_addresses > MAX_ADDRESSES:
+        raise SettingInvalid(f"range {text!r} has {found.num_addresses} addresses, at most {MAX_ADDRESSES}")
+    return found
+
+
+def addresses(networks: Iterable[Network]) -> Iterator[str]:
+    """Every host address, in order, without repetition."""
     seen: set[ipaddress.IPv4Address | ipaddress.IPv6Address] = set()
-    for text in ranges:
-        try:
-            network = ipaddress.ip_network(text, strict=False)
-        except ValueError as error:
-            raise SettingInvalid(f"range {text!r}: {error}; write it like 10.0.4.0/22") from error
-        if network.num_addresses > MAX_ADDRESSES:
-            raise SettingInvalid(f"range {text!r} has {network.num_addresses} addresses, at most {MAX_ADDRESSES}")
-        for address in network.hosts():
+    for one in networks:
+        for address in one.hosts():
             if address not in seen:
                 seen.add(address)
                 yield str(address)
+
+
+def contains(networks: Iterable[Network], address: str) -> bool:
+    """Is it an address of these ranges? False for a text that is none."""
+    try:
+        wanted = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(wanted in one for one in networks)
 
 
 async def listens(address: str, port: int) -> bool:

@@ -9,7 +9,7 @@ from agent.site.safety.phase import imbalance_refusal
 from agent.site.safety.refusal import CHIP_HOT, FEEDER_FULL, INLET_HIGH, POOL_NOT_ALLOWED
 from agent.site.safety.thermal import Thermal
 from agent.site.safety.verdict import Alarm, Demand, Refusal
-from shared.actions import Action, SetPools, SetPowerLimit, SetPowerMode, Sleep, SwitchOutlet, Wake
+from shared.actions import Action, SetPools, SetPowerLimit, SetPowerMode, SwitchOutlet, Wake
 from shared.site import Site
 
 
@@ -36,11 +36,7 @@ class Interlocks:
         self._image = image
         self._loads = feeder_loads(self.tree, image)
         alarms = list(self._thermal.observe(image))
-        demands = [
-            Demand(CHIP_HOT, alarm.subject, Sleep(), alarm.detail)
-            for alarm in alarms
-            if alarm.rule == CHIP_HOT and alarm.active
-        ]
+        demands = list(self._thermal.demands(image))
         for item in self._feeders.observe(image, self._loads):
             (demands if isinstance(item, Demand) else alarms).append(item)  # type: ignore[arg-type]  # split by type
         return Observation(tuple(alarms), tuple(demands))

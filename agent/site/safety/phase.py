@@ -1,6 +1,7 @@
-"""Phase imbalance: an order may not push one leg too far above its sisters.
+"""Phase imbalance: an order may not add to a leg that already stands too far above its sisters.
 
-Imbalance is the largest deviation from the mean of the legs over their mean, in percent.
+What counts is how the legs stand before the order. A machine is a third of a small leg, so that any one of them would
+leave balanced legs apart: a rule on what comes after could never bring a site back from half its load.
 """
 
 from collections.abc import Mapping
@@ -13,15 +14,10 @@ _LEGS = 3
 _WORTH_BALANCING = 0.2  # below this share of the legs' capacity an imbalance heats nothing
 
 
-def imbalance_pct(legs_w: list[float]) -> float:
-    mean_w = sum(legs_w) / len(legs_w)
-    return 0.0 if mean_w <= 0 else max(abs(leg_w - mean_w) for leg_w in legs_w) / mean_w * 100
-
-
 def imbalance_refusal(
     tree: Tree, loads: Mapping[str, FeederLoad], path: tuple[str, ...], added_w: float, limit_pct: float
 ) -> Refusal | None:
-    """Refuse where the leg of `path` is already the fullest and would leave the limit further behind."""
+    """Refuse where the leg of `path` carries more than `limit_pct` above the mean of the three."""
     leg = tree.feeders[path[0]]
     if leg.phase is None or leg.parent is None:
         return None
@@ -29,13 +25,12 @@ def imbalance_refusal(
     capacities_w = [loads[child].capacity_w for child in legs]
     if len(legs) != _LEGS or any(capacity_w is None for capacity_w in capacities_w):
         return None
-    after_w = [loads[child].load_w + (added_w if child == leg.id else 0.0) for child in legs]
-    mean_w = sum(after_w) / _LEGS
-    if mean_w < _WORTH_BALANCING * sum(capacity or 0 for capacity in capacities_w) / _LEGS:
+    mean_w = sum(loads[child].load_w for child in legs) / _LEGS
+    if mean_w + added_w / _LEGS < _WORTH_BALANCING * sum(capacity or 0 for capacity in capacities_w) / _LEGS:
         return None
-    after_pct = imbalance_pct(after_w)
-    if after_w[legs.index(leg.id)] <= mean_w or after_pct <= limit_pct:
+    above_pct = (loads[leg.id].load_w / mean_w - 1) * 100 if mean_w > 0 else 0.0
+    if above_pct <= limit_pct:
         return None
-    if after_pct <= imbalance_pct([loads[child].load_w for child in legs]):
-        return None
-    return Refusal(PHASE_IMBALANCE, f"{leg.id} would leave its legs {after_pct:.0f} % apart, limit {limit_pct:.0f} %")
+    return Refusal(
+        PHASE_IMBALANCE, f"{leg.id} is {above_pct:.0f} % above the mean of its legs, limit {limit_pct:.0f} %"
+    )

@@ -6,11 +6,15 @@ An unknown temperature changes nothing: what was tripped stays tripped, what was
 import statistics
 from collections.abc import Iterator
 
-from agent.site.devices.image import ProcessImage
+from agent.site.devices.image import MinerState, ProcessImage
 from agent.site.safety.load import FRESH_MS
 from agent.site.safety.refusal import CHIP_HOT, INLET_HIGH
-from agent.site.safety.verdict import Alarm
+from agent.site.safety.verdict import Alarm, Demand
+from shared.actions import Sleep
 from shared.site import SafetyLimits
+from shared.states import OpState
+
+ASK_AGAIN_MS = 60_000
 
 
 class Hysteresis:
@@ -43,6 +47,7 @@ class Thermal:
         self.chips = Hysteresis(limits.chip_max_c, limits.chip_resume_c)
         self.inlets = Hysteresis(limits.inlet_max_c, limits.inlet_resume_c)
         self._limits = limits
+        self._told_ms: dict[str, int] = {}
 
     def observe(self, image: ProcessImage) -> Iterator[Alarm]:
         inlets_c: dict[str, list[float]] = {}
@@ -62,3 +67,20 @@ class Thermal:
             if changed is not None:
                 detail = f"median of {len(values_c)} inlets {median_c:.0f} °C, limit {self._limits.inlet_max_c:.0f} °C"
                 yield Alarm(INLET_HIGH, container, changed, detail)
+
+    def demands(self, image: ProcessImage) -> Iterator[Demand]:
+        """Hot miners must sleep; one that is still awake and hot `ASK_AGAIN_MS` later is told again."""
+        now_ms = image.sampled_at_ms
+        self._told_ms = {device_id: ms for device_id, ms in self._told_ms.items() if device_id in self.chips.tripped}
+        for device_id, chip_c in self.chips.tripped.items():
+            told_ms = self._told_ms.get(device_id)
+            if told_ms is None or (now_ms - told_ms >= ASK_AGAIN_MS and _awake(image.miners[device_id], now_ms)):
+                self._told_ms[device_id] = now_ms
+                detail = f"{chip_c:.0f} °C, limit {self._limits.chip_max_c:.0f} °C"
+                yield Demand(CHIP_HOT, device_id, Sleep(), detail)
+
+
+def _awake(miner: MinerState, now_ms: int) -> bool:
+    """Read a moment ago and not at rest."""
+    fresh = miner.value("chip_temp_c", now_ms, FRESH_MS) is not None
+    return fresh and miner.op_state(now_ms, FRESH_MS) not in (OpState.SLEEPING, OpState.STOPPED_THERMAL)

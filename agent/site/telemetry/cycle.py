@@ -6,7 +6,6 @@ cycle counts it as told.
 """
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -40,6 +39,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     inventory_told: Callable[[Inventory], None]
     latest: Callable[[TelemetryBatch], None]
     alive: Callable[[str], None]
+    boot_id: str
 
 
 class Cycle:
@@ -61,7 +61,6 @@ class Cycle:
         self._clock = clock
         self._period_s = period_s
         self._watch = Watch()
-        self._boot_id = uuid.uuid4().hex
         self._untold = EventBatch()
         self._clock_quality = 0
         self.image = live.freeze(0, clock.now_ms())
@@ -125,7 +124,7 @@ class Cycle:
             cycle=number,
             sampled_at_ms=image.sampled_at_ms,
             monotonic_s=self._clock.monotonic_s(),
-            boot_id=self._boot_id,
+            boot_id=self._around.boot_id,
             clock_quality=self._clock_quality,
             miners=miners,
             boards=boards,

@@ -48,7 +48,14 @@ class Schedule:
         self._ticket = 0
 
     def add(self, device_id: str, now_s: float) -> None:
-        if device_id in self._turns:
+        """A device that is added again is another line to it: what its breaker learned of the old one is void."""
+        known = self._turns.get(device_id)
+        if known is not None:
+            known.breaker.succeeded()
+            known.full_due_s = now_s
+            if not known.busy:
+                known.due_s = now_s
+                self._push(known)
             return
         due_s = now_s + self._randomness.uniform(0, self._periods.warm_s)
         turn = Turn(device_id, due_s, now_s, Breaker(self._randomness))
