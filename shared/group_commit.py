@@ -12,11 +12,12 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from shared.commit_job import Job, LoopJob, answer
 from shared.errors import BesError, Corrupt, StorageFull, StorageUnavailable
 from shared.migration import migrate, steps_in
 
@@ -49,8 +50,8 @@ class GroupCommitter:
         self._schema = tuple(schema)
         self._pragmas = (*_PRAGMAS, *pragmas)
         self._migrations = migrations
-        self._waiting: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
-        self._held: list[_Job[Any] | None] = []  # taken from the queue, but not of this group
+        self._waiting: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._held: list[Job[Any] | None] = []  # taken from the queue, but not of this group
         self._gate = threading.Lock()  # between `submit` and `stop`, so that no job is left behind
         self._open = False
         self._thread: threading.Thread | None = None
@@ -87,7 +88,7 @@ class GroupCommitter:
 
     def submit(self, work: Work[T]) -> "Future[T]":
         """Run `work` in the next transaction; the future is done after the commit."""
-        job = _Job(work)
+        job = Job(work)
         self._put(job)
         return job.future
 
@@ -97,13 +98,13 @@ class GroupCommitter:
 
     async def call(self, work: Work[T]) -> T:
         """The same for a coroutine. Cancelling it before its turn takes `work` out of the queue."""
-        job = _LoopJob(work, asyncio.get_running_loop())
+        job = LoopJob(work, asyncio.get_running_loop())
         self._put(job)
         return await job.answer
 
     def maintain(self, work: Work[T]) -> T:
         """Run `work` alone and outside any transaction, as a checkpoint needs it; for a thread that can wait."""
-        job = _Job(work, alone=True)
+        job = Job(work, alone=True)
         self._put(job)
         return job.future.result()
 
@@ -112,7 +113,7 @@ class GroupCommitter:
         worst, self.worst_commit_s = self.worst_commit_s, 0.0
         return worst
 
-    def _put(self, job: "_Job[Any]") -> None:
+    def _put(self, job: Job[Any]) -> None:
         with self._gate:
             if not self._open:
                 raise StorageUnavailable(f"{self._path.name} is not open")
@@ -132,7 +133,7 @@ class GroupCommitter:
                     _run_alone(connection, group[0], self._path)
                 else:
                     self._commit(connection, group)
-                _answer(group)
+                answer(group)
         finally:
             connection.close()
             self._refuse_the_rest()
@@ -154,9 +155,9 @@ class GroupCommitter:
             raise
         return connection
 
-    def _next_group(self) -> "list[_Job[Any]]":
+    def _next_group(self) -> list[Job[Any]]:
         """All that waits, up to the limit; a job that must run alone is a group of its own. Empty at the end."""
-        group: list[_Job[Any]] = []
+        group: list[Job[Any]] = []
         while len(group) < _GROUP_LIMIT:
             try:
                 job = self._held.pop() if self._held else self._waiting.get(block=not group)
@@ -171,7 +172,7 @@ class GroupCommitter:
                 return [] if job is None else [job]
         return group
 
-    def _commit(self, connection: sqlite3.Connection, group: "list[_Job[Any]]") -> None:
+    def _commit(self, connection: sqlite3.Connection, group: list[Job[Any]]) -> None:
         group = [job for job in group if job.begin()]
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -199,53 +200,10 @@ class GroupCommitter:
                     left.append(job)
         for job in left:
             job.error = StorageUnavailable(f"{self._path.name} was closed")
-        _answer(left)
+        answer(left)
 
 
-class _Job(Generic[T]):
-    """Work of a thread, and later its result or error."""
-
-    def __init__(self, work: Work[T], *, alone: bool = False) -> None:
-        self.work = work
-        self.alone = alone
-        self.future: Future[T] = Future()
-        self.result: T | None = None
-        self.error: Exception | None = None
-
-    def begin(self) -> bool:
-        """May it run? False where its caller has gone."""
-        return self.future.set_running_or_notify_cancel()
-
-    def settle(self) -> None:
-        if self.future.cancelled():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)  # type: ignore[arg-type]  # T may be None itself
-
-
-class _LoopJob(_Job[T]):
-    """Work of a coroutine: settled on its loop, all of a group in one call."""
-
-    def __init__(self, work: Work[T], loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(work)
-        self.loop = loop
-        self.answer: asyncio.Future[T] = loop.create_future()
-
-    def begin(self) -> bool:
-        return not self.answer.cancelled()
-
-    def settle(self) -> None:
-        if self.answer.done():
-            return
-        if self.error is not None:
-            self.answer.set_exception(self.error)
-        else:
-            self.answer.set_result(self.result)  # type: ignore[arg-type]  # T may be None itself
-
-
-def _run_in_savepoint(connection: sqlite3.Connection, job: _Job[Any], path: Path) -> None:
+def _run_in_savepoint(connection: sqlite3.Connection, job: Job[Any], path: Path) -> None:
     """Raises where SQLite itself gave up the transaction; any other error stays with the job."""
     connection.execute("SAVEPOINT work")
     try:
@@ -258,31 +216,13 @@ def _run_in_savepoint(connection: sqlite3.Connection, job: _Job[Any], path: Path
     connection.execute("RELEASE work")
 
 
-def _run_alone(connection: sqlite3.Connection, job: _Job[Any], path: Path) -> None:
+def _run_alone(connection: sqlite3.Connection, job: Job[Any], path: Path) -> None:
     if not job.begin():
         return
     try:
         job.result = job.work(connection)
     except Exception as error:  # belongs to the caller
         job.error = _translated(error, path)
-
-
-def _answer(jobs: "Iterable[_Job[Any]]") -> None:
-    """Settle all; one wake-up a loop, however many of its coroutines wait."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Job[Any]]] = {}
-    for job in jobs:
-        if isinstance(job, _LoopJob):
-            by_loop.setdefault(job.loop, []).append(job)
-        else:
-            job.settle()
-    for loop, waiting in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_settle_all, waiting)
-
-
-def _settle_all(jobs: "Iterable[_Job[Any]]") -> None:
-    for job in jobs:
-        job.settle()
 
 
 def _translated(error: Exception, path: Path) -> Exception:
