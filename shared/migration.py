@@ -26,7 +26,8 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> int:
     if present > len(steps):
         place = connection.execute("PRAGMA database_list").fetchone()[2]
         raise StorageUnavailable(
-            f"{place}: schema {present} is newer than this release knows ({len(steps)}); start the release that wrote the file"
+            f"{place}: schema {present} is newer than this release knows ({len(steps)}); "
+            "start the release that wrote the file"
         )
     for number, step in enumerate(steps[present:], start=present + 1):
         try:
