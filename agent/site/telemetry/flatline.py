@@ -1,13 +1,14 @@
 """Values that stand still to the last digit although they must move: a firmware that repeats an old answer.
 
-A miner's hash rate and a meter's power never repeat exactly for long. Equal over `SAMPLES` polls and `SPAN_MS` they
-are marked FROZEN, and nothing acts on them until they move again.
+A miner's hash rate, its uptime and a meter's power never repeat exactly for long. Equal over `SAMPLES` polls and
+`SPAN_MS` they are marked FROZEN, and nothing acts on them until they move again: what such a miner does is unknown.
 """
 
 import msgspec
 
 from agent.site.devices.reading import MeterReading, MinerReading, with_quality
 from shared.quality import Quality
+from shared.states import OpState
 from shared.wire.telemetry import METER_FIELDS, MINER_FIELDS
 
 SAMPLES = 6
@@ -17,36 +18,37 @@ _METER_SUSPECTS = tuple(name for name in METER_FIELDS if not name.startswith("en
 
 
 class Flatlines:
-    """Remembers per device the last moving value, since when it stands, and how often it was seen."""
+    """Remembers per device and value the last one that moved, since when it stands, and how often it was seen."""
 
     def __init__(self) -> None:
-        self._standing: dict[str, tuple[object, int, int]] = {}
+        self._standing: dict[tuple[str, str], tuple[object, int, int]] = {}
 
     def miner(self, device_id: str, at_ms: int, reading: MinerReading) -> MinerReading:
-        moving = reading.hashrate_ths or None
-        if not self._stands(device_id, at_ms, moving):
+        rate_stands = self._stands((device_id, "hashrate_ths"), at_ms, reading.hashrate_ths or None)
+        # The uptime of the mining process may stand while it sleeps; that of the system never does.
+        uptime_stands = self._stands((device_id, "uptime_s"), at_ms, reading.uptime_s)
+        if not rate_stands and not uptime_stands:
             return reading
         present = [name for name in _MINER_SUSPECTS if getattr(reading, name) is not None]
-        return msgspec.structs.replace(
-            reading, quality=with_quality(reading.quality, MINER_FIELDS, present, Quality.FROZEN)
-        )
+        quality = with_quality(reading.quality, MINER_FIELDS, present, Quality.FROZEN)
+        return msgspec.structs.replace(reading, quality=quality, op_state=OpState.UNKNOWN)
 
     def meter(self, device_id: str, at_ms: int, reading: MeterReading) -> MeterReading:
         moving = (reading.power_w, reading.current_l1_a, reading.voltage_l1_v) if reading.power_w else None
-        if not self._stands(device_id, at_ms, moving):
+        if not self._stands((device_id, "power_w"), at_ms, moving):
             return reading
         present = [name for name in _METER_SUSPECTS if getattr(reading, name) is not None]
         return msgspec.structs.replace(
             reading, quality=with_quality(reading.quality, METER_FIELDS, present, Quality.FROZEN)
         )
 
-    def _stands(self, device_id: str, at_ms: int, value: object) -> bool:
+    def _stands(self, key: tuple[str, str], at_ms: int, value: object) -> bool:
         """None (nothing runs, nothing known) never stands."""
         if value is None:
-            self._standing.pop(device_id, None)
+            self._standing.pop(key, None)
             return False
-        last, since_ms, seen = self._standing.get(device_id, (None, at_ms, 0))
+        last, since_ms, seen = self._standing.get(key, (None, at_ms, 0))
         if value != last:
             last, since_ms, seen = value, at_ms, 0
-        self._standing[device_id] = (last, since_ms, seen + 1)
+        self._standing[key] = (last, since_ms, seen + 1)
         return seen + 1 >= SAMPLES and at_ms - since_ms >= SPAN_MS

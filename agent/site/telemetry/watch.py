@@ -69,7 +69,7 @@ def _of_miner(miner: MinerState, now_ms: int) -> Iterator[tuple[tuple[str, str],
     if miner.reading.faults:
         yield (MINER_FAULT, miner.device_id), "; ".join(miner.reading.faults)
     if quality_of(miner.reading, "hashrate_ths") is Quality.FROZEN:
-        yield (MINER_FROZEN, miner.device_id), "repeats the same hash rate to the last digit"
+        yield (MINER_FROZEN, miner.device_id), "repeats the same values to the last digit"
 
 
 def _of_meter(meter: MeterState, now_ms: int) -> Iterator[tuple[tuple[str, str], str]]:

@@ -46,6 +46,10 @@ def system_restarted(before: object, reading: MinerReading, now_s: float) -> boo
 
 
 def _went_back(then_s: int | None, now_s: int | None, passed_s: float) -> bool | None:
-    if then_s is None or now_s is None:
+    """Younger than it would be, and than it was or than the time since. One that stands still is an old answer, which
+    tells nothing.
+    """
+    if then_s is None or now_s is None or (now_s == then_s and passed_s > _CLOCK_SLACK_S):
         return None
-    return now_s < then_s + passed_s - _CLOCK_SLACK_S
+    too_young = now_s < then_s + passed_s - _CLOCK_SLACK_S
+    return too_young and (now_s < then_s or now_s <= passed_s + _CLOCK_SLACK_S)

@@ -62,6 +62,19 @@ def test_a_hash_rate_that_repeats_to_the_last_digit_is_frozen_until_it_moves():
     assert quality_of(live.freeze(1, START_MS).miners["m-1"].reading, "hashrate_ths") is Quality.GOOD
 
 
+def test_nobody_knows_what_a_frozen_miner_does_whether_its_rate_stands_or_only_its_uptime():
+    live = Live()
+    for number in range(SAMPLES):
+        at_ms = START_MS + number * 6_000
+        live.miner_read(known("rate"), at_ms, good_reading(hashrate_ths=100.01, uptime_s=1_000 + number * 6))
+        live.miner_read(known("asleep"), at_ms, good_reading(OpState.SLEEPING, hashrate_ths=0.0, uptime_s=1_000))
+        live.miner_read(
+            known("alive"), at_ms, good_reading(OpState.SLEEPING, hashrate_ths=0.0, uptime_s=1_000 + number * 6)
+        )
+    states = {name: state.reading.op_state for name, state in live.freeze(1, START_MS).miners.items()}
+    assert states == {"rate": OpState.UNKNOWN, "asleep": OpState.UNKNOWN, "alive": OpState.SLEEPING}
+
+
 def test_equal_values_within_seconds_are_no_flatline_and_neither_is_a_sleeping_miner():
     live = Live()
     for number in range(SAMPLES * 2):
