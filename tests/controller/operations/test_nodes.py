@@ -1,0 +1,61 @@
+"""Nodes as they last spoke, and the journal as a search shows it."""
+
+import pytest
+
+from controller.views.order import OrderRequest, Selection
+from shared.actions import Pool, SetPools
+from shared.errors import NotFound
+from shared.states import ClockQuality
+from tests.controller.operations.conftest import ANNA, MINERS, SITE, LiveSite
+
+
+def test_a_connected_node_shows_its_own_health(live: LiveSite):
+    (node,) = live.ports.nodes.nodes(SITE)
+    assert (node.id, node.role, node.software, node.connected) == ("edge-1", "site", "0.1.0", True)
+    assert (node.backlog_rows, node.backlog_oldest_s, node.cpu_pct) == (3, 1.5, 11.0)
+    assert (node.clock_quality, node.clock_error_ms) == (ClockQuality.SYNCHRONISED, 1.8)
+    assert (node.devices_up, node.devices_known) == (58, 60)
+
+
+def test_a_node_that_is_gone_claims_nothing(live: LiveSite):
+    live.clock.ms += 15_001
+    (node,) = live.ports.nodes.nodes(SITE)
+    assert (node.connected, node.backlog_rows, node.cpu_pct, node.clock_quality) == (False, None, None, 0)
+    assert node.last_contact_ms == live.clock.ms - 15_001
+
+
+async def test_before_its_first_sample_a_node_shows_its_hello(live: LiveSite):
+    live.wire()
+    live.configure()
+    (node,) = live.ports.nodes.nodes(SITE)
+    assert (node.backlog_rows, node.backlog_oldest_s, node.cpu_pct) == (4, 3.0, None)
+    with pytest.raises(NotFound):
+        live.ports.nodes.nodes("nowhere")
+
+
+async def test_the_journal_is_paged_newest_first(live: LiveSite):
+    for number in range(5):
+        await live.raise_alarms(MINERS[number])
+        await live.desk.acknowledge(f"{SITE}:device.silent:{MINERS[number]}", "anna")
+    first = await live.ports.journal.search("", limit=3)
+    assert [entry.seq for entry in first.entries] == [5, 4, 3]
+    assert first.before == 3
+    rest = await live.ports.journal.search("", before=first.before, limit=3)
+    assert ([entry.seq for entry in rest.entries], rest.before) == ([2, 1], None)
+    (found,) = (await live.ports.journal.search(MINERS[2])).entries
+    assert (found.kind, found.actor) == ("AlarmAcknowledged", "anna")
+    assert found.text == f"alarm_id: {SITE}:device.silent:{MINERS[2]}"
+    assert len(found.hash) == 64
+    assert (await live.ports.journal.search("nothing like it")).entries == ()
+
+
+async def test_the_journal_shows_no_passwords(live: LiveSite):
+    pools = SetPools(pools=(Pool("stratum+tcp://pool.example:3333", "u", "hunter2"),))
+    request = OrderRequest(site=SITE, action=pools, selection=Selection(device_ids=(MINERS[0],)), reason="new pool")
+    await live.ports.orders.issue(request, ANNA)
+    (asked,) = (await live.ports.journal.search("new pool")).entries
+    assert (asked.kind, asked.actor) == ("CommandRequested", "anna")
+    assert "reason: new pool; " in asked.text
+    assert "orders: 1" in asked.text
+    assert "hunter2" not in asked.text
+    assert "session" not in asked.text

@@ -1,0 +1,159 @@
+"""Orders of people through the real power door."""
+
+import pytest
+
+from controller.views.order import OrderPreview, OrderRequest, Selection
+from shared.actions import Action, Restart, SetPowerLimit, Sleep, SwitchOutlet, Wake
+from shared.errors import Denied, Forbidden, NotFound
+from shared.states import Reach
+from tests.controller.operations.conftest import ANNA, MINERS, OTTO, ROBOT, SITE, VERA, LiveSite
+
+
+def order(action: Action, *device_ids: str, query: str | None = None) -> OrderRequest:
+    chosen = Selection(device_ids=device_ids, query=query)
+    return OrderRequest(site=SITE, action=action, selection=chosen, reason="heat wave")
+
+
+async def preview(live: LiveSite, action: Action, *device_ids: str, query: str | None = None) -> OrderPreview:
+    return await live.ports.orders.preview(order(action, *device_ids, query=query))
+
+
+async def test_a_preview_tells_reach_effect_and_rules(live: LiveSite):
+    shown = await preview(live, Sleep(), query="container:c1")
+    assert (shown.selected, shown.included) == (20, 20)
+    assert shown.power_change_w == 20 * (25 - 3_000)
+    assert shown.confirm == "20"
+    assert not shown.second_person
+    (check,) = shown.checks
+    assert check.passed
+    assert check.text.startswith("feeders stay within their limits (worst: f2 at 86 %)")
+
+
+async def test_a_preview_warns_of_a_feeder_that_would_be_overloaded(live: LiveSite):
+    for device in MINERS[:20]:
+        live.machines[device].sleep()
+        live.machines[device].limit_w = 4_000.0
+    live.report()
+    (check,) = (await preview(live, Wake(), query="container:c1")).checks
+    assert not check.passed
+    assert "f1 at 114 %" in check.text
+
+
+async def test_silent_miners_stay_out_unless_they_are_asked_to_speak(live: LiveSite):
+    live.machines[MINERS[0]].reach = Reach.TIMEOUT
+    live.report(61_000)
+    shown = await preview(live, Sleep(), query="container:c1")
+    assert (shown.selected, shown.included) == (20, 19)
+    assert [(item.reason, item.count) for item in shown.excluded] == [("silent, cannot be confirmed", 1)]
+    nobody = await preview(live, Sleep(), MINERS[0])
+    assert (nobody.selected, nobody.included) == (1, 0)
+    with pytest.raises(Denied) as denied:
+        await live.ports.orders.issue(order(Sleep(), MINERS[0]), ANNA)
+    assert denied.value.rule == "command.empty"
+
+
+async def test_what_the_door_excludes_is_told_by_reason(live: LiveSite):
+    shown = await preview(live, SetPowerLimit(limit_w=9_000), MINERS[0], MINERS[0], "m-stranger")
+    assert (shown.selected, shown.included) == (2, 0)
+    assert sorted(item.count for item in shown.excluded) == [1, 1]
+    assert any("outside of what the device can hold" in item.reason for item in shown.excluded)
+
+
+async def test_an_order_is_issued_followed_and_retried(live: LiveSite):
+    issued = await live.ports.orders.issue(order(Sleep(), *MINERS[:3]), ANNA)
+    assert (issued.phase, issued.devices, issued.verb) == ("running", 3, "sleep")
+    assert issued.title == "sleep for 3 devices"
+    assert issued.counts == {"waiting": 3}
+    assert issued.journal_seq is not None
+    await live.say(issued.id, (MINERS[0], "sleep", "confirmed"), (MINERS[1], "sleep", "contradicted"))
+    await live.say(issued.id, (MINERS[2], "sleep", "refused"))
+    detail = await live.ports.orders.detail(issued.id)
+    assert detail.order.phase == "ended"
+    assert [outcome.state for outcome in detail.outcomes] == ["contradicted", "refused", "confirmed"]
+    assert detail.outcomes[0].slot == "c1-R1-S1-2"
+    assert detail.order.retryable == 1
+    live.clock.ms += 10
+    again = await live.ports.orders.retry(issued.id, OTTO)
+    assert (again.retry_of, again.devices, again.issued_by) == (issued.id, 1, "otto")
+    page = await live.ports.orders.listed(SITE, limit=1)
+    assert (page.total, page.orders[0].id) == (2, again.id)
+
+
+async def test_orders_of_one_device_come_newest_first(live: LiveSite):
+    first = await live.ports.orders.issue(order(Sleep(), *MINERS[:2]), ANNA)
+    live.clock.ms += 10
+    second = await live.ports.orders.issue(order(Restart(), MINERS[0]), ANNA)
+    mine = await live.ports.orders.of_device(SITE, MINERS[0])
+    assert [item.order.id for item in mine] == [second.id, first.id]
+    assert mine[0].outcome.slot == "c1-R1-S1-1"
+    assert [item.order.id for item in await live.ports.orders.of_device(SITE, MINERS[1], limit=1)] == [first.id]
+    assert await live.ports.orders.of_device(SITE, MINERS[9]) == ()
+
+
+async def test_a_big_order_waits_for_another_person(live: LiveSite):
+    request = order(Sleep(), query="")
+    assert (await live.ports.orders.preview(request)).second_person
+    waiting = await live.ports.orders.issue(request, ANNA)
+    assert (waiting.phase, waiting.counts) == ("awaiting-approval", {"waiting": 60})
+    with pytest.raises(Denied) as denied:
+        await live.ports.orders.approve(waiting.id, ANNA)
+    assert denied.value.rule == "command.second-person-same"
+    with pytest.raises(Denied) as denied:
+        await live.ports.orders.approve(waiting.id, ROBOT)
+    assert denied.value.rule == "command.second-person-program"
+    approved = await live.ports.orders.approve(waiting.id, OTTO)
+    assert (approved.phase, approved.approved_by) == ("running", "otto")
+
+
+async def test_who_may_not_order_does_not(live: LiveSite):
+    with pytest.raises(Forbidden):
+        await live.ports.orders.issue(order(Sleep(), MINERS[0]), VERA)
+    with pytest.raises(Denied) as denied:
+        await live.ports.orders.issue(order(Restart(), MINERS[0]), ROBOT)
+    assert denied.value.rule == "command.program-verb"
+    written = await live.ports.journal.search("command.program-verb")
+    assert [entry.kind for entry in written.entries] == ["RequestDenied"]
+
+
+async def test_an_order_carries_the_state_that_was_seen(live: LiveSite):
+    live.machines[MINERS[0]].sleep()
+    live.report()
+    issued = await live.ports.orders.issue(order(Wake(), *MINERS[:2]), ANNA)
+    progress = await live.commands.progress(issued.id)
+    assert progress is not None
+    assert progress.request is not None
+    assert [line.expected_state for line in progress.request.orders] == [4, 1]
+
+
+async def test_the_meter_says_what_an_order_has_changed(live: LiveSite):
+    for _ in range(4):
+        live.keep(live.report(5_000))
+    issued = await live.ports.orders.issue(order(Sleep(), *MINERS[:10]), ANNA)
+    for device in MINERS[:10]:
+        live.machines[device].sleep()
+    for _ in range(8):
+        live.keep(live.report(5_000))
+    await live.say(issued.id, *((device, "sleep", "confirmed") for device in MINERS[:10]))
+    shown = (await live.ports.orders.detail(issued.id)).order
+    assert shown.measured_change_w == pytest.approx(-10 * 2_975.0)
+
+
+async def test_names_that_do_not_exist(live: LiveSite):
+    for call in (live.ports.orders.detail("c-none"), live.ports.orders.approve("c-none", ANNA)):
+        with pytest.raises(NotFound):
+            await call
+    with pytest.raises(NotFound):
+        await live.ports.orders.listed("nowhere")
+    shown = await preview(live, SwitchOutlet(outlet=1, on=False), "pdu-none")
+    assert (shown.selected, shown.included) == (1, 0)
+
+
+async def test_the_latest_orders_survive_a_restart(live: LiveSite):
+    issued = await live.ports.orders.issue(order(Sleep(), MINERS[0]), ANNA)
+    await live.say(issued.id, (MINERS[0], "sleep", "confirmed"), evidence="asleep")
+    live.wire()
+    live.configure()
+    await live.live.restore((SITE,))
+    (found,) = await live.ports.orders.of_device(SITE, MINERS[0])
+    assert (found.order.id, found.outcome.state) == (issued.id, "confirmed")
+    assert (await live.ports.fleet.miner(SITE, MINERS[0])).evidence[0].reply == "asleep"
