@@ -166,16 +166,25 @@ class LiveCurtailments:
     async def watch(self) -> None:
         """Write down what the meters and the time have proved, and end what nobody approved in time."""
         for site in self._parts.moments.sites:
-            states = self._ledger.listed(site)
-            if all(state.phase in OVER for state in states):
-                continue
-            for state in states:
-                if state.phase is Phase.REQUESTED and self._too_late(state):
-                    await self._cancel(state)
-            snapshot, wanted_w = self._parts.moments.of(site).snapshot, self._wanted_w(site)
-            changed = await self._parts.book.write_all(site, lambda: self._ledger.observe(snapshot, wanted_w))  # noqa: B023 # awaited in the same turn
-            if changed:
-                self._tell(site)
+            if any(state.phase not in OVER for state in self._ledger.listed(site)):
+                await self._judge(site)
+
+    async def _judge(self, site: str) -> None:
+        snapshot, wanted_w = self._parts.moments.of(site).snapshot, self._wanted_w(site)
+
+        def proved() -> tuple[AnyCurtailmentEvent, ...]:
+            return (*self._overdue(site), *self._ledger.observe(snapshot, wanted_w))
+
+        if await self._parts.book.write_all(site, proved):
+            self._tell(site)
+
+    def _overdue(self, site: str) -> tuple[AnyCurtailmentEvent, ...]:
+        now_ms, why = self._parts.clock.now_ms(), "nobody approved it in time"
+        return tuple(
+            self._ledger.end(state.curtailment_id, WITNESS, why, now_ms)
+            for state in self._ledger.listed(site)
+            if state.phase is Phase.REQUESTED and self._too_late(state)
+        )
 
     async def _started(self, state: Curtailment, actor: Actor) -> Curtailment:
         now_ms = self._parts.clock.now_ms()
@@ -184,10 +193,6 @@ class LiveCurtailments:
         )
         self._tell(state.site)
         return started
-
-    async def _cancel(self, state: Curtailment) -> None:
-        now_ms, why = self._parts.clock.now_ms(), "nobody approved it in time"
-        await self._write(state.site, WITNESS, lambda: self._ledger.end(state.curtailment_id, WITNESS, why, now_ms))
 
     async def _write(self, site: str, actor: str, judge: Callable[[], AnyCurtailmentEvent]) -> Curtailment:
         return await self._parts.book.write(site, actor, judge)

@@ -1,7 +1,6 @@
 """Dispatch's last decision in words and numbers, and its reason for one miner."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -49,23 +48,17 @@ class LiveDispatch:
         return _explanation(cycle, row, device_id)
 
 
-class _Planned(NamedTuple):
-    """[n]: what each placed miner hashes under the decision; those that it leaves alone as they report."""
-
-    hashrate_ths: Floats
-
-    @classmethod
-    def of(cls, cycle: Cycle) -> "_Planned":
-        problem = cycle.problem
-        everyone = np.arange(len(problem))
-        ordered = problem.hashrate_ths[cycle.decision.mode, everyone]
-        reported = np.nan_to_num(cycle.snapshot.value("hashrate_ths"))[problem.row]
-        return cls(np.where(problem.free, ordered, reported))
+def _planned_ths(cycle: Cycle) -> Floats:
+    """What each placed miner hashes under the decision; those that it leaves alone as they report."""
+    problem = cycle.problem
+    ordered = problem.hashrate_ths[cycle.decision.mode, np.arange(len(problem))]
+    reported = np.nan_to_num(cycle.snapshot.value("hashrate_ths"))[problem.row]
+    return np.where(problem.free, ordered, reported)
 
 
 def _decision(cycle: Cycle, *, automatic: bool) -> DecisionView:
-    certificate, problem, planned = cycle.decision.certificate, cycle.problem, _Planned.of(cycle)
-    running = int((planned.hashrate_ths > 0).sum())
+    certificate, problem, planned = cycle.decision.certificate, cycle.problem, _planned_ths(cycle)
+    running = int((planned > 0).sum())
     changed = len(cycle.transition.downs) + sum(map(len, cycle.transition.waves)) + len(cycle.transition.blocked)
     return DecisionView(
         site=cycle.site,
@@ -75,7 +68,7 @@ def _decision(cycle: Cycle, *, automatic: bool) -> DecisionView:
         mode="automatic" if automatic else "advice only",
         solve_ms=cycle.solve_ms,
         power_w=float(certificate.load_w[problem.tree.parent < 0].sum()),
-        hashrate_ths=float(planned.hashrate_ths.sum()),
+        hashrate_ths=float(planned.sum()),
         profit_usd_h=None if cycle.held else certificate.objective_usd_h,
         bound_usd_h=None if cycle.held else certificate.bound_usd_h,
         gap_pct=None if cycle.held else certificate.gap_pct,

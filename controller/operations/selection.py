@@ -11,7 +11,7 @@ from controller.operations.moment import Moment
 from controller.views.condition import Condition
 from controller.views.order import Excluded, OrderRequest, Selection
 from controller.views.query import parse, select
-from shared.actions import Action, Locate, ReadNow
+from shared.actions import AnyAction, Locate, ReadNow
 from shared.states import OpState
 
 _UNREACHABLE = {Condition.SILENT: "silent, cannot be confirmed", Condition.UNPOWERED: "no power"}
@@ -45,15 +45,15 @@ def chosen(moment: Moment, request: OrderRequest) -> Chosen:
     return Chosen(len(rows) + len(others), rows[~out], others, excluded)
 
 
-def lines(moment: Moment, picked: Chosen, action: Action) -> Iterator[OrderLine]:
+def lines(moment: Moment, picked: Chosen, action: AnyAction) -> Iterator[OrderLine]:
     """The orders, each with the state that the person saw, where it is one that lasts."""
     frame, indifferent = moment.frame, isinstance(action, Locate | ReadNow)
     for row in picked.rows.tolist():
         state = OpState(frame.op_state[row])
         expected = int(state) if state in _SETTLED and frame.known[row] and not indifferent else None
-        yield frame.layout.device_id[row], action, expected  # type: ignore[misc]  # every Action is one of AnyAction
+        yield frame.layout.device_id[row], action, expected
     for device_id in picked.others:
-        yield device_id, action, None  # type: ignore[misc]
+        yield device_id, action, None
 
 
 def _resolved(moment: Moment, selection: Selection) -> tuple[NDArray[np.intp], tuple[str, ...]]:
