@@ -14,6 +14,7 @@ from contextlib import suppress
 import msgspec
 
 from agent.site.commands.outcome import Outcomes
+from agent.site.commands.outlet_batch import OutletBatches
 from agent.site.commands.refusal import EXPIRED, NOT_SEEN, STATE_CHANGED, SUPERSEDED, UNKNOWN_DEVICE, UNSUPPORTED
 from agent.site.devices.image import ProcessImage
 from agent.site.devices.ports import Effect, Miner, Pdu, ReadBack
@@ -61,6 +62,7 @@ class Execution:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._places = asyncio.Semaphore(CONVERSATIONS)
+        self._outlets = OutletBatches()
         self._watched: dict[tuple[str, str, int | None], asyncio.Event] = {}
 
     async def carry_out(self, command: Command, position: int) -> None:
@@ -81,7 +83,7 @@ class Execution:
             log.exception("order.bug", command=command.command_id, device=order.device_id)
             self._end(command, position, OutcomeState.UNKNOWN, rule="bes.error", detail=type(error).__name__)
         finally:
-            self._context.interlocks.settle(order.device_id)
+            self._context.interlocks.settle(self._load_of(order))
 
     async def resume(self, command: Command, position: int) -> None:
         """An order that an earlier life of this agent did not see to its end: look, do not repeat."""
@@ -114,21 +116,21 @@ class Execution:
         if changed is not None:
             self._refuse(command, position, STATE_CHANGED, changed)
             return None
-        refusal = self._context.interlocks.admit(*self._load_of(target, order.action))
+        refusal = self._context.interlocks.admit(self._load_of(order), order.action)
         if refusal is not None:
             self._refuse(command, position, refusal.rule, refusal.detail)
             return None
         self._context.outcomes.step(command, position, OutcomeState.ACCEPTED)
         return target
 
-    def _load_of(self, target: Target, action: Action) -> tuple[str, Action]:
+    def _load_of(self, order: Order) -> str:
         """The miner whose draw the order changes: for an outlet, the one that is plugged into it."""
-        if isinstance(action, SwitchOutlet):
+        if isinstance(order.action, SwitchOutlet):
             for miner in self._context.image().miners.values():
                 placed = miner.placement
-                if placed is not None and (placed.pdu, placed.outlet) == (target.device_id, action.outlet):
-                    return miner.device_id, action
-        return target.device_id, action
+                if placed is not None and (placed.pdu, placed.outlet) == (order.device_id, order.action.outlet):
+                    return miner.device_id
+        return order.device_id
 
     def _state_change(self, order: Order) -> str | None:
         """What differs from the state that the sender saw; an unknown state differs from nothing."""
@@ -146,9 +148,16 @@ class Execution:
         order = command.orders[position]
         before: object = None
         try:
-            async with self._places, target.line.for_order(), asyncio.timeout(APPLY_DEADLINE_S):
-                before = await target.driver.prepare(order.action)
-                acknowledgement = await target.driver.apply(order.action)
+            if isinstance(order.action, SwitchOutlet):
+                batch = self._outlets.join(self._context.roster.pdus[target.device_id], order.action)
+                try:
+                    acknowledgement = await batch.switched(order.action.outlet)
+                finally:
+                    before = batch.before.get(order.action.outlet)
+            else:
+                async with self._places, target.line.for_order(), asyncio.timeout(APPLY_DEADLINE_S):
+                    before = await target.driver.prepare(order.action)
+                    acknowledgement = await target.driver.apply(order.action)
         except _NOBODY_KNOWS as error:
             log.info("order.unanswered", device=order.device_id, code=error.code)
             return before

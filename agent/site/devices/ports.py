@@ -3,6 +3,7 @@
 Errors are those below `DeviceError`; every call ends within the deadline of its transport.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -83,6 +84,10 @@ class Meter(Protocol):
 
 
 class Pdu(Commandable, Protocol):
+    async def switch_many(self, outlets: Sequence[int], on: bool) -> Acknowledgement:
+        """As `apply`, in as few requests as the device takes."""
+        ...
+
     async def identify(self) -> DeviceIdentity: ...
     async def read(self) -> PduReading: ...
     async def aclose(self) -> None: ...
