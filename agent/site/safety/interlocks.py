@@ -100,7 +100,8 @@ class Interlocks:
                 return Refusal(
                     FEEDER_FULL, f"{feeder_id} has room for {max(room_w, 0):.0f} W, the order may add {added_w:.0f} W"
                 )
-        return imbalance_refusal(self.tree, self._loads, path, added_w, self._limits.phase_imbalance_max_pct)
+        limit_pct = self._limits.phase_imbalance_max_pct
+        return imbalance_refusal(self.tree, self._loads, self._reserved_on_w, path, added_w, limit_pct)
 
     def _reserve(self, miner: MinerState, watts: float) -> None:
         self._reserved_w[miner.device_id] = self._reserved_w.get(miner.device_id, 0.0) + watts

@@ -15,9 +15,14 @@ _WORTH_BALANCING = 0.2  # below this share of the legs' capacity an imbalance he
 
 
 def imbalance_refusal(
-    tree: Tree, loads: Mapping[str, FeederLoad], path: tuple[str, ...], added_w: float, limit_pct: float
+    tree: Tree,
+    loads: Mapping[str, FeederLoad],
+    reserved_w: Mapping[str, float],
+    path: tuple[str, ...],
+    added_w: float,
+    limit_pct: float,
 ) -> Refusal | None:
-    """Refuse where the leg of `path` carries more than `limit_pct` above the mean of the three."""
+    """Refuse where the leg of `path` draws more than `limit_pct` above the mean of what all three draw or soon will."""
     leg = tree.feeders[path[0]]
     if leg.phase is None or leg.parent is None:
         return None
@@ -25,12 +30,11 @@ def imbalance_refusal(
     capacities_w = [loads[child].capacity_w for child in legs]
     if len(legs) != _LEGS or any(capacity_w is None for capacity_w in capacities_w):
         return None
-    mean_w = sum(loads[child].load_w for child in legs) / _LEGS
+    mean_w = sum(loads[child].load_w + reserved_w.get(child, 0.0) for child in legs) / _LEGS
     if mean_w + added_w / _LEGS < _WORTH_BALANCING * sum(capacity or 0 for capacity in capacities_w) / _LEGS:
         return None
     above_pct = (loads[leg.id].load_w / mean_w - 1) * 100 if mean_w > 0 else 0.0
     if above_pct <= limit_pct:
         return None
-    return Refusal(
-        PHASE_IMBALANCE, f"{leg.id} is {above_pct:.0f} % above the mean of its legs, limit {limit_pct:.0f} %"
-    )
+    detail = f"{leg.id} is {above_pct:.0f} % above the mean of its legs, limit {limit_pct:.0f} %"
+    return Refusal(PHASE_IMBALANCE, detail)

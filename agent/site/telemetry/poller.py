@@ -36,8 +36,9 @@ class Poller:
         self.failures = 0
 
     def add(self, device_id: str) -> None:
-        """Poll this member of the roster from now on."""
-        self._schedule.add(device_id, self._clock.monotonic_s())
+        """Poll this member of the roster from now on; meters are few and prove what all others do: often."""
+        always_hot = device_id in self._roster.meters
+        self._schedule.add(device_id, self._clock.monotonic_s(), always_hot=always_hot)
         self._wake.set()
 
     def heat(self, device_id: str) -> None:

@@ -6,6 +6,7 @@ that fell behind by more than a period skips what it missed.
 """
 
 import heapq
+import math
 import random
 from collections.abc import Iterator
 
@@ -47,7 +48,7 @@ class Schedule:
         self._heap: list[tuple[float, int, str]] = []
         self._ticket = 0
 
-    def add(self, device_id: str, now_s: float) -> None:
+    def add(self, device_id: str, now_s: float, *, always_hot: bool = False) -> None:
         """A device that is added again is another line to it: what its breaker learned of the old one is void."""
         known = self._turns.get(device_id)
         if known is not None:
@@ -59,6 +60,7 @@ class Schedule:
             return
         due_s = now_s + self._randomness.uniform(0, self._periods.warm_s)
         turn = Turn(device_id, due_s, now_s, Breaker(self._randomness))
+        turn.hot_until_s = math.inf if always_hot else 0.0
         self._turns[device_id] = turn
         self._push(turn)
 
@@ -67,7 +69,7 @@ class Schedule:
         turn = self._turns.get(device_id)
         if turn is None:
             return
-        turn.hot_until_s = now_s + self._periods.stay_hot_s
+        turn.hot_until_s = max(turn.hot_until_s, now_s + self._periods.stay_hot_s)
         if turn.due_s > now_s and not turn.busy:
             turn.due_s = now_s
             self._push(turn)

@@ -36,7 +36,7 @@ async def test_sleep_and_wake_are_confirmed_where_the_machines_really_did(start,
         lambda: agent.image.meters["meter-site"].reading.power_w < running_w - 6_000, 8, "the meter shows the room"
     )
     ends = await desk.until_ended(desk.order_each(pair, Wake()), 2)
-    assert states_of(ends) == confirmed(*pair), ends
+    assert states_of(ends) == confirmed(*pair), [row.detail for row in ends.values()]
     truth = await sims.column("asleep_by_order")
     assert [truth[device_id] for device_id in pair] == [False, False]
 

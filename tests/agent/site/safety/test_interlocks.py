@@ -169,3 +169,25 @@ def test_waking_the_fullest_leg_is_refused_for_imbalance(woken: int):
     assert refusal.rule == "interlock.phase-imbalance"
     locks.settle(miner_id(mac(woken + 3)))
     assert locks.admit(miner_id(mac((woken + 2) % 3)), Wake()) is None
+
+
+def test_balanced_legs_may_take_one_machine_each_and_two_orders_that_balance_each_other():
+    """A machine is more than the limit of a leg: a rule on what comes after could never bring a site back."""
+    site = small_site(phase_imbalance_max_pct=10.0)
+    running = {i: good_reading(power_w=2_500.0) for i in range(3)} | {i: asleep() for i in (3, 4, 5)}
+    locks = Interlocks(site)
+    locks.observe(image_of(site, START_MS, running, site_w=7_600.0, max_w=2_600))
+    assert [locks.admit(miner_id(mac(i)), Wake()) for i in (3, 4, 5)] == [None, None, None]
+
+
+def test_a_hot_machine_that_stays_awake_is_told_again_and_one_that_sleeps_is_not():
+    site = small_site(chip_max_c=95.0)
+    locks = Interlocks(site)
+    hot = good_reading(power_w=3_000.0, chip_temp_c=97.0)
+    told = [
+        len(locks.observe(image_of(site, START_MS + t_s * 1000, {0: hot}, site_w=1_000.0)).demands)
+        for t_s in (0, 1, 59, 60, 61)
+    ]
+    assert told == [1, 0, 0, 1, 0]
+    resting = asleep(chip_temp_c=90.0)
+    assert not locks.observe(image_of(site, START_MS + 130_000, {0: resting}, site_w=1_000.0)).demands
