@@ -28,6 +28,7 @@ from controller.gateways.mqtt.service import MqttGateway
 from controller.gateways.prices import Hashprice, SeriesPrices, load_csv, synthetic_day
 from controller.ingest import Audience, InboxRoute, Ingest
 from controller.journal import Dispatcher, HeadSchedule, Journal
+from controller.mining.dispatch.pending import Patience
 from controller.mining.dispatch.service import DispatchPorts, DispatchSettings
 from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
@@ -186,7 +187,8 @@ class ControllerApp:
             decisions=DecisionLog(),
             clock=self.clock,
         )
-        settings = DispatchSettings(automatic=wanted.automatic, min_interval_s=wanted.min_interval_s)
+        patience = Patience(confirm_s=wanted.confirm_s, dwell_s=wanted.dwell_s, disobeyed_s=wanted.disobeyed_s)
+        settings = DispatchSettings(automatic=wanted.automatic, min_interval_s=wanted.min_interval_s, patience=patience)
         return SiteDesk(site, ports, settings, self.commands, self.clock)
 
     def _audience(self) -> Audience:

@@ -33,10 +33,17 @@ class PriceFeed(Section):
 
 
 class Dispatching(Section):
-    """`automatic` false decides and explains, and orders nothing."""
+    """`automatic` false decides and explains, and orders nothing.
+
+    For profit a machine is left alone for `dwell_s` after a change, and one that did not obey for `disobeyed_s`; an
+    order has `confirm_s` to show. Limits and curtailments do not wait for any of them.
+    """
 
     automatic: bool = True
     min_interval_s: float = Field(default=5.0, gt=0)
+    confirm_s: float = Field(default=600.0, gt=0)
+    dwell_s: float = Field(default=900.0, ge=0)
+    disobeyed_s: float = Field(default=900.0, ge=0)
 
 
 class ControllerSettings(Settings):

@@ -46,6 +46,7 @@ class SiteDesk:
     ) -> None:
         self.site = site
         self.dispatch = DispatchService(site, ports, settings)
+        self._twin = ports.twin
         self._prices: Prices = ports.prices
         self._caps = ports.caps
         self._commands = commands
@@ -65,11 +66,13 @@ class SiteDesk:
 
     def telemetry_arrived(self, batch: TelemetryBatch) -> None:
         """Readings of miners may change what is best; dispatch itself keeps its pace."""
-        if batch.miners.device_id:
+        if batch.miners.device_id and self._described():
             self.dispatch.notify("telemetry")
 
     async def tick(self) -> None:
         """Notice a new price or cap."""
+        if not self._described():
+            return
         now_ms = self._clock.now_ms()
         try:
             price = self._prices.current(now_ms).energy_usd_mwh
@@ -97,6 +100,10 @@ class SiteDesk:
                 await self._commands.issue_plan(request, actor=PLANNER)
             except BesError as error:
                 log.warning("plan.not-issued", site=self.site, node=node, code=error.code, detail=error.detail)
+
+    def _described(self) -> bool:
+        """Has a node told what this site is?"""
+        return self.site in self._twin.sites
 
     def _shed_order(self) -> tuple[str, ...]:
         """Miners that can be idled, the most watts for a terahash first; empty before the first decision."""

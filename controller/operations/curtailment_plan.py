@@ -69,7 +69,7 @@ def planned(ground: Ground, request: CurtailmentRequest) -> Plan:
     sample = meter_sample(snapshot, feeder)
     if sample.power_w is None:
         raise Denied(Refusal.METER_UNUSABLE, sample.reason)
-    problem = formulate(snapshot, ground.quote, ground.caps_w, ground.bonds, Policy())
+    problem = formulate(snapshot, ground.quote, ground.caps_w, ground.bonds, Policy(), soften=True)
     wanted_w = None if request.reduction_w is None else round(sample.power_w - request.reduction_w)
     effect = effect_of(snapshot, problem, feeder, wanted_w)
     margin_w = effect.uncertainty_w if wanted_w is None else 0  # nobody can promise the last watt of everything

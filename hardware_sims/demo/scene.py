@@ -165,4 +165,10 @@ port = {scene.web_port}
 file = {json.dumps(str(scene.prices))}
 synthetic = {json.dumps(scene.real_prices is None)}
 hashprice_usd_phs_day = 45.0
+
+# A demo has no quarter of an hour to leave a machine alone after each change.
+[dispatch]
+confirm_s = 120.0
+dwell_s = 15.0
+disobeyed_s = 30.0
 """

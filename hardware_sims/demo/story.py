@@ -12,6 +12,7 @@ from hardware_sims.demo.scene import SITE, SPIKE_USD_MWH, Scene
 from shared.errors import BesError, GatewayRefused
 
 CURTAIL_SHARE = 0.4
+RUNNING_SHARE = 0.95
 KILLED_S = 20.0
 
 
@@ -22,8 +23,11 @@ class Step(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class Stage(msgspec.Struct, frozen=True):
-    """Who takes part. `api` is the controller as a person sees it, `truth` the simulators' control port."""
+class Stage(msgspec.Struct):
+    """Who takes part. `api` is the controller as a person sees it, `truth` the simulators' control port.
+
+    `running_w` is what the site drew when all was well.
+    """
 
     scene: Scene
     api: JsonClient
@@ -31,6 +35,7 @@ class Stage(msgspec.Struct, frozen=True):
     controller: Actor
     agent: Actor
     miners: int
+    running_w: float = 0.0
 
 
 def play(stage: Stage) -> Iterator[Step]:
@@ -81,6 +86,7 @@ def normal_running(stage: Stage) -> str:
 
     summary = wait_for("power, hash rate and profit are known", settled, 60)
     metered_w, true_w = summary["power_w"]["value"], _true_site_w(stage)
+    stage.running_w = true_w
     off_pct = abs(metered_w / true_w - 1) * 100
     _require(off_pct < 3, f"the meter says {metered_w / 1000:.0f} kW, the truth is {true_w / 1000:.0f} kW")
     return (
@@ -118,16 +124,23 @@ def price_falls(stage: Stage) -> str:
     limit_w = _site_limit_w(stage)
     peak_w = 0.0
 
-    def running() -> int | None:
-        nonlocal peak_w
-        peak_w = max(peak_w, _true_site_w(stage))
-        conditions = stage.api.get(f"/sites/{SITE}/summary")["conditions"]
-        asleep = conditions.get("asleep", 0)
-        return asleep if asleep <= 0.1 * stage.miners else None
+    def cheap() -> float | None:
+        price = stage.api.get(f"/sites/{SITE}/summary")["price_usd_mwh"]["value"]
+        return price if price is not None and price < _dear(stage) else None
 
-    asleep = wait_for("nine miners of ten run again", running, stage.scene.spike_for_s + 180)
+    price = wait_for("the price falls", cheap, stage.scene.spike_for_s + 60)
+    seen_s = time.monotonic()
+
+    def running() -> float | None:
+        nonlocal peak_w
+        power_w = _true_site_w(stage)
+        peak_w = max(peak_w, power_w)
+        return power_w if power_w > RUNNING_SHARE * stage.running_w else None
+
+    power_w = wait_for("the site draws what it drew before", running, 240)
+    took_s = time.monotonic() - seen_s
     _require(peak_w <= limit_w, f"{peak_w / 1000:.0f} kW at the worst, the site may draw {limit_w / 1000:.0f} kW")
-    return f"{stage.miners - asleep} run again, never above {peak_w / 1000:.0f} of {limit_w / 1000:.0f} kW"
+    return f"{price:.0f} USD/MWh: {power_w / 1000:.0f} kW again in {took_s:.0f} s, never above {limit_w / 1000:.0f} kW"
 
 
 def curtailment(stage: Stage) -> str:

@@ -82,6 +82,7 @@ class Finder:
                 for instrument in self._site.pdu:
                     group.create_task(self._settle(instrument, self._settle_pdu))
                 group.create_task(self._sweep_for_ever())
+            await asyncio.Event().wait()  # swept once: announcements and gateways serve until we are cancelled
         finally:
             for task in self._tasks:
                 task.cancel()

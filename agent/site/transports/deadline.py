@@ -30,11 +30,6 @@ def connect_failed(place: str, error: OSError) -> DeviceError:
     return failed
 
 
-def was_refused(error: DeviceError) -> bool:
-    """Did the host itself answer that nothing listens on that port? It is up then, unlike after other failures."""
-    return isinstance(error.__cause__, ConnectionRefusedError)
-
-
 def connection_lost(place: str, error: OSError | None, received: int) -> DeviceError:
     """The error of a connection that ended before its reply did."""
     reason = _reason(error) if error is not None else "closed"

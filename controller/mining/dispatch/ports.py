@@ -41,6 +41,11 @@ class Prices(Protocol):
 
 
 class TwinView(Protocol):
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Those that a node has described."""
+        ...
+
     def snapshot(self, site: str) -> SiteSnapshot: ...
 
 

@@ -13,7 +13,6 @@ from agent.site.drivers.miners.reply import Row, document, evidence, rows
 from agent.site.drivers.miners.sheet import Sheet, miner_sheet
 from agent.site.drivers.miners.state import Activity, Signs, UnitCheck, op_state
 from agent.site.transports.cgminer import CgminerTransport
-from agent.site.transports.deadline import was_refused
 from shared.errors import DeviceError, ProtocolViolation, Unreachable
 from shared.states import OpState
 
@@ -53,8 +52,6 @@ class MiningProcess:
         try:
             summary, stats, sent = await self._replies()
         except Unreachable as error:
-            if not was_refused(error):
-                raise
             return await self._without_process(error)
         self._gone_since_s = None
         sheet = miner_sheet()
@@ -102,7 +99,10 @@ class MiningProcess:
         return (summary[0], stats[0], (evidence("summary+stats", raw),)) if self._joins else None
 
     async def _without_process(self, error: Unreachable) -> Observation:
-        """The socket is closed: where the web interface answers, the process is dead, restarts or sleeps."""
+        """Refused, or closed without a word: where the web interface answers, the process is dead, restarts or sleeps.
+
+        Where that does not answer either, the machine is away.
+        """
         mode = await self._read_mode()
         if mode is None:
             self._gone_since_s = None

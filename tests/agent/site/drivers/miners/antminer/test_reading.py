@@ -148,7 +148,6 @@ async def test_older_models_count_boards_from_elsewhere(driver, machine):
 @pytest.mark.parametrize(
     "raw",
     [
-        b"",
         b"Socket connect failed",
         b'{"STATUS":"E","Code":14,"Msg":"invalid cmd"}',
         b'{"STATUS":[{"STATUS":"S"}]}',
@@ -159,3 +158,11 @@ async def test_what_is_no_summary(driver, machine, raw):
     machine.socket.answers["summary"] = raw
     with pytest.raises((ProtocolViolation, Unreachable)):
         await driver.read_full()
+
+
+async def test_a_socket_that_closes_without_a_word_is_a_process_that_is_not_there(driver, machine):
+    machine.socket.answers["summary"] = b""
+    reading = await driver.read_full()
+    assert reading.op_state is OpState.UNKNOWN
+    assert reading.hashrate_ths is None
+    assert any(fault.startswith("mining process:") for fault in reading.faults)
