@@ -38,10 +38,10 @@ async def start(
     monkeypatch.setattr(breaker, "_LONGEST_PAUSE_S", 1.0)  # what was broken is looked at again within a test
     running: list[LiveAgent] = []
 
-    async def start(miners: int | None = None, **changes: object) -> LiveAgent:
+    async def start(*, complete: bool = True, **changes: object) -> LiveAgent:
         agent = LiveAgent(settings_of(tmp_path, sims, desk, mqtt_of(broker), **changes))
         running.append(agent)
-        await agent.start(len(sims.site.placement) if miners is None else miners)
+        await agent.start(len(sims.site.placement), complete=complete)
         return agent
 
     yield start
