@@ -28,7 +28,7 @@ class Dialect(Protocol):
     """What one firmware says on this port."""
 
     def serves(self) -> bool:
-        """False while a connection gets no answer: no power, booting, or nobody owns the port."""
+        """False while nobody owns the port: no power, booting, or no mining process."""
         ...
 
     def answer(self, request: dict[str, Any], client: str) -> bytes:
@@ -56,28 +56,24 @@ class CgminerSocket:
         self.open: set[_Connection] = set()
         self._max_clients = max_clients
         self._listener: socket.socket | None = None
+        self._place = ("", 0)
+        self._look_again: asyncio.TimerHandle | None = None
 
     async def start(self, host: str, port: int) -> None:
         """Listen. AddressTaken where the address is in use or may not be bound."""
-        try:
-            self._listener = socket.create_server((host, port), backlog=BACKLOG)
-        except OSError as error:
-            raise AddressTaken(f"{host}:{port}: {error.strerror or error}; choose another network") from error
-        self._listener.setblocking(False)
-        self._listen()
+        self._bind(host, port)
 
     @property
     def port(self) -> int:
         """Where it listens, for servers that were started on port 0."""
-        assert self._listener is not None
-        return int(self._listener.getsockname()[1])
+        return self._place[1]
 
     async def stop(self) -> None:
         """Close the listener and drop every connection. Stopping twice does nothing."""
-        if self._listener is not None:
-            asyncio.get_running_loop().remove_reader(self._listener)
-            self._listener.close()
-            self._listener = None
+        self._close_listener()
+        if self._look_again is not None:
+            self._look_again.cancel()
+            self._look_again = None
         for connection in tuple(self.open):
             connection.close()
 
@@ -90,11 +86,42 @@ class CgminerSocket:
             except OSError:  # no descriptor left: look again later, or the loop would spin on this listener
                 self._pause(listener)
                 return
-            if self.faults.cut or not self.dialect.serves() or not self._admits(address[0]):
+            if not self.dialect.serves():
+                peer.close()
+                self._leave()
+                return
+            if self.faults.cut or not self._admits(address[0]):
                 peer.close()
                 continue
             peer.setblocking(False)
             _Connection(self, peer, address[0]).receive()
+
+    def _bind(self, host: str, port: int) -> None:
+        try:
+            self._listener = socket.create_server((host, port), backlog=BACKLOG)
+        except OSError as error:
+            raise AddressTaken(f"{host}:{port}: {error.strerror or error}; choose another network") from error
+        self._place = (host, int(self._listener.getsockname()[1]))
+        self._listener.setblocking(False)
+        self._listen()
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def _leave(self) -> None:
+        """Nobody owns the port: the system refuses connections from now on, until somebody does again."""
+        self._close_listener()
+        self._look_again = asyncio.get_running_loop().call_later(PAUSE_S, self._return)
+
+    def _return(self) -> None:
+        if not self.dialect.serves():
+            self._look_again = asyncio.get_running_loop().call_later(PAUSE_S, self._return)
+            return
+        self._look_again = None
+        self._bind(*self._place)
 
     def _pause(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()

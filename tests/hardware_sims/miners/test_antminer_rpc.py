@@ -1,5 +1,6 @@
 """An Antminer's port 4028: tables, units, misspellings, refusals."""
 
+import asyncio
 import json
 
 import pytest
@@ -104,6 +105,25 @@ async def test_some_builds_close_the_port_in_sleep(machine, faults, serve, excha
     machine.state = MachineState.SLEEPING
     reply = await exchange(ports[4028], b'{"command":"summary"}')
     assert (reply == b"") is rpc_sleeps
+
+
+async def test_a_closed_port_refuses_connections_until_the_process_runs_again(machine, faults, serve, exchange):
+    ports = await serve(AntminerServer(machine, faults, firmware=Firmware("x", rpc_sleeps=True)))
+    machine.state = MachineState.SLEEPING
+    assert await exchange(ports[4028], b'{"command":"summary"}') == b""
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", ports[4028])
+    machine.state = MachineState.HASHING
+    async with asyncio.timeout(5):
+        while not await answered(exchange, ports[4028]):
+            await asyncio.sleep(0.05)
+
+
+async def answered(exchange, port) -> bool:
+    try:
+        return bool(await exchange(port, b'{"command":"summary"}'))
+    except ConnectionRefusedError:
+        return False
 
 
 @pytest.mark.parametrize("state", [MachineState.OFF, MachineState.BOOTING])
