@@ -81,3 +81,16 @@ def test_an_interrupted_poll_is_tried_again_soon():
     assert schedule.next_due_s() is None
     schedule.interrupted("d0", 5.0)
     assert schedule.next_due_s() == 6.0
+
+
+def test_a_device_that_is_always_hot_keeps_the_short_period_whatever_else_happens():
+    schedule = Schedule(Periods(hot_s=1.0, warm_s=5.0), random.Random(1))
+    schedule.add("meter", 0.0, always_hot=True)
+    schedule.heat("meter", 0.0)
+    now_s, polls = 0.0, 0
+    while now_s < 120.0:
+        for device, full in drained(schedule, now_s):
+            polls += 1
+            schedule.done(device, now_s, reached=True, full=full)
+        now_s += 0.1
+    assert polls > 110
