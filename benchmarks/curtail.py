@@ -55,7 +55,14 @@ def run(options: Options) -> dict[str, object]:
         operator, view = SigningKey.generate(), View(simulated.site)
         sink = stack.enter_context(Sink(MqttSettings(port=broker.port), operator, view.received))
         stack.enter_context(
-            agent_process(folder, simulated, broker_port=broker.port, operator=operator, cores=measured)
+            agent_process(
+                folder,
+                simulated,
+                broker_port=broker.port,
+                operator=operator,
+                warm_s=options.number("period_s", 5.0, 1.0),
+                cores=measured,
+            )
         )
         _until(view.complete, _READY_S, "every miner and outlet is read")
         dead = _break_some(simulated)
@@ -110,10 +117,10 @@ class _Curtailment:
         before = self._simulated.truth()
         chosen = choose(self._view.candidates(), self._miner_reduction_w(before_w, target_w))
         sent_ms = self._send([one.device_id for one in chosen])
-        end_s = time.monotonic() + self._options.number("end_s", 100.0, 20.0)
+        end_s = time.monotonic() + self._options.number("end_s", 100.0, 5.0)
         while len(self._view.ended()) < len(chosen) and time.monotonic() < end_s:
             time.sleep(0.1)
-        time.sleep(self._options.number("settle_s", 12.0, 6.0))
+        time.sleep(self._options.number("settle_s", 12.0, 2.0))
         after = self._simulated.truth()
         largest_w = max(one.saves_w for one in chosen)
         return (

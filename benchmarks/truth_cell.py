@@ -47,7 +47,7 @@ MINER_FAULTS = (*DEVICE_FAULTS, "moved", TAKEN, DEAD_AFTER)
 _NEED_AN_ORDER = ("reboot_mid_command", "accepts_and_ignores", FROZEN_AND_IGNORES, DEAD_AFTER)
 POLL_FAULTS = tuple(fault for fault in (*MINER_FAULTS, UNPLUGGED) if fault not in _NEED_AN_ORDER)
 PDU_FAULTS = (*DEVICE_FAULTS, "stuck_relay", DEAD_AFTER)
-QUICK_FAULTS = frozenset({NONE, "silent", "garbage", "accepts_and_ignores", FROZEN_AND_IGNORES, TAKEN, "stuck_relay"})
+QUICK_FAULTS = frozenset({NONE, "dead", "garbage", "accepts_and_ignores", FROZEN_AND_IGNORES, TAKEN, "stuck_relay"})
 FAULT_DETAIL: Mapping[str, Mapping[str, object]] = {"slow": {"delay_s": 1.0}}
 
 LIMIT_W = 2_600

@@ -1,0 +1,42 @@
+"""Every benchmark of the edge runs, tells what it promises and finds no lie. Figures are not judged here."""
+
+import pytest
+
+from benchmarks.cli import measured
+from benchmarks.options import Options
+
+pytestmark = pytest.mark.broker
+
+
+def quick(name: str, **values: str) -> dict[str, object]:
+    result = measured(name, Options(quick=True, values=values))
+    assert result["name"] == name
+    assert {"cpu", "cpus", "python", "versions", "seconds", "quick"} <= result["conditions"].keys()
+    return result
+
+
+def test_poll_tells_freshness_memory_and_cost():
+    result = quick("poll", miners="24")
+    assert 0 < result["p50_age_s"] <= result["p99_age_s"] <= result["max_age_s"]
+    assert result["healthy"] > 10
+    assert result["rss_mb"] > 10
+    assert result["polls_per_s"] > result["pyasic_polls_per_s"] > 0
+    assert result["hot_polls_per_s"] > result["polls_per_s"]
+    assert result["failed_polls"] == 0
+
+
+def test_truth_finds_no_lie():
+    result = quick("truth")
+    assert result["cells"] > 100
+    assert (result["false_alive"], result["false_success"], result["lost_settings"]) == (0, 0, 0)
+    assert result["offending"] == {}
+    assert result["outcomes"]["confirmed"] > 0
+
+
+def test_curtail_tells_acknowledgement_meter_and_physics():
+    result = quick("curtail", miners="24")
+    assert result["ordered"] == result["acknowledged"]
+    assert result["ack_s"] >= result["ack_p50_s"] > 0
+    assert result["false_confirmed"] == 0
+    assert result["landing_error_pct"] is not None
+    assert {"meter_s", "physical_min_s"} <= result.keys()
