@@ -27,7 +27,7 @@ class SimulatedSite:
         self.site_file = Path(ready["site_file"])
         self.site: Site = load_site(self.site_file)
         self.ports: dict[int, int] = {int(standard): port for standard, port in ready["ports"].items()}
-        self._control = http.client.HTTPConnection("127.0.0.1", ready["control_port"], timeout=30)
+        self._control_port: int = ready["control_port"]
 
     def truth(self) -> dict[str, Any]:
         return self._asked("GET", "/truth")
@@ -44,22 +44,18 @@ class SimulatedSite:
     def power(self, device_id: str, *, on: bool) -> None:
         self._asked("POST", "/power", {"device": device_id, "on": on})
 
-    def close(self) -> None:
-        self._control.close()
-
     def _asked(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """The answer; a closed connection is opened once more."""
+        """The answer over a connection of its own, so that threads may ask at once."""
         raw = b"" if body is None else msgspec.json.encode(body)
-        for attempt in (1, 2):
-            try:
-                self._control.request(method, path, raw)
-                response = self._control.getresponse()
-                answer: dict[str, Any] = msgspec.json.decode(response.read())
-                break
-            except (http.client.HTTPException, OSError) as error:
-                self._control.close()
-                if attempt == 2:
-                    raise GatewayUnavailable(f"simulators: {method} {path}: {error}") from error
+        connection = http.client.HTTPConnection("127.0.0.1", self._control_port, timeout=30)
+        try:
+            connection.request(method, path, raw)
+            response = connection.getresponse()
+            answer: dict[str, Any] = msgspec.json.decode(response.read())
+        except (http.client.HTTPException, OSError) as error:
+            raise GatewayUnavailable(f"simulators: {method} {path}: {error}") from error
+        finally:
+            connection.close()
         if response.status != 200:
             raise GatewayRefused(f"simulators: {method} {path}: {answer.get('error')}")
         return answer
@@ -71,11 +67,7 @@ def simulated_site(folder: Path, *arguments: str, cores: Sequence[int] = ()) -> 
     site_file = folder / "site.toml"
     words = ["--network", str(free_network()), "--site-file", str(site_file), "--password", PASSWORD, *arguments]
     with Child(bes("sims", *words), log=folder / "sims.log", cores=cores) as child:
-        site = SimulatedSite(child, msgspec.json.decode(child.line()))
-        try:
-            yield site
-        finally:
-            site.close()
+        yield SimulatedSite(child, msgspec.json.decode(child.line()))
 
 
 def free_network() -> IPv4Network:
