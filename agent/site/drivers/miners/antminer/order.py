@@ -27,6 +27,7 @@ class AntminerOrders:
         self._process = process
         self._profile = profile
         self._mode_before_sleep: int | None = None
+        self._other_key_first = False  # this machine did not store a mode under the profile's first key
 
     async def carry_out(self, action: Action, firmware: Firmware) -> Acknowledgement:
         """`Unsupported`, `Rejected` and `IncompleteRead` mean that nothing changed."""
@@ -70,15 +71,21 @@ class AntminerOrders:
         return await self._set_mode(raw, document, self._profile.mode[name], firmware)
 
     async def _set_mode(self, raw: bytes, document: Row, mode: int, firmware: Firmware) -> Acknowledgement:
-        """Write the mode under the key of this firmware; where it is not stored, once under the other key."""
+        """Write the mode under the key of this firmware; where it is not stored, once under the other key, which is
+        the first one to be tried from then on: each write restarts the mining process.
+        """
         assert firmware.mode_key is not None
+        first, second = firmware.mode_key, firmware.mode_key_other
+        if second is not None and self._other_key_first:
+            first, second = second, first
         replaced = (evidence("get_miner_conf", raw),)
         if stored_mode(document) == mode:
             return Acknowledgement("the stored mode is this already", replaced)
-        said = await self._replace(with_mode(document, firmware.mode_key, mode))
-        if firmware.mode_key_other is not None and await self._stored_otherwise(mode):
-            again = await self._replace_quietly(with_mode(document, firmware.mode_key_other, mode))
-            said = f"{said}; not stored as {firmware.mode_key}, then as {firmware.mode_key_other}: {again}"
+        said = await self._replace(with_mode(document, first, mode))
+        if second is not None and await self._stored_otherwise(mode):
+            self._other_key_first = not self._other_key_first
+            again = await self._replace_quietly(with_mode(document, second, mode))
+            said = f"{said}; not stored as {first}, then as {second}: {again}"
         return Acknowledgement(said, replaced)
 
     async def _set_pools(self, pools: tuple[Pool, ...]) -> Acknowledgement:

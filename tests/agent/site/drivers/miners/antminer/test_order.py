@@ -124,6 +124,15 @@ async def test_the_other_mode_key_is_tried_once(driver, machine):
     assert "bitmain-work-mode" in acknowledgement.text
 
 
+async def test_the_key_that_a_machine_stored_is_tried_first_from_then_on(driver, machine):
+    machine.key = "bitmain-work-mode"
+    await driver.apply(Sleep())
+    already = len(machine.stored())
+    await driver.apply(Wake())
+    assert machine.conf["bitmain-work-mode"] == "0"
+    assert ["miner-mode" in document for document in machine.stored()[already:]] == [False]
+
+
 async def test_the_whole_document_is_posted_and_the_old_one_kept(driver, machine):
     machine.key = "miner-mode"
     acknowledgement = await driver.apply(Sleep())
