@@ -1,6 +1,7 @@
 """Replies of Bitmain's firmware (reference: section 3.1) as values in our units."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from agent.site.devices.reading import BoardReading
@@ -94,10 +95,16 @@ def _numbered(row: Row) -> Numbered:
     """`chain_rate1`, `chain_rate2` … by name and number."""
     found: Numbered = {}
     for key, value in row.items():
-        match = _NUMBERED.fullmatch(key)
-        if match is not None:
-            found.setdefault(match[1], {})[int(match[2])] = value
+        name, number = _name_and_number(key)
+        if number is not None:
+            found.setdefault(name, {})[number] = value
     return found
+
+
+@lru_cache(maxsize=1024)  # all machines of a model send the same seventy names each second
+def _name_and_number(key: str) -> tuple[str, int | None]:
+    match = _NUMBERED.fullmatch(key)
+    return ("", None) if match is None else (match[1], int(match[2]))
 
 
 def _unit(row: Row) -> tuple[float, Quality]:
