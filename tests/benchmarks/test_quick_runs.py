@@ -5,7 +5,7 @@ import pytest
 from benchmarks.cli import measured
 from benchmarks.options import Options
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 def quick(name: str, **values: str) -> dict[str, object]:
@@ -29,7 +29,6 @@ def test_truth_finds_no_lie():
     result = quick("truth")
     assert result["cells"] > 100
     assert (result["false_alive"], result["false_success"], result["lost_settings"]) == (0, 0, 0)
-    assert result["offending"] == {}
     assert result["outcomes"]["confirmed"] > 0
 
 

@@ -67,6 +67,11 @@ def test_alive_is_claimed_only_by_a_device_that_answers():
     assert not verdict("sleep", OutcomeState.UNKNOWN, {}, op_state=OpState.HASHING).false_alive
 
 
+def test_a_machine_that_runs_is_not_asleep():
+    assert verdict("wake", OutcomeState.CONTRADICTED, {}, op_state=OpState.SLEEPING).false_asleep
+    assert not verdict("wake", OutcomeState.UNKNOWN, {"state": "sleeping"}, op_state=OpState.SLEEPING).false_asleep
+
+
 def test_an_order_that_reached_another_machine_is_a_lie_whatever_was_said():
     assert verdict("sleep", OutcomeState.UNKNOWN, {}, intruder_obeyed=True).false_success
 
