@@ -52,7 +52,7 @@ class Desk:
         self._loop = asyncio.get_running_loop()
         self._session = MqttSession(mqtt_of(broker), Endpoint("desk", (Subscription(all_up(SITE)),)), self._received)
         self._up = threading.Event()
-        self._session.on_up = self._up.set
+        self._session.on_up = self._came_up
 
     async def open(self) -> None:
         self._session.start()
@@ -122,6 +122,16 @@ class Desk:
     def alarms(self, code: str, subject: str | None = None) -> list[bool]:
         """The rises (True) and ends (False) of an alarm in their order."""
         return [e.active for e in self.events if e.code == code and subject in (None, e.subject)]
+
+    def _came_up(self) -> None:
+        self._up.set()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._greet)
+
+    def _greet(self) -> None:
+        """After a lost broker each node hears its mark, in case that its hello came before us."""
+        for epoch in {hello.epoch for hello in self.hellos}:
+            self._receipt(epoch, 0)
 
     def _received(self, message: Message) -> None:
         self._loop.call_soon_threadsafe(self._take, parse(message.topic, "up").leaf, message.payload)
