@@ -32,10 +32,14 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Bonds:
-    """What is not free to choose, by device: held by a person, changed lately, or under an order to a mode."""
+    """What is not free to choose, by device: held by a person, changed lately, or under an order to a mode.
+
+    `settling` are those whose change the meters above them may not show yet.
+    """
 
     operator: frozenset[str] = frozenset()
     dwell: frozenset[str] = frozenset()
+    settling: frozenset[str] = frozenset()
     ordered: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -74,7 +78,7 @@ def formulate(
         lock=lock,
         locked_w=np.maximum(counted_w, current_w),
         cap_w=_limits_w(snapshot, caps_w, policy),
-        reserved_w=_reserved_w(snapshot, ladders, current, free),
+        reserved_w=_reserved_w(snapshot, ladders, current, free, bonds.settling),
         energy_usd_wh=energy_price_usd_per_wh(quote.energy_usd_mwh),
         hashprice_usd_ths_h=hashprice_usd_per_ths_h(quote.hashprice_usd_phs_day),
         switch_usd_h=policy.switch_usd_h,
@@ -148,7 +152,7 @@ def _limits_w(snapshot: SiteSnapshot, caps_w: Mapping[str, int], policy: Policy)
     return limit
 
 
-def _reserved_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, free: Bools) -> Ints:
+def _reserved_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, free: Bools, settling: frozenset[str]) -> Ints:
     """What feeders carry beside the miners: unmetered loads, unplaced miners, and what meters show above the model.
 
     The last is believed only while nothing is changing below a meter, or a slow meter would be taken for a load.
@@ -158,7 +162,8 @@ def _reserved_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, free: B
     reserved[:1] += int(snapshot.power.counted_w[placed:].sum())
     draws = np.where(free, ladders.power_w[current, np.arange(placed)], snapshot.power.counted_w[:placed])
     feeder = snapshot.roster.feeder[:placed]
-    moving = np.bincount(feeder, weights=~free & (current >= 0), minlength=len(tree)).astype(np.int64)
+    unsettled = (~free & (current >= 0)) | _named(snapshot.roster.device_id[:placed], settling)
+    moving = np.bincount(feeder, weights=unsettled, minlength=len(tree)).astype(np.int64)
     own = np.bincount(feeder, weights=draws, minlength=len(tree)).astype(np.int64)
     modelled = tree.below(own + reserved)
     excess = np.where(tree.below(moving) == 0, snapshot.feeders.metered_w - modelled, np.nan)

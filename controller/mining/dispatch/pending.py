@@ -16,11 +16,15 @@ class Awaited:
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long an order may take, how long a changed miner is left alone, and how long one that did not obey."""
+    """How long an order may take, how long a changed miner is left alone, and how long one that did not obey.
+
+    For `settle_s` after a change no meter above the miner is compared with what the miners below it say.
+    """
 
     confirm_s: float = 600.0
     dwell_s: float = 900.0
     disobeyed_s: float = 900.0
+    settle_s: float = 30.0
 
 
 class PendingOrders:
@@ -31,6 +35,7 @@ class PendingOrders:
         self._awaited: dict[str, Awaited] = {}
         self._rests_until_ms: dict[str, int] = {}
         self._disobeyed: dict[str, int] = {}
+        self._settles_until_ms: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._awaited)
@@ -64,15 +69,18 @@ class PendingOrders:
             elif modes[row] == awaited.mode and self._shown(snapshot, row, int(seen_ms[row]), awaited):
                 del self._awaited[device]
                 self._rests_until_ms[device] = now_ms + round(self._patience.dwell_s * 1000)
+                self._settles_until_ms[device] = now_ms + round(self._patience.settle_s * 1000)
             elif now_ms >= awaited.until_ms:
                 del self._awaited[device]
                 self.refused((device,), now_ms)
         self._rests_until_ms = {d: until for d, until in self._rests_until_ms.items() if until > now_ms}
+        self._settles_until_ms = {d: until for d, until in self._settles_until_ms.items() if until > now_ms}
 
     def bonds(self, operator: frozenset[str]) -> Bonds:
         return Bonds(
             operator=operator,
             dwell=frozenset(self._rests_until_ms),
+            settling=frozenset(self._settles_until_ms),
             ordered={device: awaited.mode for device, awaited in self._awaited.items()},
         )
 

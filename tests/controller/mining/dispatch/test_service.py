@@ -250,7 +250,7 @@ async def test_two_outlets_of_one_pdu_go_out_one_after_the_other_and_come_back(w
     bare = ("set_pools", "restart")
     world.node.twin.configure(small_site(), [record(MINERS[6], bare), record(MINERS[7], bare), PDU])
     world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
-    service = service_of(world)
+    service = service_of(world, patience=Patience(dwell_s=0.0, settle_s=0.0))
     await service.cycle("price")
     assert [len(batch) for batch in world.issued] == [6, 1, 1]
     world.obey(world.issued[0])
@@ -311,6 +311,23 @@ async def test_a_meter_that_shows_more_than_the_model_takes_room_away(world) -> 
     c1 = cycle.problem.tree.index["c1"]
     assert cycle.problem.reserved_w[c1] == 1_100
     assert cycle.decision.certificate.load_w[c1] == 13_900
+
+
+async def test_a_meter_that_lags_behind_a_shed_does_not_cause_a_second_one(world) -> None:
+    """Miners confirm within a second, meters are read every few: what they still show is no hidden load."""
+    service = service_of(world)
+    world.caps = {"site": 15_000}
+    await service.cycle("curtailment")
+    before_w = {"main": 26_600.0, "meter-c1": 12_800.0}
+    world.obey(world.issued[0])
+    world.node.meter_w = dict(before_w)
+    for _ in range(5):
+        world.node.report()
+        await service.cycle("telemetry")
+    assert len(world.issued) == 1
+    world.node.report(after_ms=31_000)
+    await service.cycle("telemetry")
+    assert len(world.issued) == 2  # half a minute later it is one
 
 
 async def test_advice_without_orders(world) -> None:
