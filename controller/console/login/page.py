@@ -111,7 +111,10 @@ class LoginPages:
             label="Password", name="password", kind="password", complete="current-password", more=""
         )
         fields += f'<input type="hidden" name="next" value="{escape(_own(wanted), quote=True)}">'
-        small = "First start: the one-time password of <b>admin</b> is in the file <b>first-sign-in</b> of the controller's state folder."
+        small = (
+            "First start: the one-time password of <b>admin</b> is in the file <b>first-sign-in</b> "
+            "of the controller's state folder."
+        )
         return self._html(
             title="Sign in",
             text="Bitcoin Enterprise Suite",
