@@ -38,9 +38,12 @@ def run_signer(config: Config = Path("/etc/bes/signer.toml")) -> None:
 
 
 @doctor.command()
-def run_doctor(config: Config = Path("/etc/bes/agent.toml")) -> None:
+def run_doctor(
+    config: Config = Path("/etc/bes/agent.toml"),
+    signer: Annotated[bool, typer.Option("--signer", help="the file is that of a signing box")] = False,
+) -> None:
     """Look at this node and say what to do; exit code 1 where something is bad."""
-    settings = SiteSettings.load(config)
+    settings = (NodeSettings if signer else SiteSettings).load(config)
     worst = Grade.GOOD
     for finding in examine(settings):
         typer.echo(f"{finding.grade.value:<5} {finding.check:<18} {finding.found}")

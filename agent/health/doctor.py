@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,11 +17,13 @@ import psutil
 from cryptography import x509
 
 from agent.health.clock_quality import kernel_report
-from agent.settings import NodeSettings
+from agent.settings import NodeSettings, SiteSettings
 from shared.crypto.keys import parse_public
 from shared.errors import BesError
 from shared.mqtt import MqttSettings
-from shared.states import ClockQuality
+from shared.profiles import load
+from shared.site import load_site
+from shared.states import ClockQuality, DeviceKind
 
 DISK_LOW_MB = 2_048
 FSYNC_SLOW_MS = 50.0
@@ -46,31 +49,32 @@ class Finding(msgspec.Struct, frozen=True):
 
 def examine(settings: NodeSettings) -> Iterator[Finding]:
     """Every check; one that breaks is a finding itself."""
-    checks: tuple[Callable[[NodeSettings], Finding], ...] = (
-        _python,
-        _state_directory,
-        _disk,
-        _fsync,
-        _descriptors,
-        _clock,
-        _trusted_keys,
-        lambda s: _broker(s.mqtt),
-        lambda s: _certificate(s.mqtt),
-    )
-    for check in checks:
+    checks: dict[str, Callable[[], Finding]] = {
+        "python": _python,
+        "state directory": lambda: _state_directory(settings.state_directory),
+        "disk": lambda: _disk(settings),
+        "fsync": lambda: _fsync(settings),
+        "file descriptors": _descriptors,
+        "clock": _clock,
+        "operators": lambda: _trusted_keys(settings),
+        "broker": lambda: _broker(settings.mqtt),
+        "certificate": lambda: _certificate(settings.mqtt),
+    }
+    if isinstance(settings, SiteSettings):
+        checks["site file"] = partial(_site_file, settings.site_file)
+    for name, check in checks.items():
         try:
-            yield check(settings)
+            yield check()
         except (OSError, BesError, ValueError) as error:
-            yield Finding(check.__name__.strip("_<>"), Grade.BAD, str(error), "mend what the message names")
+            yield Finding(name, Grade.BAD, str(error), "mend what the message names")
 
 
-def _python(_settings: NodeSettings) -> Finding:
+def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     return Finding("python", Grade.GOOD, version)
 
 
-def _state_directory(settings: NodeSettings) -> Finding:
-    directory = settings.state_directory
+def _state_directory(directory: Path) -> Finding:
     if not directory.is_dir():
         return Finding("state directory", Grade.BAD, f"{directory} is missing", f"mkdir -p -m 700 {directory}")
     if not os.access(directory, os.W_OK):
@@ -100,14 +104,14 @@ def _fsync(settings: NodeSettings) -> Finding:
     return Finding("fsync", Grade.GOOD, f"{each_ms:.1f} ms")
 
 
-def _descriptors(_settings: NodeSettings) -> Finding:
+def _descriptors() -> Finding:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < DESCRIPTORS:
         return Finding("file descriptors", Grade.WEAK, f"{soft} of {hard}", f"LimitNOFILE={DESCRIPTORS} in the unit")
     return Finding("file descriptors", Grade.GOOD, f"{soft} of {hard}")
 
 
-def _clock(_settings: NodeSettings) -> Finding:
+def _clock() -> Finding:
     report = kernel_report()
     if report.quality is ClockQuality.SYNCHRONISED:
         return Finding("clock", Grade.GOOD, f"synchronised within {report.error_ms or 0:.0f} ms")
@@ -150,6 +154,18 @@ def _certificate(broker: MqttSettings) -> Finding:
     if days < CERTIFICATE_DAYS:
         return Finding("certificate", Grade.BAD, f"{days} days left", "enrol again: bes enroll")
     return Finding("certificate", Grade.GOOD, f"{days} days left")
+
+
+def _site_file(path: Path) -> Finding:
+    """Read as the agent reads it, with the profiles that it names."""
+    site = load_site(path)
+    for kind, instruments in ((DeviceKind.METER, site.meter), (DeviceKind.PDU, site.pdu)):
+        for profile in {instrument.profile for instrument in instruments}:
+            load(kind, profile)
+    counts = f"{len(site.placement)} miners, {len(site.meter)} meters, {len(site.pdu)} PDUs, {len(site.ranges)} ranges"
+    if not site.ranges:
+        return Finding("site file", Grade.WEAK, counts, "add ranges, or a miner that moves is not found again")
+    return Finding("site file", Grade.GOOD, counts)
 
 
 def _existing(directory: Path) -> Path:

@@ -61,24 +61,31 @@ class Desk:
     async def close(self) -> None:
         await asyncio.to_thread(self._session.stop)
 
-    def order(self, *orders: Order, counter: int | None = None, approved: bool = False, for_s: float = 30.0) -> str:
+    def order(self, *orders: Order, approved: bool = False) -> str:
         """Sign and send; the id of the command."""
+        command = self._command(orders)
+        signers = (self.operator, self.approver) if approved else (self.operator,)
+        self.send(seal(DOMAIN, command, signers))
+        return command.command_id
+
+    def sealed(self, *orders: Order) -> bytes:
+        """For a message that is sent more than once."""
+        return seal(DOMAIN, self._command(orders), (self.operator,))
+
+    def _command(self, orders: tuple[Order, ...]) -> Command:
         self._counter += 1
         now_ms = time.time_ns() // 1_000_000
-        command = Command(
+        return Command(
             version=WIRE_VERSION,
             command_id=f"cmd-{self._counter}",
             site=SITE,
             node=NODE,
-            counter=counter or self._counter,
+            counter=self._counter,
             issued_at_ms=now_ms,
-            expires_at_ms=now_ms + int(for_s * 1000),
+            expires_at_ms=now_ms + 30_000,
             reason="test",
             orders=orders,
         )
-        signers = (self.operator, self.approver) if approved else (self.operator,)
-        self.send(seal(DOMAIN, command, signers))
-        return command.command_id
 
     def send(self, sealed: bytes, leaf: str = "command") -> None:
         assert self._session.publish(down(SITE, NODE, leaf), sealed)

@@ -10,8 +10,11 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hardware_sims.demo.client import JsonClient
-from shared.site import Site, load_site
+from hardware_sims.site_file import write_site
+from shared.site import SafetyLimits, Site, load_site
 
 PASSWORD = "operator"  # Whatsminers refuse writes with the vendor's default
 BES = (sys.executable, "-c", "import sys; from shared.cli import main; sys.exit(main())")
@@ -79,3 +82,11 @@ class Simulators:
         placed = next(p for p in self.site.placement if "m-" + p.mac.replace(":", "") == device_id)
         assert placed.address is not None
         return placed.address
+
+    def changed(self, folder: Path, *, limit_w: int | None = None, **safety: Any) -> Path:
+        """The site's file with other limits: of the whole site and of `safety`."""
+        old = self.site.feeder
+        feeders = [msgspec.structs.replace(f, limit_w=limit_w or f.limit_w) if f.id == "site" else f for f in old]
+        path = folder / "changed.toml"
+        write_site(path, msgspec.structs.replace(self.site, feeder=tuple(feeders), safety=SafetyLimits(**safety)))
+        return path

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from agent.site.autonomy import plan as autonomy
+from shared.actions import Wake
 from shared.crypto.signing import seal
 from shared.states import Reach
+from shared.wire.command import Order
 from shared.wire.record import RECEIPT_DOMAIN, Receipt
 from tests.integration.edge.desk import NODE, SITE, eventually
 
@@ -79,3 +81,23 @@ async def test_without_a_broker_nothing_stops_and_everything_is_told_afterwards(
     cycles = [batch.cycle for batch in desk.batches]
     assert {batch.boot_id for batch in desk.batches} == {hello.boot_id for hello in desk.hellos}
     assert len(cycles) == len(set(cycles))
+
+
+async def test_hot_chips_are_put_to_sleep_by_the_site_itself_and_stay_so(start, sims, desk, tmp_path):
+    states = await sims.column("state")
+    hot = [device_id for device_id in states if states[device_id] == "hashing"]
+    assert len(hot) >= 4
+    await start(site_file=sims.changed(tmp_path, chip_max_c=55.0, chip_resume_c=40.0))
+
+    def asleep() -> set[str]:
+        return {
+            row.device_id
+            for command_id, row in desk.rows
+            if command_id.startswith("local-") and (row.verb, row.state) == ("sleep", "confirmed")
+        }
+
+    await eventually(lambda: asleep() >= set(hot), 15, "all sleep by the site's own order")
+    states = await sims.column("state")
+    assert {states[device_id] for device_id in hot} == {"sleeping"}
+    ends = await desk.until_ended(desk.order(Order(hot[0], Wake())), 1)
+    assert ends[hot[0]].rule == "interlock.chip-hot"

@@ -1,30 +1,14 @@
 """What the site refuses and does by itself, on machines that really get hot and feeders that really carry."""
 
-from pathlib import Path
-
-import msgspec
 import pytest
 
-from hardware_sims.site_file import write_site
 from shared.actions import Sleep, SwitchOutlet, Wake
-from shared.site import SafetyLimits, Site
 from shared.wire.command import Order
 from tests.integration.edge.desk import eventually
 
 pytestmark = pytest.mark.broker
 
 SIMS = (8, {"Antminer S21": 4, "M60S": 3, "BitAxe Gamma": 1})
-
-
-def changed_site(sims, folder: Path, *, limit_w: int | None = None, **safety: object) -> Path:
-    """The site's file with other limits: of the whole site and of `safety`."""
-    site: Site = sims.site
-    feeders = tuple(
-        msgspec.structs.replace(f, limit_w=limit_w) if f.id == "site" and limit_w else f for f in site.feeder
-    )
-    path = folder / "changed.toml"
-    write_site(path, msgspec.structs.replace(site, feeder=feeders, safety=SafetyLimits(**safety)))
-    return path
 
 
 async def test_a_reversed_transformer_is_told_and_never_used_for_control(start, sims, desk):
@@ -45,11 +29,11 @@ async def test_a_measured_overload_is_shed_until_the_meter_fits_again(start, sim
     limit_w = int(drawn_w) - 5_000
     site = next(f for f in sims.site.feeder if f.id == "site")
     assert drawn_w < limit_w / site.continuous_factor  # above the limit, not above the rating: there is a grace
-    await start(site_file=changed_site(sims, tmp_path, limit_w=limit_w))
+    await start(site_file=sims.changed(tmp_path, limit_w=limit_w))
     await eventually(lambda: desk.alarms("interlock.feeder-overload", "site") == [True], 5, "the overload")
     await eventually(lambda: desk.alarms("interlock.feeder-overload", "site") == [True, False], 18, "the relief")
     truth = await sims.truth()
-    assert truth["feeders"]["site"]["power_w"] <= limit_w
+    assert truth["feeders"]["site"]["power_w"] <= 1.01 * limit_w  # by the meter, which is of class 1
     asleep = truth["miners"]["state"].count("sleeping")
     assert asleep == 2, "5 kW above the limit are two machines"
     locals_ = {row.device_id for command_id, row in desk.rows if command_id.startswith("local-")}
@@ -68,44 +52,18 @@ async def test_an_outlet_gives_back_the_room_that_it_reserved(start, sims, desk)
 
 
 async def test_hot_air_raises_one_alarm_and_no_machine_is_woken_into_it(start, sims, desk, tmp_path):
-    path = changed_site(sims, tmp_path, inlet_max_c=38.0, inlet_resume_c=33.0)
+    path = sims.changed(tmp_path, inlet_max_c=34.0, inlet_resume_c=28.0)
     await start(site_file=path)
     miner = sims.miners_of("Antminer S21")[0]
     await desk.until_ended(desk.order(Order(miner, Sleep())), 1)
     await sims.run_at(60)
-    await sims.ask("POST", "/ambient", {"inlet_c": 42.0})
+    await sims.ask("POST", "/ambient", {"inlet_c": 35.0})
     await eventually(lambda: desk.alarms("interlock.inlet-high") == [True], 10, "hot air")
     ends = await desk.until_ended(desk.order(Order(miner, Wake())), 1)
     assert ends[miner].rule == "interlock.inlet-high"
     assert (await sims.device(miner))["state"] == "sleeping"
-    await sims.ask("POST", "/ambient", {"inlet_c": 20.0})
+    await sims.ask("POST", "/ambient", {"inlet_c": 15.0})
     await eventually(lambda: desk.alarms("interlock.inlet-high") == [True, False], 10, "cool air")
     ends = await desk.until_ended(desk.order(Order(miner, Wake())), 1)
     assert ends[miner].rule != "interlock.inlet-high"
     await sims.ask("POST", "/ambient", {"inlet_c": None})
-
-
-async def test_hot_chips_are_put_to_sleep_or_unplugged_by_the_site_itself(start, sims, desk, tmp_path):
-    await start(site_file=changed_site(sims, tmp_path, chip_max_c=55.0, chip_resume_c=40.0))
-    small = sims.miners_of("BitAxe Gamma")[0]
-    states = await sims.column("state")
-    others = [d for d in sims.miners_of("Antminer S21", "M60S") if states[d] == "hashing"]
-    assert len(others) >= 4
-    placed = next(p for p in sims.site.placement if p.model == "BitAxe Gamma")
-
-    def ends() -> dict[tuple[str, str], str]:
-        return {
-            (row.device_id, row.verb): row.state
-            for command_id, row in desk.rows
-            if command_id.startswith("local-") and row.state not in ("accepted", "acknowledged")
-        }
-
-    wanted = {(device_id, "sleep"): "confirmed" for device_id in others}
-    await eventually(lambda: wanted.items() <= ends().items(), 15, "all sleep by the site's own order")
-    truth = await sims.truth()
-    states = dict(zip(truth["miners"]["id"], truth["miners"]["state"], strict=True))
-    assert {states[device_id] for device_id in others} == {"sleeping"}
-    if desk.alarms("interlock.chip-hot", small):
-        assert truth["switched"][placed.pdu] == {str(placed.outlet): 1}
-    ends_of_wake = await desk.until_ended(desk.order(Order(others[0], Wake())), 1)
-    assert ends_of_wake[others[0]].rule == "interlock.chip-hot"
