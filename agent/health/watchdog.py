@@ -3,6 +3,10 @@
 import os
 import socket
 
+from shared.log import get_logger
+
+log = get_logger("agent.watchdog")
+
 
 class Watchdog:
     """Does nothing where systemd did not start us."""
@@ -24,5 +28,8 @@ class Watchdog:
     def _send(self, message: str) -> None:
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.sendto(message.encode(), self._address)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as notify:
+            try:
+                notify.sendto(message.encode(), self._address)
+            except OSError as error:  # a busy or restarting service manager must not stop a site
+                log.warning("watchdog.not-told", detail=str(error))

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 from nacl.signing import SigningKey
 
@@ -360,3 +361,14 @@ async def test_what_a_write_replaced_stays_here_whole_and_travels_without_passwo
 
 async def _keep(sent, batch):
     sent.append(batch)
+
+
+async def test_a_machine_without_a_sleep_order_is_stopped_at_its_outlet(house):
+    """The trail shows the outlet's order; a PDU that is not there yet makes it a refusal that can be seen."""
+    known = house.roster.miners[FIRST]
+    known.driver.verbs = frozenset({"restart"})
+    known.placement = msgspec.structs.replace(known.placement, pdu="pdu-1", outlet=4)
+    await house.service.submit_local([Demand("interlock.chip-hot", FIRST, Sleep(), "97 °C")])
+    await house.until("refused")
+    assert [(row[1], row[3]) for row in house.rows] == [("pdu-1", "command.unknown-device")]
+    assert known.driver.applied == []
