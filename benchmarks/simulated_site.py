@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Network
@@ -43,6 +44,12 @@ class SimulatedSite:
 
     def power(self, device_id: str, *, on: bool) -> None:
         self._asked("POST", "/power", {"device": device_id, "on": on})
+
+    def hurry(self, factor: float, seconds: float) -> None:
+        """Let time pass `factor` times faster for that many real seconds; afterwards as fast as ours."""
+        self._asked("POST", "/time", {"factor": factor})
+        time.sleep(seconds)
+        self._asked("POST", "/time", {"factor": 1.0})
 
     def _asked(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """The answer over a connection of its own, so that threads may ask at once."""
