@@ -76,7 +76,9 @@ def formulate(
         current=current,
         free=free,
         lock=lock,
-        locked_w=np.maximum(counted_w, current_w),
+        # An order under way is trusted until its time is over, or the next decision would order it all again; ups wait
+        # for what meters show (stage), so nothing is built on that trust.
+        locked_w=np.where(ordered[:placed] >= 0, current_w, np.maximum(counted_w, current_w)),
         cap_w=_limits_w(snapshot, caps_w, policy),
         reserved_w=_reserved_w(snapshot, ladders, current, free, bonds.settling),
         energy_usd_wh=energy_price_usd_per_wh(quote.energy_usd_mwh),

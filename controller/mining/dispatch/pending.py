@@ -18,10 +18,13 @@ class Awaited:
 class Patience:
     """How long an order may take, how long a changed miner is left alone, and how long one that did not obey.
 
+    `idle_within_s` is the patience with an order to stop, because whoever sheds cannot wait for a restart and a ramp.
+
     For `settle_s` after a change no meter above the miner is compared with what the miners below it say.
     """
 
     confirm_s: float = 600.0
+    idle_within_s: float = 120.0
     dwell_s: float = 900.0
     disobeyed_s: float = 900.0
     settle_s: float = 30.0
@@ -47,9 +50,9 @@ class PendingOrders:
 
     def given(self, changes: Iterable[tuple[str, int]], now_ms: int) -> None:
         """Devices were ordered to modes."""
-        until_ms = now_ms + round(self._patience.confirm_s * 1000)
         for device, mode in changes:
-            self._awaited[device] = Awaited(mode, now_ms, until_ms)
+            patience_s = self._patience.idle_within_s if mode == 0 else self._patience.confirm_s
+            self._awaited[device] = Awaited(mode, now_ms, now_ms + round(patience_s * 1000))
             self._disobeyed.pop(device, None)
 
     def refused(self, devices: Iterable[str], now_ms: int) -> None:

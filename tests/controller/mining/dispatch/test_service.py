@@ -330,6 +330,16 @@ async def test_a_meter_that_lags_behind_a_shed_does_not_cause_a_second_one(world
     assert len(world.issued) == 2  # half a minute later it is one
 
 
+async def test_an_order_under_way_is_not_given_to_others_as_well(world) -> None:
+    service = service_of(world)
+    world.caps = {"site": 15_000}
+    await service.cycle("curtailment")
+    for _ in range(3):
+        world.node.report()
+        await service.cycle("telemetry")
+    assert len(world.issued) == 1
+
+
 async def test_advice_without_orders(world) -> None:
     world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
     cycle = await service_of(world, automatic=False).cycle("price")
