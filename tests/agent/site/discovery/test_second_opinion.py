@@ -50,13 +50,17 @@ async def test_one_worker_answers_many_questions(opinion_of):
 )
 async def test_a_worker_that_hangs_or_talks_nonsense_is_killed_and_started_afresh(opinion_of, program):
     opinion = opinion_of(program)
-    asking = asyncio.create_task(opinion.ask("10.0.0.1"))
-    while opinion._process is None:
-        await asyncio.sleep(0.01)
-    process = opinion._process
-    answer = await asking
+    started = []
+    start = opinion._start
+
+    async def remembered():
+        started.append(await start())
+        return started[-1]
+
+    opinion._start = remembered
+    answer = await opinion.ask("10.0.0.1")
     assert (answer.make, answer.error) == (None, "no answer")
-    assert process.returncode is not None
+    assert [process.returncode is not None for process in started] == [True]
     opinion._worker = (sys.executable, "-c", ECHO)
     assert (await opinion.ask("10.0.0.2")).make == "Maker"
 
