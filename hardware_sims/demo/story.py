@@ -193,7 +193,7 @@ def controller_killed(stage: Stage) -> str:
     def drained() -> dict[str, Any] | None:
         nodes = stage.api.get(f"/sites/{SITE}/nodes")
         fresh = [node for node in nodes if node["connected"] and (node["backlog_rows"] or 0) < 10]
-        return fresh[0] if fresh and _samples(stage, killed_at_ms, back_at_ms) >= 0.8 * KILLED_S / 5 else None
+        return fresh[0] if fresh and _stored_share(stage, killed_at_ms, back_at_ms) >= 0.9 else None
 
     wait_for("the backlog has been stored", drained, 120)
     _require(not stage.api.get(f"/sites/{SITE}/gaps"), "the gap ledger is not empty")
