@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.site.safety import feeder
 from shared.actions import Sleep, SwitchOutlet, Wake
 from shared.wire.command import Order
 from tests.integration.edge.desk import eventually
@@ -24,7 +25,8 @@ async def test_a_reversed_transformer_is_told_and_never_used_for_control(start, 
     await eventually(lambda: desk.alarms("meter.fault", "meter-site") == [True, False], 5, "its end")
 
 
-async def test_a_measured_overload_is_shed_until_the_meter_fits_again(start, sims, desk, tmp_path):
+async def test_a_measured_overload_is_shed_until_the_meter_fits_again(start, sims, desk, tmp_path, monkeypatch):
+    monkeypatch.setattr(feeder, "GRACE_MS", 3_000)
     drawn_w = (await sims.truth())["feeders"]["site"]["power_w"]
     limit_w = int(drawn_w) - 5_000
     site = next(f for f in sims.site.feeder if f.id == "site")
