@@ -22,6 +22,7 @@ async def site_w(sims) -> float:
     return (await sims.truth())["feeders"]["site"]["power_w"]
 
 
+@pytest.mark.slow
 async def test_a_silent_controller_leaves_the_site_to_its_plan_and_then_to_its_fallback(start, sims, desk, monkeypatch):
     monkeypatch.setattr(autonomy, "SETTLE_S", 4.0)
     agent = await start(silence_s=SILENCE_S)

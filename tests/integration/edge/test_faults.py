@@ -42,6 +42,7 @@ def believed_hashing(agent, device_id: str) -> bool:
     )
 
 
+@pytest.mark.slow
 async def test_nine_broken_machines_at_once_neither_lie_nor_hold_up_the_others(start, sims, desk, monkeypatch):
     monkeypatch.setattr(watch, "SILENT_AFTER_MS", 8_000)
     agent = await start(polling=REAL_PERIODS)
