@@ -1,0 +1,1 @@
+"""The centre: stores what sites report, decides, orders, coordinates, and shows what is true."""

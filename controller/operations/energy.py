@@ -82,9 +82,14 @@ def site_power(snapshot: SiteSnapshot) -> Figure:
     names, power_w = ", ".join(meters), snapshot.totals.meter_w
     rows = [snapshot.meters.keys.index(meter) for meter in meters]
     if power_w is None:
-        return missing(f"meter {names} is stale or its value may not be used", source=f"meter {names}")
+        return missing(f"meter {names} is stale or its value may not be used", source=_named(names))
     oldest_ms = int(snapshot.meters.seen_ms[rows].min())
-    return Figure(value=power_w, source=f"meter {names}", observed_at_ms=oldest_ms)
+    return Figure(value=power_w, source=_named(names), observed_at_ms=oldest_ms)
+
+
+def _named(meter: str) -> str:
+    """`meter m1`, but not `meter meter-1`."""
+    return meter if meter.startswith("meter") else f"meter {meter}"
 
 
 def _miners_w(snapshot: SiteSnapshot, frame: FleetFrame) -> Ints:
@@ -126,7 +131,7 @@ def _feeders(snapshot: SiteSnapshot, frame: FleetFrame) -> tuple[FeederView, ...
     for at, feeder in enumerate(tree.ids):
         meter, parent, cap_w = tree.meters[at], int(tree.parent[at]), int(tree.cap_w[at])
         if metered[at]:
-            load = Figure(value=metered_w[at], source=f"meter {meter}", observed_at_ms=seen_ms[meter])
+            load = Figure(value=metered_w[at], source=_named(meter), observed_at_ms=seen_ms[meter])
         else:
             load = _summed(summed_w[at], int(loads.miners[at]), int(below.silent[at]), int(below.oldest_ms[at]), meter)
         views.append(

@@ -12,6 +12,7 @@ from controller.operations.sentence import sentence_of
 from controller.views.frame import FleetFrame
 from controller.views.miner import BoardRow, MinerDetail, qualities_at, row_at
 from controller.views.site import SiteView
+from shared.actions import ReadNow
 from shared.errors import NotFound
 from shared.quality import quality_at
 
@@ -41,7 +42,7 @@ class LiveFleet:
             snapshot=frame.snapshot,
             row=row_at(frame, row),
             sentence=sentence_of(frame, row),
-            verbs=snapshot.roster.record[row].verbs,
+            verbs=tuple(dict.fromkeys((ReadNow.verb, *snapshot.roster.record[row].verbs))),
             qualities=qualities_at(frame, row),
             boards=tuple(_board(boards, at, slot) for slot, at in self._boards.of(boards, device_id)),
             evidence=self._log.evidence(device_id),

@@ -1,5 +1,6 @@
 """Values over time from the telemetry store, with the holes drawn in."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,21 +12,29 @@ from controller.operations.ports import SeriesQuery, Telemetry
 from controller.views.history import GapView, Series, SeriesRequest
 from shared.errors import Malformed, NotFound, StorageError
 from shared.states import DeviceKind
-from shared.wire.telemetry import METER_FIELDS, MINER_FIELDS
+from shared.wire.telemetry import METER_FIELDS, MINER_FIELDS, OUTLET_FIELDS
 
 SITE_TOTAL_STEP_MS = 60_000  # every miner is read at least once in a minute, so a sum over a minute has them all
 MAIN_METER_SPAN_MS = 30_000
-_FIELDS = {DeviceKind.MINER: MINER_FIELDS, DeviceKind.METER: METER_FIELDS}
+OUTLET = "outlet"
+_FIELDS: dict[str, tuple[str, ...]] = {
+    DeviceKind.MINER: MINER_FIELDS,
+    DeviceKind.METER: METER_FIELDS,
+    OUTLET: OUTLET_FIELDS,
+}
 _SUMMED = ("hashrate_ths", "hashrate_expected_ths", "power_w")
 _UNITS = {"ths": "TH/s", "w": "W", "c": "°C", "rpm": "rpm", "s": "s", "v": "V", "a": "A", "hz": "Hz", "wh": "Wh"}
 _Number = float | None
 
 
 class Subject(NamedTuple):
-    """Whose values a series shows. An empty `device_id` is the sum over the site's devices of the kind."""
+    """Whose values a series shows. An empty `device_id` is the sum over the site's devices of the kind; `part` an
+    outlet of a PDU.
+    """
 
-    kind: DeviceKind
+    kind: str
     device_id: str = ""
+    part: int = 0
 
 
 class LiveHistory:
@@ -45,6 +54,7 @@ class LiveHistory:
             site=request.site,
             kind=subject.kind,
             device_id=subject.device_id,
+            part=subject.part,
             field=request.field,
             from_ms=request.from_ms,
             to_ms=request.to_ms,
@@ -138,7 +148,7 @@ def _named(snapshot: SiteSnapshot, name: str, field: str) -> Subject:
         metered = len(meters) == 1 and meters[0] and field in METER_FIELDS
         return Subject(DeviceKind.METER, meters[0]) if metered else Subject(DeviceKind.MINER)
     if name in snapshot.roster.row:
-        return Subject(DeviceKind.MINER, name)
+        return _of_miner(snapshot, name, field)
     if name in snapshot.meters.keys:
         return Subject(DeviceKind.METER, name)
     if name in tree.index:
@@ -147,6 +157,16 @@ def _named(snapshot: SiteSnapshot, name: str, field: str) -> Subject:
             return Subject(DeviceKind.METER, meter)
         raise NotFound(f"no meter hangs on feeder {name!r}, so nothing was stored of it")
     raise NotFound(f"site {snapshot.site.id!r} has no device or feeder {name!r}")
+
+
+def _of_miner(snapshot: SiteSnapshot, name: str, field: str) -> Subject:
+    """The miner, or for watts that it cannot measure by itself the outlet that it hangs on."""
+    row = snapshot.roster.row[name]
+    outlet = int(snapshot.roster.outlet[row])
+    if field != "power_w" or outlet < 0 or not math.isnan(float(snapshot.value("power_w")[row])):
+        return Subject(DeviceKind.MINER, name)
+    pdu, number = snapshot.roster.outlets[outlet]
+    return Subject(OUTLET, pdu, number)
 
 
 def gap_views(entries: Sequence[GapEntry]) -> tuple[GapView, ...]:

@@ -50,7 +50,7 @@ async def build(page: Page) -> None:
             Trend(
                 Chart(
                     name="price", label="Energy price", url=url, unit=USD_PER_MWH, kind="prices", colour="price",
-                    hours=24, line=line, height=176,
+                    hours=24, line=line, height=160,
                 ),
                 zone=page.site.time_zone,
             )  # fmt: skip

@@ -4,11 +4,11 @@ from functools import partial
 
 from nicegui import ui
 
-from controller.console.format import TERAHASH, WATT, age
+from controller.console.format import TERAHASH, WATT
 from controller.console.pages.page import Page, card
 from controller.console.parts.button import Button
 from controller.console.parts.order_dialog import issue
-from controller.console.parts.panel import Head
+from controller.console.parts.panel import EvidencePanel, Head
 from controller.console.parts.sheet import Column, Sheet
 from controller.console.parts.trend import Chart, Trend, series_url
 from controller.people.model import Actor, Permission
@@ -58,7 +58,7 @@ async def build(page: Page) -> None:
                 orders = await page.follow("miner-orders", page.subject)
                 Sheet(_ORDERS, orders, topic="miner-orders", caption="Orders", empty="Nothing has been ordered yet.")
             with card("Last reply of the device", "as it came, secrets taken out"):
-                _evidence(page, detail)
+                EvidencePanel(await page.follow("evidence", page.subject))
         with ui.element("div").classes("bes-stack"):
             for name, label, field, unit in (
                 ("hash", "Hash rate", "hashrate_ths", TERAHASH),
@@ -89,12 +89,3 @@ async def _order(page: Page, action: AnyAction) -> None:
         return await issue(page.visit, request, actor, f"by hand: {action.verb.replace('_', ' ')}")
 
     await page.visit.act(Permission.OPERATE, send)
-
-
-def _evidence(page: Page, detail: MinerDetail) -> None:
-    if not detail.evidence:
-        ui.label("Nothing kept. “Read again now” asks the device and keeps its reply.").classes("bes-text")
-    for item in detail.evidence:
-        ui.label(f"{item.request}, {age(item.observed_at_ms, page.operations.clock.now_ms())} ago").classes("bes-hint")
-        with ui.element("pre").classes("bes-raw"):
-            ui.label(item.reply)

@@ -10,6 +10,7 @@ from controller.console.parts.sheet import Column, Sheet
 from controller.console.parts.site_map import SiteMap
 from controller.console.parts.tiles import Tiles
 from controller.console.parts.trend import Chart, Trend, series_url
+from controller.console.topics.words import site_href
 from controller.people.model import Permission
 
 ALARMS = (
@@ -36,14 +37,16 @@ async def build(page: Page) -> None:
             with card("Needs a person"):
                 await alarms(page)
         with ui.element("div").classes("bes-stack"):
-            with card("Electrical tree", "load against continuous limit"):
+            with card("Electrical tree", "load against continuous limit; PDUs only where full"):
                 Sheet(
                     FEEDERS,
-                    await page.follow("feeders"),
-                    topic="feeders",
+                    await page.follow("main-feeders"),
+                    topic="main-feeders",
                     caption="Feeders with load and limit",
                     empty="The site's file names no feeder.",
                 )
+                with ui.element("a").classes("bes-link").props(f"href={site_href(page.site.id, 'energy')}"):
+                    ui.label("All feeders")
             _charts(page)
 
 

@@ -60,9 +60,9 @@ export default {
     column({ field, label, width, kind, decimals }) {
       const column = { field, headerName: label, width };
       if (this.sort.replace("-", "") === field) column.sort = this.sort.startsWith("-") ? "desc" : "asc";
-      if (kind === "number") {
+      if (kind === "number" || kind === "power") {
         column.type = "rightAligned";
-        column.valueFormatter = (cell) => (cell.value === null || cell.value === undefined ? (cell.data ? "\u2014" : "") : number(cell.value, decimals));
+        column.valueFormatter = (cell) => (cell.value === null || cell.value === undefined ? (cell.data ? "\u2014" : "") : about(kind, cell.data) + number(cell.value, decimals));
         column.cellClass = (cell) => (cell.data && ["silent", "unpowered"].includes(cell.data.condition) ? ["ag-right-aligned-cell", "bes-c-unknown"] : "ag-right-aligned-cell");
       } else if (kind === "state") {
         column.valueFormatter = (cell) => (cell.value || "").replace("-", " ");
@@ -110,6 +110,10 @@ export default {
     },
   },
 };
+
+function about(kind, row) {
+  return kind === "power" && row?.power_source === "estimated" ? "\u2248\u00a0" : "";
+}
 
 function age(seconds) {
   if (seconds === null || seconds === undefined) return "";

@@ -15,7 +15,7 @@ MAX_SELECTED = 10_000
 
 
 class GridColumn(NamedTuple):
-    """`kind`: number, state, age, mono, slot or plain."""
+    """`kind`: number, power, state, age, mono, slot or plain."""
 
     field: str
     label: str
@@ -28,15 +28,15 @@ COLUMNS = (
     GridColumn("slot", "Slot", 148, "slot"),
     GridColumn("condition", "State", 132, "state"),
     GridColumn("hashrate_ths", "TH/s", 88, "number", 1),
-    GridColumn("power_w", "Power W", 94, "number"),
+    GridColumn("power_w", "Power W", 94, "power"),
     GridColumn("power_limit_w", "Limit W", 90, "number"),
     GridColumn("efficiency_j_per_th", "J/TH", 76, "number", 1),
     GridColumn("chip_temp_c", "Chip °C", 86, "number"),
     GridColumn("inlet_temp_c", "Inlet °C", 88, "number"),
     GridColumn("fan_rpm", "Fan rpm", 92, "number"),
     GridColumn("age_s", "Read", 84, "age"),
-    GridColumn("model", "Model", 106),
-    GridColumn("firmware", "Firmware", 106),
+    GridColumn("model", "Model", 142),
+    GridColumn("firmware", "Firmware", 196),
     GridColumn("address", "Address", 122, "mono"),
     GridColumn("feeder", "Feeder", 92),
     GridColumn("node", "Node", 88),

@@ -31,6 +31,14 @@ class Head(Element, component="head.js", esm={"bes-draw": "draw"}):
         self.props.update(first=first, topic=topic)
 
 
+class EvidencePanel(Element, component="evidence.js", esm={"bes-draw": "draw"}):
+    """The device's own last replies."""
+
+    def __init__(self, first: Content) -> None:
+        super().__init__()
+        self.props.update(first=first, topic="evidence")
+
+
 class Facts(Element, component="facts.js"):
     """`facts` are label, value, unit; `lines` label, text and whether a rule said no."""
 

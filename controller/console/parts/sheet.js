@@ -16,7 +16,7 @@ export default {
                   <span v-if="cell.mark !== undefined" class="bes-mark" :class="['bes-mark-' + cell.mark, { 'bes-new': cell.new }]" style="margin-right: 8px">{{ cell.mark || '·' }}</span>
                   <a v-if="cell.href" class="bes-link" :class="{ 'bes-mono': cell.mono }" :href="cell.href">{{ cell.text }}</a>
                   <div v-else-if="cell.load !== undefined" class="bes-meter">
-                    <div class="bes-track" :class="{ 'bes-near': cell.load >= 90, 'bes-over': cell.load > 100 }"><i :style="{ width: Math.min(cell.load, 100) + '%' }"></i><u></u></div>
+                    <div class="bes-track" :class="{ 'bes-near': cell.full, 'bes-over': cell.load > 100 }"><i :style="{ width: Math.min(cell.load, 100) + '%' }"></i><u></u></div>
                     <span>{{ cell.text }}</span>
                   </div>
                   <div v-else-if="cell.outcomes" class="bes-outcomes" :title="cell.text"><i v-for="part in cell.outcomes" :key="part.state" :class="'bes-o-' + part.state" :style="{ flex: part.count }"></i></div>

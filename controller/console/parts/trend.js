@@ -43,7 +43,7 @@ export default {
         const content = await (await fetchOurs(`${this.url}${mark}from_ms=${since}&to_ms=${until}`)).json();
         this.span = [since, until];
         this.take(content);
-        this.problem = "";
+        this.problem = this.points.some((point) => point.mean !== null) ? "" : "Nothing was stored in this span.";
         this.paint();
       } catch (error) {
         this.problem = this.points ? "" : `Not read: ${error.message}`;
@@ -148,13 +148,15 @@ export default {
         pen.globalAlpha = point.forecast ? 0.22 : 0.4;
         pen.fillStyle = token(this.colour);
         const zero = scale.y(Math.max(scale.low, 0)), y = scale.y(point.mean);
-        pen.fillRect(left, Math.min(y, zero), right - left - 1, Math.abs(zero - y));
+        const wide = right - left > 4 ? right - left - 1 : right - left + 0.4; // narrow steps join without seams
+        pen.fillRect(left, Math.min(y, zero), wide, Math.abs(zero - y));
         pen.globalAlpha = point.forecast ? 0.7 : 1;
-        pen.fillRect(left, y - 1, right - left - 1, 2);
+        pen.fillRect(left, y - 1, wide, 2);
       });
       pen.globalAlpha = 1;
+      const now = Math.round(scale.x(Date.now()));
       pen.fillStyle = token("text-2");
-      pen.fillRect(Math.round(scale.x(Date.now())), TOP, 1, this.height - TOP - BOTTOM);
+      for (let y = TOP; y < this.height - BOTTOM; y += 6) pen.fillRect(now, y, 1, 3);
     },
     rule(pen, scale, width) {
       if (!this.line) return;

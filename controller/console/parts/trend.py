@@ -9,6 +9,8 @@ from controller.console.format import Unit
 
 RANGES = ({"hours": 1, "label": "1 h"}, {"hours": 24, "label": "Day"}, {"hours": 168, "label": "7 d"})
 
+PRICE_RANGES = RANGES[:2]  # half of the span lies ahead
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
@@ -39,7 +41,7 @@ class Trend(Element, component="trend.js", esm={"bes-draw": "draw"}):
             colour=chart.colour,
             height=chart.height,
             zone=zone,
-            ranges=list(RANGES) if chart.kind == "series" else [],
+            ranges=list(RANGES if chart.kind == "series" else PRICE_RANGES),
             line=None if chart.line is None else {"value": chart.line[0], "label": chart.line[1]},
         )
         self.props["start-hours"] = chart.hours

@@ -20,6 +20,8 @@ from controller.views.energy import EnergyState, FeederView, MeterView
 from controller.views.ports import Operations
 
 SHOWN_CURTAILMENTS = 8
+FULL_PCT = 98.0  # the dispatch fills feeders on purpose; only beyond it is worth a colour
+_SMALL = frozenset({"pdu", "leg"})
 _PHASES = {
     "awaiting-approval": ("waits for a second person", 2),
     "shedding": ("shedding", 2),
@@ -37,6 +39,9 @@ def topics(operations: Operations) -> tuple[Topic, ...]:
     async def feeders(site: str, _subject: str) -> Content:
         return feeder_content(operations.energy.state(site), operations.clock.now_ms())
 
+    async def main_feeders(site: str, _subject: str) -> Content:
+        return feeder_content(operations.energy.state(site), operations.clock.now_ms(), brief=True)
+
     async def meters(site: str, _subject: str) -> Content:
         return meter_content(operations.energy.state(site), operations.clock.now_ms())
 
@@ -51,18 +56,22 @@ def topics(operations: Operations) -> tuple[Topic, ...]:
 
     return (
         Topic("feeders", 2.0, feeders),
+        Topic("main-feeders", 2.0, main_feeders),
         Topic("meters", 2.0, meters),
         Topic("curtailment", 1.0, curtailment),
-        Topic("curtailments", 2.0, curtailments),
+        Topic("curtailments", 1.0, curtailments),
     )
 
 
-def feeder_content(state: EnergyState, now_ms: int) -> Content:
+def feeder_content(state: EnergyState, now_ms: int, *, brief: bool = False) -> Content:
+    """All feeders, or where `brief` those down to the containers and any that is loaded to its limit."""
     unit = power_unit(state.power_w.value)
     depth: dict[str, int] = {}
     rows = []
     for feeder in state.feeders:
         depth[feeder.id] = depth.get(feeder.parent or "", -1) + 1
+        if brief and feeder.kind in _SMALL and (feeder.load_pct or 0.0) < FULL_PCT:
+            continue
         rows.append(_feeder_row(feeder, depth[feeder.id], unit, state.site, now_ms))
     return {"rows": rows}
 
@@ -78,7 +87,9 @@ def _feeder_row(feeder: FeederView, depth: int, unit: Unit, site: str, now_ms: i
             name if depth else {"text": feeder.name or feeder.id},
             amount(load.value, unit),
             amount(feeder.limit_w, unit),
-            {"load": round(pct), "text": percent(pct)} if pct is not None else {"text": MISSING, "dim": True},
+            {"load": round(pct), "text": percent(pct), "full": pct >= FULL_PCT}
+            if pct is not None
+            else {"text": MISSING, "dim": True},
             {"text": f"{load.source} · {age(load.observed_at_ms, now_ms)}", "dim": True},
         ],
     }
@@ -125,7 +136,7 @@ def curtailment_content(view: CurtailmentView, now_ms: int) -> Content:
         "change": signed(None if power_w is None else (power_w - view.baseline_w) / unit.factor, unit.decimals),
         "wanted": quantity(view.target_w - view.baseline_w, unit),
         "time_to_target": _time_to_target(view, now_ms),
-        "confirmed": f"{number(view.counts.get('confirmed', 0))} of {number(view.miners)}",
+        "confirmed": f"{number(view.counts.get('confirmed', 0))} of {number(max(view.miners, sum(view.counts.values())))}",
         "now_pct": _share(power_w or 0.0, view.baseline_w),
         "target_pct": _share(view.target_w, view.baseline_w),
         "outcomes": outcome_parts(view.counts),

@@ -1,9 +1,11 @@
 """One miner: sentence, figures with their trust, boards, what was ordered and what became of it."""
 
+from zoneinfo import ZoneInfo
+
 from controller.console.feed import Content, Topic
-from controller.console.format import MISSING, age, celsius, duration, number, percent
+from controller.console.format import MISSING, age, celsius, duration, moment, number, percent, zone
 from controller.console.topics.words import SUSPECT, site_href
-from controller.views.miner import BoardRow, MinerDetail
+from controller.views.miner import BoardRow, Evidence, MinerDetail
 from controller.views.order import DeviceOrder, OutcomeStep
 from controller.views.ports import Operations
 from shared.quality import Quality
@@ -26,7 +28,17 @@ def topics(operations: Operations) -> tuple[Topic, ...]:
         done = await operations.orders.of_device(site, device_id)
         return {"rows": [_order_row(item, site, operations.clock.now_ms()) for item in done]}
 
-    return (Topic("miner", 2.0, miner), Topic("boards", 2.0, boards), Topic("miner-orders", 1.0, orders))
+    async def evidence(site: str, device_id: str) -> Content:
+        detail = await operations.fleet.miner(site, device_id)
+        tz = zone(next((view.time_zone for view in operations.fleet.sites() if view.id == site), "UTC"))
+        return {"items": [_evidence_item(item, tz) for item in detail.evidence]}
+
+    return (
+        Topic("miner", 2.0, miner),
+        Topic("boards", 2.0, boards),
+        Topic("miner-orders", 1.0, orders),
+        Topic("evidence", 1.0, evidence),
+    )
 
 
 def miner_content(detail: MinerDetail, why: str, now_ms: int) -> Content:
@@ -50,7 +62,7 @@ def miner_content(detail: MinerDetail, why: str, now_ms: int) -> Content:
         "figures": [
             figure("Hash rate", "hashrate_ths", number(row.hashrate_ths, 1), "TH/s"),
             figure("Of expected", "hashrate_expected_ths", number(ratio), "%"),
-            figure("Power", "power_w", number(row.power_w), f"W of {number(row.power_limit_w)}"),
+            figure("Power", "power_w", number(row.power_w), _watts_of(row.power_limit_w)),
             figure("Efficiency", "power_w", number(row.efficiency_j_per_th, 1), "J/TH"),
             figure("Hottest chip", "chip_temp_c", number(row.chip_temp_c), "°C"),
             figure("Inlet", "inlet_temp_c", number(row.inlet_temp_c), "°C"),
@@ -60,6 +72,14 @@ def miner_content(detail: MinerDetail, why: str, now_ms: int) -> Content:
         "read": f"Read {age(row.observed_at_ms, now_ms)} ago · power {row.power_source.replace('_', ' ')} · "
         f"shares {number(row.accepted_shares)} accepted, {number(row.rejected_shares)} rejected",
     }
+
+
+def _watts_of(limit_w: float | None) -> str:
+    return "W" if limit_w is None else f"W of {number(limit_w)}"
+
+
+def _evidence_item(item: Evidence, tz: ZoneInfo | None) -> Content:
+    return {"head": f"{item.request.replace('_', ' ')}, {moment(item.observed_at_ms, tz)}", "reply": item.reply}
 
 
 def _board_row(board: BoardRow, now_ms: int) -> Content:

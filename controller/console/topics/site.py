@@ -124,8 +124,8 @@ def _power(summary: Summary, now_ms: int) -> Content:
     tile = _tile("power", "Power by meter", summary.power_w, unit, now_ms)
     metered, reported = summary.power_w.value, summary.miners_power_w.value
     if metered and reported is not None:
-        share = signed(100 * (metered - reported) / metered)
-        tile["delta"] = f"miners say {amount(reported, unit)} {unit.symbol}, meter {share} %"
+        rest = signed((metered - reported) / unit.factor, unit.decimals)
+        tile["delta"] = f"miners say {amount(reported, unit)}, meter {rest} {unit.symbol}"
     return tile
 
 
@@ -173,5 +173,6 @@ def _reporting(summary: Summary, now_ms: int) -> Content:
         "parts": [
             {"key": condition.word, "count": summary.conditions[condition.word], "colour": colour}
             for condition, colour in _COLOURS.items()
+            if summary.conditions[condition.word]
         ],
     }

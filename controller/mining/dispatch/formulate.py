@@ -66,6 +66,7 @@ def formulate(
     free = (lock == Lock.NONE) | softened
     counted_w = snapshot.power.counted_w[:placed]
     current_w = np.where(current >= 0, ladders.power_w[current, np.arange(placed)], 0)
+    settling = _named(snapshot.roster.device_id[:placed], bonds.settling) & (current >= 0)
     return Problem(
         tree=snapshot.tree,
         row=np.arange(placed),
@@ -76,11 +77,11 @@ def formulate(
         current=current,
         free=free,
         lock=lock,
-        # An order under way is trusted until its time is over, or the next decision would order it all again; ups wait
-        # for what meters show (stage), so nothing is built on that trust.
-        locked_w=np.where(ordered[:placed] >= 0, current_w, np.maximum(counted_w, current_w)),
+        # An order under way is trusted until its time is over, and what it has just changed until outlets and meters
+        # can show it, or the next decision would order it all again; ups wait for what is measured (stage).
+        locked_w=np.where((ordered[:placed] >= 0) | settling, current_w, np.maximum(counted_w, current_w)),
         cap_w=_limits_w(snapshot, caps_w, policy),
-        reserved_w=_reserved_w(snapshot, ladders, current, free, bonds.settling),
+        reserved_w=_reserved_w(snapshot, ladders, current, free, settling),
         energy_usd_wh=energy_price_usd_per_wh(quote.energy_usd_mwh),
         hashprice_usd_ths_h=hashprice_usd_per_ths_h(quote.hashprice_usd_phs_day),
         switch_usd_h=policy.switch_usd_h,
@@ -154,7 +155,7 @@ def _limits_w(snapshot: SiteSnapshot, caps_w: Mapping[str, int], policy: Policy)
     return limit
 
 
-def _reserved_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, free: Bools, settling: frozenset[str]) -> Ints:
+def _reserved_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, free: Bools, settling: Bools) -> Ints:
     """What feeders carry beside the miners: unmetered loads, unplaced miners, and what meters show above the model.
 
     The last is believed only while nothing is changing below a meter, or a slow meter would be taken for a load.
@@ -164,7 +165,7 @@ def _reserved_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, free: B
     reserved[:1] += int(snapshot.power.counted_w[placed:].sum())
     draws = np.where(free, ladders.power_w[current, np.arange(placed)], snapshot.power.counted_w[:placed])
     feeder = snapshot.roster.feeder[:placed]
-    unsettled = (~free & (current >= 0)) | _named(snapshot.roster.device_id[:placed], settling)
+    unsettled = (~free & (current >= 0)) | settling
     moving = np.bincount(feeder, weights=unsettled, minlength=len(tree)).astype(np.int64)
     own = np.bincount(feeder, weights=draws, minlength=len(tree)).astype(np.int64)
     modelled = tree.below(own + reserved)

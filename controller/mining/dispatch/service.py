@@ -143,7 +143,7 @@ class DispatchService:
             await self._wanted.wait()
             self._wanted.clear()
             self._urgent.clear()
-            trigger = ",".join(self._triggers)
+            trigger = ", ".join(self._triggers)
             self._triggers.clear()
             try:
                 await self.cycle(trigger)
@@ -175,7 +175,7 @@ class DispatchService:
             order_id = await self._ports.orders.issue(
                 self._site,
                 batch.lines,
-                reason=f"dispatch {cycle.decision_id}: {cycle.trigger}",
+                reason=f"{cycle.trigger} (decision {cycle.decision_id})",
                 actor=ACTOR,
                 expires_in_s=self._settings.order_expires_s,
             )

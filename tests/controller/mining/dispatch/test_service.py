@@ -330,6 +330,20 @@ async def test_a_meter_that_lags_behind_a_shed_does_not_cause_a_second_one(world
     assert len(world.issued) == 2  # half a minute later it is one
 
 
+async def test_an_outlet_that_lags_behind_its_miner_does_not_cause_a_second_shed(world) -> None:
+    """The miner sleeps; its outlet's watts are a few seconds older and would count in its place."""
+    service = service_of(world)
+    world.caps = {"site": 15_000}
+    await service.cycle("curtailment")
+    world.obey(world.issued[0])
+    for device, _, _ in world.issued[0]:
+        world.node.machines[device].power_w = 3_000.0
+    world.node.report()
+    await service.cycle("telemetry")
+    await service.cycle("telemetry")
+    assert len(world.issued) == 1
+
+
 async def test_an_order_under_way_is_not_given_to_others_as_well(world) -> None:
     service = service_of(world)
     world.caps = {"site": 15_000}
