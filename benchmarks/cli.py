@@ -12,7 +12,7 @@ from benchmarks.options import Options, parse_values
 from shared import log
 from shared.errors import SettingInvalid
 
-NAMES = ("poll", "truth", "curtail", "ingest", "dispatch")
+NAMES = ("poll", "truth", "curtail", "ingest", "dispatch", "chaos")
 """Each is a module of this package; imported when it is asked for, because each needs other extras."""
 
 

@@ -58,7 +58,7 @@ def produce(stack: ExitStack, folder: Path, wish: Wish) -> tuple[Stage, str]:
         stack.callback(actor.stop)
         actor.start()
     api = JsonClient(scene.web_port, "/api/v1")
-    password = _sign_in(api, scene)
+    password = sign_in(api, scene)
     stage = Stage(scene, api, JsonClient(sims.ready["control_port"]), controller, agent, wish.miners)
     return stage, password
 
@@ -85,7 +85,7 @@ def _prices(scene: Scene, source: Path | None) -> None:
         typer.echo(f"prices   {source}: {low:.2f} to {high:.2f} USD/MWh, an hour in {scene.spike_for_s} s")
 
 
-def _sign_in(api: JsonClient, scene: Scene) -> str:
+def sign_in(api: JsonClient, scene: Scene) -> str:
     """Use the one-time password that the controller has left, and replace it."""
     file = scene.controller_state / FIRST_SIGN_IN
     once = wait_for("the controller starts", lambda: file.read_text().strip() if file.exists() else None, 60)

@@ -1,0 +1,202 @@
+"""`bes chaos`: kill agent, controller and broker at random while orders are given, then count what was lost or doubled.
+
+The evidence is not the product's: a trigger of SQLite writes down what the spool accepts, rows of the store are counted
+one by one, and the simulated machines themselves tell how often they carried out what.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import msgspec
+import typer
+
+from benchmarks.chaos_books import Verdict, compare, read_books, result_rows, stored_mark
+from benchmarks.chaos_door import Execution, issued_orders, judge, reached_orders
+from benchmarks.chaos_orders import Orders
+from benchmarks.chaos_stage import MIX, Stage, chaos_stage
+from benchmarks.chaos_witness import Testimony, accepted_seq, testify
+from benchmarks.conditions import conditions
+from benchmarks.options import Options
+from benchmarks.process import bes
+from controller.journal import RecordedEvent
+from controller.storage.sqlite.journal_log import SqliteLogFile
+from hardware_sims.demo.client import wait_for
+from shared import log
+from shared.clock import SystemClock
+from shared.crypto.keys import load_or_create
+from shared.errors import SettingInvalid
+
+NAME = "chaos"
+BETWEEN_KILLS_S = (0.3, 3.0)
+DOWN_S = (0.1, 1.2)
+DRAIN_S = 120.0
+_QUIET_S = 1.0
+_AUDIT_S = 60.0
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What one run found, before it is put into words."""
+
+    kills: dict[str, int]
+    testimony: Testimony
+    verdict: Verdict
+    execution: Execution
+    audit: bool
+    drain_s: float
+    asked: dict[str, int]
+
+    @property
+    def sound(self) -> bool:
+        """Was every promise kept?"""
+        lane, door = self.verdict, self.execution
+        broken = (lane.lost, lane.duplicates, lane.unaccepted, self.testimony.renumbered, self.testimony.unseen)
+        return not any((*broken, door.doubled, door.false_confirmed, door.unended)) and self.audit
+
+
+@app.command()
+def chaos(
+    kills: Annotated[int, typer.Option(min=1)] = 100,
+    seed: Annotated[int, typer.Option(help="same seed, same victims and pauses")] = 1,
+    miners: Annotated[int, typer.Option(min=8)] = 24,
+    settle_s: Annotated[float, typer.Option(help="how long open orders are waited for at the end")] = 30.0,
+    folder: Annotated[Path | None, typer.Option(help="keep all files and logs of the run in this new folder")] = None,
+) -> None:
+    """Kill agent, controller and broker at random and count what was lost. Exits with 1 where a promise was broken."""
+    log.configure(level="warning")
+    values = {"kills": kills, "seed": seed, "miners": miners, "settle_s": settle_s}
+    found = _figures(Options(values={key: str(value) for key, value in values.items()}), folder)
+    typer.echo(msgspec.json.encode({"name": NAME, **_told(found), "conditions": conditions(**values)}).decode())
+    raise typer.Exit(0 if found.sound else 1)
+
+
+def run(options: Options) -> dict[str, object]:
+    """Keys `kills accepted lost duplicates doubled_commands` and what stands behind them; rows, not records."""
+    own = {"seed": options.number("seed", 1, 1), "miners": options.number("miners", 24, 12), "mix": MIX}
+    return _told(_figures(options)) | {"conditions": own}
+
+
+def _figures(options: Options, kept: Path | None = None) -> Figures:
+    seed, miners = options.number("seed", 1, 1), options.number("miners", 24, 12)
+    factor, pause_s = options.number("time_factor", 20.0, 20.0), options.number("order_s", 0.4, 0.3)
+    with _folder(kept) as folder, chaos_stage(folder, miners=miners, time_factor=factor, seed=seed) as stage:
+        orders = Orders(stage.api, stage.simulated.site, random.Random(seed + 1), pause_s).start()
+        try:
+            kills = _kill(stage, random.Random(seed), options.number("kills", 100, 6))
+        finally:
+            orders.stop()
+        drain_s = _drain(stage)
+        _settle(stage, options.number("settle_s", 30.0, 2.0))
+        return _examined(stage, kills, drain_s, dict(orders.counts))
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    """SettingInvalid where the folder to keep exists: files of two runs would prove nothing."""
+    if kept is None:
+        with TemporaryDirectory(prefix="bes-chaos-") as name:
+            yield Path(name)
+        return
+    try:
+        kept.mkdir(parents=True)
+    except FileExistsError as error:
+        raise SettingInvalid(f"--folder {kept}: exists already; name a new one") from error
+    yield kept.resolve()
+
+
+def _kill(stage: Stage, draw: random.Random, count: int) -> dict[str, int]:
+    """`kill -9` one after the other; the next may fall while the last still starts."""
+    kills: Counter[str] = Counter()
+    names = sorted(stage.victims)
+    for _ in range(count):
+        time.sleep(draw.uniform(*BETWEEN_KILLS_S))
+        name = draw.choice(names)
+        stage.victims[name].kill()
+        kills[name] += 1
+        time.sleep(draw.uniform(*DOWN_S))
+        stage.victims[name].start()
+    return dict(kills)
+
+
+def _drain(stage: Stage) -> float:
+    """Seconds until everything that is accepted by now is stored by the controller's own word."""
+    started_s = time.monotonic()
+    wanted, epoch = accepted_seq(stage.spool), testify(stage.spool).epoch
+
+    def stored() -> bool | None:
+        return stored_mark(stage.telemetry, epoch) >= wanted or None
+
+    wait_for("the backlog is stored", stored, DRAIN_S, 0.1)
+    return time.monotonic() - started_s
+
+
+def _settle(stage: Stage, within_s: float) -> None:
+    """Give open orders their time, as far as it is granted."""
+    ends_s = time.monotonic() + within_s
+    while time.monotonic() < ends_s and any(not order.ended for order in issued_orders(_events(stage))):
+        time.sleep(_QUIET_S)
+
+
+def _examined(stage: Stage, kills: dict[str, int], drain_s: float, asked: dict[str, int]) -> Figures:
+    """Stop agent and controller, in this order, and look at their files."""
+    stage.agent.stop()
+    time.sleep(_QUIET_S)
+    stage.controller.stop()
+    testimony = testify(stage.spool)
+    events = _events(stage)
+    execution = judge(
+        issued_orders(events), reached_orders(stage.ledger), stage.simulated.truth()["executed"], SystemClock().now_ms()
+    )
+    return Figures(
+        kills=kills,
+        testimony=testimony,
+        verdict=compare(testimony, read_books(stage.telemetry, testimony.epoch), result_rows(events, testimony.epoch)),
+        execution=execution,
+        audit=_audited(stage),
+        drain_s=drain_s,
+        asked=asked,
+    )
+
+
+def _events(stage: Stage) -> list[RecordedEvent]:
+    file = SqliteLogFile(stage.journal)
+    try:
+        return list(file.events())
+    finally:
+        file.close()
+
+
+def _audited(stage: Stage) -> bool:
+    """What `bes audit verify` says, with the controller's key pinned."""
+    key = load_or_create(stage.scene.controller_state / "command.key").verify_key.encode().hex()
+    words = [sys.executable, *bes("audit", "verify", str(stage.journal), "--key", key)]
+    return subprocess.run(words, capture_output=True, timeout=_AUDIT_S, check=False).returncode == 0
+
+
+def _told(found: Figures) -> dict[str, object]:
+    lane, door = found.verdict, found.execution
+    return {
+        "kills": sum(found.kills.values()),
+        "accepted": lane.accepted,
+        "lost": lane.lost,
+        "duplicates": lane.duplicates,
+        "doubled_commands": door.doubled,
+        "false_confirmed": door.false_confirmed,
+        "unended": door.unended,
+        "audit": found.audit,
+        "sound": found.sound,
+        "kills_by_victim": found.kills,
+        "lane": lane._asdict() | {"renumbered": found.testimony.renumbered, "unseen": found.testimony.unseen},
+        "commands": door._asdict(),
+        "asked": found.asked,
+        "drain_s": round(found.drain_s, 1),
+    }

@@ -1,0 +1,64 @@
+"""A person who gives orders all the time, whatever is down: each is asked for once, never again."""
+
+import random
+import threading
+from collections import Counter
+from typing import Self
+
+from hardware_sims.demo.client import JsonClient
+from hardware_sims.demo.scene import SITE
+from hardware_sims.model import MinerModel, model_list
+from shared.errors import GatewayRefused, GatewayUnavailable
+from shared.site import Site, miner_id
+
+_VERBS = {
+    "antminer": ("sleep", "wake", "reboot"),
+    "whatsminer": ("sleep", "wake", "set_power_limit", "restart"),
+}
+_LOWEST_SHARE = 0.85
+
+
+class Orders:
+    """Runs in a thread between `start` and `stop`; `counts` has `issued`, `refused` and `unanswered`."""
+
+    def __init__(self, api: JsonClient, site: Site, draw: random.Random, pause_s: float) -> None:
+        self.counts: Counter[str] = Counter()
+        self._api = api
+        self._draw = draw
+        self._pause_s = pause_s
+        self._machines = _machines(site)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chaos-orders", daemon=True)
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._draw.uniform(0.5, 1.5) * self._pause_s):
+            try:
+                self._api.post(f"/sites/{SITE}/commands", self._order())
+            except GatewayUnavailable:
+                self.counts["unanswered"] += 1
+            except GatewayRefused:
+                self.counts["refused"] += 1
+            else:
+                self.counts["issued"] += 1
+
+    def _order(self) -> dict[str, object]:
+        device_id, model = self._draw.choice(self._machines)
+        verb = self._draw.choice(_VERBS[model.family])
+        parameters = {}
+        if verb == "set_power_limit":
+            parameters["limit_w"] = round(self._draw.uniform(_LOWEST_SHARE, 1.0) * model.nameplate_w)
+        return {"verb": verb, "parameters": parameters, "device_ids": [device_id], "reason": "chaos"}
+
+
+def _machines(site: Site) -> list[tuple[str, MinerModel]]:
+    models = {model.name: model for model in model_list().model}
+    placed = ((miner_id(place.mac), models.get(place.model or "")) for place in site.placement)
+    return [(device_id, model) for device_id, model in placed if model is not None and model.family in _VERBS]
