@@ -11,7 +11,7 @@ export default {
         <button v-if="operates && state && state.can_end" class="bes-button bes-order" data-testid="restore" @click="$emit('act', { name: 'end', id: state.id })">End and restore</button>
         <button v-if="operates && !(state && state.active)" class="bes-button bes-primary bes-order" data-testid="curtail" @click="$emit('act', { name: 'curtail' })">Curtail now</button>
       </div>
-      <template v-if="state">
+      <template v-if="state && state.active">
         <dl class="bes-headline">
           <div><dt>Meter now</dt><dd class="bes-value" data-testid="curtailed-power">{{ state.power }}</dd></div>
           <div><dt>Change since start</dt><dd>{{ state.change }} <small>of {{ state.wanted }}</small></dd></div>
@@ -25,7 +25,10 @@ export default {
         <div class="bes-legend"><span v-for="part in state.outcomes" :key="part.state"><i :class="'bes-o-' + part.state"></i>{{ part.state }} <b>{{ part.count }}</b></span></div>
         <p class="bes-hint" style="margin-top: 8px">{{ state.text }}</p>
       </template>
-      <p v-else class="bes-text">No curtailment is running. Load is set by the dispatch.</p>
+      <template v-else>
+        <p class="bes-text">No curtailment is running. Load is set by the dispatch.</p>
+        <p v-if="state" class="bes-hint" style="margin-top: 8px">The last one: {{ state.wanted }}, time to target {{ state.time_to_target }}. {{ state.text }}</p>
+      </template>
     </div>`,
   props: { first: Object, topic: String, operates: Boolean },
   emits: ["act"],

@@ -84,7 +84,7 @@ export default {
     arrange() {
       const width = this.$refs.box?.clientWidth;
       if (!this.layout || !width) return;
-      const blocks = this.layout.containers.map((name) => ({ name, cells: [], racks: 0, shelves: 0, places: 0 }));
+      const blocks = this.layout.containers.map((name) => ({ name, cells: [], racks: 0, shelves: 0, places: 0, frames: [] }));
       const lay = this.layout;
       for (let i = 0; i < lay.container.length; i++) {
         const block = blocks[lay.container[i]];
@@ -92,6 +92,9 @@ export default {
         block.racks = Math.max(block.racks, lay.rack[i]);
         block.shelves = Math.max(block.shelves, lay.shelf[i]);
         block.places = Math.max(block.places, lay.position[i]);
+        const frame = (block.frames[lay.rack[i] - 1] ??= { shelves: 0, places: 0 });
+        frame.shelves = Math.max(frame.shelves, lay.shelf[i]);
+        frame.places = Math.max(frame.places, lay.position[i]);
       }
       this.cell = 3;
       for (const size of [16, 14, 12, 10, 9, 8, 7, 6, 5, 4, 3]) {
@@ -103,15 +106,16 @@ export default {
       this.paint();
     },
     place(blocks, width, size) {
-      let x = 0, y = 0, tallest = 0;
+      let x = size > 7 ? 2 : 0, y = 0, tallest = 0;
+      const left = x;
       for (const block of blocks) {
-        const rackWide = block.places * size + (size > 7 ? 4 : 2);
-        const rackHigh = block.shelves * size + (size > 7 ? 4 : 2);
+        const rackWide = block.places * size + (size > 7 ? 7 : 2);
+        const rackHigh = block.shelves * size + (size > 7 ? 7 : 2);
         block.across = Math.max(1, Math.min(block.racks, Math.round(Math.sqrt((block.racks * rackHigh * 2.2) / rackWide))));
         block.wide = block.across * rackWide;
         block.high = Math.ceil(block.racks / block.across) * rackHigh + LABEL;
-        if (x && x + block.wide > width) {
-          x = 0;
+        if (x > left && x + block.wide > width) {
+          x = left;
           y += tallest + BETWEEN;
           tallest = 0;
         }
@@ -130,9 +134,19 @@ export default {
       this.blocks.forEach((block, index) => {
         pen.fillStyle = token(document.activeElement === canvas && index === this.focused ? "accent" : "text-3");
         pen.fillText(block.name.toUpperCase(), block.x, block.y + 11);
+        if (this.cell > 7) this.drawFrames(pen, block);
         for (const i of block.cells) this.drawCell(pen, block, i, looks);
       });
       canvas.dataset.painted = String(this.condition.length);
+    },
+    drawFrames(pen, block) {
+      pen.strokeStyle = token("line");
+      pen.lineWidth = 1;
+      block.frames.forEach((frame, rack) => {
+        const x = block.x + (rack % block.across) * block.rackWide;
+        const y = block.y + LABEL + Math.floor(rack / block.across) * block.rackHigh;
+        pen.strokeRect(x - 1.5, y - 1.5, frame.places * this.cell + 2, frame.shelves * this.cell + 2);
+      });
     },
     drawCell(pen, block, i, looks) {
       const size = this.cell;

@@ -2,6 +2,7 @@
 import { listen, release } from "bes-draw";
 
 const POINTS = 120;
+const FEWEST = 10;
 
 export default {
   template: `
@@ -34,7 +35,9 @@ export default {
   },
   methods: {
     values(tile) {
-      const past = (this.lines[tile.key] || []).slice(1 - POINTS);
+      const all = (this.lines[tile.key] || []).slice(1 - POINTS);
+      const first = all.findIndex((value) => value !== null); // a young site has no hour yet
+      const past = first < 0 ? [] : all.slice(Math.min(first, all.length - FEWEST));
       return tile.number === null || !past.length ? past : [...past, tile.number];
     },
     range(tile) {

@@ -78,7 +78,6 @@ def feeder_content(state: EnergyState, now_ms: int, *, brief: bool = False) -> C
 
 def _feeder_row(feeder: FeederView, depth: int, unit: Unit, site: str, now_ms: int) -> Content:
     load = feeder.load_w
-    pct = feeder.load_pct
     name = {"text": feeder.name or feeder.id, "href": miners_href(site, f"feeder:{feeder.id}")}
     return {
         "id": feeder.id,
@@ -87,12 +86,16 @@ def _feeder_row(feeder: FeederView, depth: int, unit: Unit, site: str, now_ms: i
             name if depth else {"text": feeder.name or feeder.id},
             amount(load.value, unit),
             amount(feeder.limit_w, unit),
-            {"load": round(pct), "text": percent(pct), "full": pct >= FULL_PCT}
-            if pct is not None
-            else {"text": MISSING, "dim": True},
+            _load_cell(feeder.load_pct),
             {"text": f"{load.source} · {age(load.observed_at_ms, now_ms)}", "dim": True},
         ],
     }
+
+
+def _load_cell(pct: float | None) -> Content:
+    if pct is None:
+        return {"text": MISSING, "dim": True}
+    return {"load": round(pct), "text": percent(pct), "full": pct >= FULL_PCT}
 
 
 def meter_content(state: EnergyState, now_ms: int) -> Content:
@@ -136,12 +139,20 @@ def curtailment_content(view: CurtailmentView, now_ms: int) -> Content:
         "change": signed(None if power_w is None else (power_w - view.baseline_w) / unit.factor, unit.decimals),
         "wanted": quantity(view.target_w - view.baseline_w, unit),
         "time_to_target": _time_to_target(view, now_ms),
-        "confirmed": f"{number(view.counts.get('confirmed', 0))} of {number(max(view.miners, sum(view.counts.values())))}",
+        "confirmed": _confirmed(view),
         "now_pct": _share(power_w or 0.0, view.baseline_w),
         "target_pct": _share(view.target_w, view.baseline_w),
         "outcomes": outcome_parts(view.counts),
         "text": _curtailment_text(view, now_ms),
     }
+
+
+def _confirmed(view: CurtailmentView) -> str:
+    """Of all that was ordered for it; the dispatch may take more miners than the preview counted."""
+    if not view.counts:
+        return MISSING
+    ordered = max(view.miners, sum(view.counts.values()))
+    return f"{number(view.counts.get('confirmed', 0))} of {number(ordered)}"
 
 
 def _past_row(view: CurtailmentView, now_ms: int) -> Content:

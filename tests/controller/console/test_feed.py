@@ -66,7 +66,8 @@ async def test_errors_pass_and_memory_is_bounded(clock: HandClock) -> None:
     assert len(feed._kept) <= MAX_KEPT
 
 
-SUBJECTS = {"miner": "m-02de00000001", "boards": "m-02de00000001", "miner-orders": "m-02de00000001"}
+_MINER = "m-02de00000001"
+SUBJECTS = {"miner": _MINER, "boards": _MINER, "miner-orders": _MINER, "evidence": _MINER}
 
 
 async def test_every_topic_speaks_of_the_fake_site(site: Operations) -> None:
