@@ -8,7 +8,7 @@ ADVICE = {
     "meter.frozen": "Restart the meter or its gateway.",
     "meter.fault": "Correct ratio or direction at the meter.",
     "device.silent": "Check power and network of the slot.",
-    "device.fault": "See the miner's page.",
+    "device.fault": "See its page; a default password wants one of your own.",
     "device.frozen": "Restart the miner; its value is not used meanwhile.",
     "spool.damaged": "Check the node's disk; readable samples follow by themselves.",
     "spool.space-low": "Restore the link to the controller, or free the node's disk.",
@@ -16,10 +16,11 @@ ADVICE = {
     "inventory.site-refused": "Correct the site's file at the node; the former description stays in force.",
 }
 COMMON_CAUSE = "Look at the {kind} first: it is the likelier cause. "
+_OF_EACH = frozenset({"device.fault", "device.frozen"})  # whatever they have in common does not explain them
 OTHERWISE = "Read the text and look at the device."
 
 
 def advice(code: str, kind: str) -> str:
     """`kind` is what the members have in common: feeder, container, or device where nothing."""
-    shared = COMMON_CAUSE.format(kind=kind) if kind != "device" else ""
+    shared = COMMON_CAUSE.format(kind=kind) if kind != "device" and code not in _OF_EACH else ""
     return shared + ADVICE.get(code, OTHERWISE)
