@@ -28,6 +28,7 @@ class Live:
         self._miners: dict[str, MinerState] = {}
         self._meters: dict[str, MeterState] = {}
         self._pdus: dict[str, PduState] = {}
+        self._full_faults: dict[str, tuple[str, ...]] = {}
         self._flatlines = Flatlines()
         self._miner_rows: list[tuple[str, int, Reach, MinerReading]] = []
         self._meter_rows: list[tuple[str, int, Reach, MeterReading]] = []
@@ -39,8 +40,11 @@ class Live:
         before = self._miners.get(known.device_id)
         self._miner_rows.append((known.device_id, at_ms, Reach.UP, reading))
         self._board_rows.extend((known.device_id, at_ms, board) for board in reading.boards)
-        if not reading.boards and before is not None and before.reading is not None:
-            reading = _with_last_boards(reading, before.reading)
+        if reading.boards or reading.pools is not None:
+            self._full_faults[known.device_id] = reading.faults
+        elif before is not None and before.reading is not None:
+            faults = (*reading.faults, *self._full_faults.get(known.device_id, ()))
+            reading = _with_last_full(reading, before.reading, tuple(dict.fromkeys(faults)))
         self._miners[known.device_id] = MinerState(
             known.device_id, Reach.UP, known.rating, known.placement, at_ms, reading
         )
@@ -99,9 +103,9 @@ class Live:
         return _miner_table(miners), _board_table(boards), _meter_table(meters), _outlet_table(outlets)
 
 
-def _with_last_boards(reading: MinerReading, before: MinerReading) -> MinerReading:
-    """A hot poll brings no boards; the image keeps those of the last full poll."""
-    return msgspec.structs.replace(reading, boards=before.boards, pools=before.pools)
+def _with_last_full(reading: MinerReading, before: MinerReading, faults: tuple[str, ...]) -> MinerReading:
+    """A hot poll brings no boards and sees fewer faults; the image keeps those of the last full poll."""
+    return msgspec.structs.replace(reading, boards=before.boards, pools=before.pools, faults=faults)
 
 
 def _miner_table(rows: list[tuple[str, int, Reach, MinerReading]]) -> MinerTable:
