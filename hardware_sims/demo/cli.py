@@ -33,6 +33,7 @@ def demo(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     folder = folder.resolve()
+    signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as stack:
         stage, password = produce(stack, folder, wish)
         typer.echo(f"console  http://localhost:{stage.scene.web_port}/console   user admin   password {password}")
@@ -41,7 +42,12 @@ def demo(
         if check:
             raise typer.Exit(failed)
         typer.echo("The site runs on; Ctrl C ends it.")
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()
+
+
+def _leave(number: int, _frame: object) -> None:
+    """End as Ctrl C does, so that what was started is stopped."""
+    raise SystemExit(128 + number)
 
 
 def _tell(stage: Stage) -> int:
