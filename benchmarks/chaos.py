@@ -22,7 +22,7 @@ from benchmarks.chaos_books import Verdict, compare, read_books, result_rows, st
 from benchmarks.chaos_door import Execution, issued_orders, judge, reached_orders
 from benchmarks.chaos_orders import Orders
 from benchmarks.chaos_stage import MIX, Stage, chaos_stage
-from benchmarks.chaos_witness import Testimony, accepted_seq, testify
+from benchmarks.chaos_witness import Acceptance, acceptance, accepted_seq
 from benchmarks.conditions import conditions
 from benchmarks.options import Options
 from benchmarks.process import bes
@@ -48,7 +48,7 @@ class Figures(msgspec.Struct, frozen=True):
     """What one run found, before it is put into words."""
 
     kills: dict[str, int]
-    testimony: Testimony
+    accepted: Acceptance
     verdict: Verdict
     execution: Execution
     audit: bool
@@ -59,7 +59,7 @@ class Figures(msgspec.Struct, frozen=True):
     def sound(self) -> bool:
         """Was every promise kept?"""
         lane, door = self.verdict, self.execution
-        broken = (lane.lost, lane.duplicates, lane.unaccepted, self.testimony.renumbered, self.testimony.unseen)
+        broken = (lane.lost, lane.duplicates, lane.unaccepted, self.accepted.renumbered, self.accepted.unseen)
         return not any((*broken, door.doubled, door.false_confirmed, door.unended)) and self.audit
 
 
@@ -130,7 +130,7 @@ def _kill(stage: Stage, draw: random.Random, count: int) -> dict[str, int]:
 def _drain(stage: Stage) -> float:
     """Seconds until everything that is accepted by now is stored by the controller's own word."""
     started_s = time.monotonic()
-    wanted, epoch = accepted_seq(stage.spool), testify(stage.spool).epoch
+    wanted, epoch = accepted_seq(stage.spool), acceptance(stage.spool).epoch
 
     def stored() -> bool | None:
         return stored_mark(stage.telemetry, epoch) >= wanted or None
@@ -151,15 +151,15 @@ def _examined(stage: Stage, kills: dict[str, int], drain_s: float, asked: dict[s
     stage.agent.stop()
     time.sleep(_QUIET_S)
     stage.controller.stop()
-    testimony = testify(stage.spool)
+    accepted = acceptance(stage.spool)
     events = _events(stage)
     execution = judge(
         issued_orders(events), reached_orders(stage.ledger), stage.simulated.truth()["executed"], SystemClock().now_ms()
     )
     return Figures(
         kills=kills,
-        testimony=testimony,
-        verdict=compare(testimony, read_books(stage.telemetry, testimony.epoch), result_rows(events, testimony.epoch)),
+        accepted=accepted,
+        verdict=compare(accepted, read_books(stage.telemetry, accepted.epoch), result_rows(events, accepted.epoch)),
         execution=execution,
         audit=_audited(stage),
         drain_s=drain_s,
@@ -195,7 +195,7 @@ def _told(found: Figures) -> dict[str, object]:
         "audit": found.audit,
         "sound": found.sound,
         "kills_by_victim": found.kills,
-        "lane": lane._asdict() | {"renumbered": found.testimony.renumbered, "unseen": found.testimony.unseen},
+        "lane": lane._asdict() | {"renumbered": found.accepted.renumbered, "unseen": found.accepted.unseen},
         "commands": door._asdict(),
         "asked": found.asked,
         "drain_s": round(found.drain_s, 1),

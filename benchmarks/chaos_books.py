@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.chaos_witness import Testimony
+from benchmarks.chaos_witness import Acceptance
 from controller.commands.event import OutcomesRecorded, SiteDenied, codec
 from controller.journal import RecordedEvent
 from shared.wire.record import RecordKind
@@ -71,23 +71,23 @@ def result_rows(events: Iterable[RecordedEvent], epoch: str) -> Counter[int]:
     return rows
 
 
-def compare(testimony: Testimony, books: Books, results: Counter[int]) -> Verdict:
+def compare(accepted: Acceptance, books: Books, results: Counter[int]) -> Verdict:
     """Telemetry and results by their rows; events and inventories, which change state, by the lane's book."""
     lost = duplicates = gapped = waiting = 0
-    for seq, (kind, samples) in testimony.records.items():
+    for seq, (kind, samples) in accepted.records.items():
         stored = _stored(seq, kind, samples, books, results)
         missing = max(samples - stored, 0)
         duplicates += max(stored - samples, 0)
         if missing and _within(seq, books.gaps):
             gapped += missing
-        elif missing and seq in testimony.waiting:
+        elif missing and seq in accepted.waiting:
             waiting += missing
         else:
             lost += missing
-    strangers = (books.samples.keys() | results.keys()) - testimony.records.keys()
+    strangers = (books.samples.keys() | results.keys()) - accepted.records.keys()
     return Verdict(
-        records=len(testimony.records),
-        accepted=sum(record.samples for record in testimony.records.values()),
+        records=len(accepted.records),
+        accepted=sum(record.samples for record in accepted.records.values()),
         lost=lost,
         duplicates=duplicates + books.repeated_rows,
         gapped=gapped,

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.chaos_witness import install
+from benchmarks.chaos_witness import FILE, install
 from benchmarks.simulated_site import SimulatedSite, simulated_site
 from hardware_sims.broker import Mosquitto, free_port
 from hardware_sims.demo.cast import Actor
@@ -44,7 +44,7 @@ class Stage:
 
     @property
     def spool(self) -> Path:
-        return self.scene.folder / "agent/spool/spool.db"
+        return self.scene.folder / "agent/spool" / FILE
 
     @property
     def ledger(self) -> Path:
@@ -60,19 +60,16 @@ class Stage:
 
     def open(self, miners: int) -> None:
         """Everything runs, the witness sits in the spool, and the controller hears of the miners."""
-        self.agent.start()
-        wait_for("the agent opens its spool", self._witnessed, _START_S, 0.1)
+        install(self.spool.parent)
         self.controller.start()
         sign_in(self.api, self.scene)
+        self.agent.start()
 
         def heard() -> dict[str, Any] | None:
             summary: dict[str, Any] = self.api.get(f"/sites/{SITE}/summary")
             return summary if summary["reporting"] >= _KNOWN_SHARE * miners else None
 
         wait_for("the miners report", heard, _START_S)
-
-    def _witnessed(self) -> bool | None:
-        return install(self.spool) or None
 
 
 @contextmanager
