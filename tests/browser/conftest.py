@@ -86,7 +86,7 @@ def large_console() -> Iterator[Console]:
     _stop(running)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=8000)
     with sync_playwright() as playwright:
