@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.commands.refusal import Refusal
 from controller.fleet.model import Device
-from shared.actions import Action, SetPools, SetPowerLimit, SetPowerMode, SwitchOutlet
+from shared.actions import Action, ReadNow, SetPools, SetPowerLimit, SetPowerMode, SwitchOutlet
 from shared.site import Site
 
 Problem = tuple[Refusal, str]
@@ -21,7 +21,7 @@ def order_problem(device: Device | None, action: Action, site: Site) -> Problem 
     """The first rule that refuses the order; None where it may go out."""
     if device is None:
         return Refusal.UNKNOWN_DEVICE, f"no node of {site.id} knows this device"
-    if action.verb not in device.record.verbs:
+    if not isinstance(action, ReadNow) and action.verb not in device.record.verbs:  # whatever is read can be read again
         model = device.record.model or device.record.family
         return Refusal.UNSUPPORTED_VERB, f"{model} cannot be told to {action.verb}"
     check = _CHECKS.get(type(action))
