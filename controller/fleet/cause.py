@@ -11,10 +11,14 @@ from controller.fleet.tree import ElectricalTree
 
 COMMON_SHARE = 0.8  # of all devices on it: then the feeder or container is the likelier cause
 SMALLEST_GROUP = 3
+SELF_REPORTED = frozenset({"device.fault", "meter.fault"})  # what devices say of themselves: no feeder causes it
 
 
 class AlarmGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Alarms of one code with one likely cause. `kind` is feeder, container or device; `of` counts all on it."""
+    """Alarms of one code with one likely cause. `kind` is feeder, container, fault or device; `of` counts all on it.
+
+    A fault is what devices say of themselves, by what stands before its colon.
+    """
 
     code: str
     kind: str
@@ -52,6 +56,9 @@ def grouped(alarms: Sequence[Alarm], tree: ElectricalTree | None) -> list[AlarmG
 
 
 def _groups_of(code: str, by_subject: dict[str, Alarm], places: Sequence[_Place]) -> Iterator[AlarmGroup]:
+    if code in SELF_REPORTED:
+        yield from _by_words(code, by_subject)
+        return
     ungrouped = dict(by_subject)
     for place in places:
         if len(ungrouped) < SMALLEST_GROUP:
@@ -61,8 +68,24 @@ def _groups_of(code: str, by_subject: dict[str, Alarm], places: Sequence[_Place]
             continue
         members = tuple(ungrouped.pop(subject) for subject in sorted(touched))
         yield AlarmGroup(code=code, kind=place.kind, cause=place.name, members=members, of=len(place.devices))
-    for subject, alarm in ungrouped.items():
-        yield AlarmGroup(code=code, kind="device", cause=subject, members=(alarm,), of=1)
+    for alarm in ungrouped.values():
+        yield _alone(alarm)
+
+
+def _by_words(code: str, by_subject: dict[str, Alarm]) -> Iterator[AlarmGroup]:
+    """Devices that report the same fault are one line, wherever they stand."""
+    by_words: dict[str, list[Alarm]] = defaultdict(list)
+    for subject in sorted(by_subject):
+        by_words[by_subject[subject].text.partition(":")[0]].append(by_subject[subject])
+    for words, members in by_words.items():
+        if len(members) < SMALLEST_GROUP:
+            yield from map(_alone, members)
+        else:
+            yield AlarmGroup(code=code, kind="fault", cause=words, members=tuple(members), of=len(members))
+
+
+def _alone(alarm: Alarm) -> AlarmGroup:
+    return AlarmGroup(code=alarm.code, kind="device", cause=alarm.subject, members=(alarm,), of=1)
 
 
 def _places(tree: ElectricalTree) -> Iterator[_Place]:

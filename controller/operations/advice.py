@@ -16,11 +16,11 @@ ADVICE = {
     "inventory.site-refused": "Correct the site's file at the node; the former description stays in force.",
 }
 COMMON_CAUSE = "Look at the {kind} first: it is the likelier cause. "
-_OF_EACH = frozenset({"device.fault", "device.frozen"})  # whatever they have in common does not explain them
+_OF_EACH = frozenset({"device.frozen"})  # whatever they have in common does not explain them
 OTHERWISE = "Read the text and look at the device."
 
 
 def advice(code: str, kind: str) -> str:
     """`kind` is what the members have in common: feeder, container, or device where nothing."""
-    shared = COMMON_CAUSE.format(kind=kind) if kind != "device" and code not in _OF_EACH else ""
+    shared = COMMON_CAUSE.format(kind=kind) if kind in ("feeder", "container") and code not in _OF_EACH else ""
     return shared + ADVICE.get(code, OTHERWISE)

@@ -67,7 +67,9 @@ def _view(site: str, group: AlarmGroup, layout: FleetLayout) -> AlarmView:
     cleared = [alarm.cleared_at_ms for alarm in members if alarm.cleared_at_ms is not None]
     whole = len(members)
     text = newest.text
-    if group.kind != "device":
+    if group.kind == "fault":
+        text = f"{whole:,} devices: {newest.text}"
+    elif group.kind != "device":
         text = f"{whole:,} of {group.of:,} devices on {group.kind} {group.cause}: {newest.text}"
     return AlarmView(
         id=_id(site, group),
@@ -93,6 +95,9 @@ def _query(group: AlarmGroup, layout: FleetLayout) -> str:
     rows = [row for alarm in group.members if (row := layout.row_of.get(alarm.subject)) is not None]
     if group.kind == "device":
         return f"id:{group.cause}" if rows else ""
+    if group.kind == "fault":
+        query = "id:" + ",".join(layout.device_id[row] for row in rows)
+        return query if rows and len(query) <= MAX_QUERY_CHARS else ""
     feeders = ",".join(dict.fromkeys(layout.feeder[row] for row in rows))
     query = f"feeder:{feeders}"
     return query if feeders and len(query) <= MAX_QUERY_CHARS else ""
