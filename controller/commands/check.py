@@ -29,8 +29,10 @@ def order_problem(device: Device | None, action: Action, site: Site) -> Problem 
 
 
 def _limit(action: SetPowerLimit, device: Device, _site: Site) -> Problem | None:
+    """A ladder of one rung is the nominal draw: it bounds from above, and what lies below only the device knows."""
     ladder = device.record.curve
-    low_w, high_w = (ladder[0][0], ladder[-1][0]) if ladder else (1, None)
+    low_w = ladder[0][0] if len(ladder) > 1 else 1
+    high_w = ladder[-1][0] if ladder else None
     if action.limit_w < low_w or (high_w is not None and action.limit_w > high_w):
         known = f"{low_w} to {high_w} W" if high_w is not None else "at least 1 W"
         return Refusal.LIMIT_OUT_OF_RANGE, f"{action.limit_w} W is outside of what the device can hold: {known}"

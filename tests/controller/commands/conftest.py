@@ -56,6 +56,7 @@ class FakeFleet:
         self.add("p-1", "n1", ("switch_outlet",), curve=())
         self.add("m-dumb", "n1", ("read_now",))
         self.add("m-plain", "n1", tuple(VERBS), curve=())
+        self.add("m-nominal", "n1", tuple(VERBS), curve=((3500, 110.0),))
 
     def add(self, device_id: str, node: str, verbs: tuple[str, ...], curve=((1000, 30.0), (3500, 110.0))) -> None:
         record = DeviceRecord(device_id=device_id, kind="miner", family="x", verbs=verbs, curve=curve)

@@ -235,3 +235,10 @@ class TestTwoPeople:
 async def test_foreign_events_in_the_journal_do_not_disturb_the_board(door) -> None:
     await door.journal.append("command/odd", [NewEvent("Unheard", b"{}", "x")])
     assert door.service.board.listed("tx1") == []
+
+
+async def test_a_nominal_draw_bounds_a_limit_from_above_only(door) -> None:
+    assert (await door.order("m-nominal", action=SetPowerLimit(3_000))).devices == 1
+    for limit_w in (0, 3_501):
+        refused = door.order("m-nominal", action=SetPowerLimit(limit_w))
+        assert await door.refused(refused) == "command.limit-out-of-range"
