@@ -20,7 +20,7 @@ import typer
 
 from benchmarks.chaos_books import Verdict, compare, read_books, result_rows, stored_mark
 from benchmarks.chaos_door import Execution, issued_orders, judge, reached_orders
-from benchmarks.chaos_orders import Orders
+from benchmarks.chaos_orders import Orders, machines
 from benchmarks.chaos_stage import MIX, Stage, chaos_stage
 from benchmarks.chaos_witness import Acceptance, acceptance, accepted_seq
 from benchmarks.conditions import conditions
@@ -87,7 +87,7 @@ def run(options: Options) -> dict[str, object]:
 
 def _figures(options: Options, kept: Path | None = None) -> Figures:
     seed, miners = options.number("seed", 1, 1), options.number("miners", 24, 12)
-    factor, pause_s = options.number("time_factor", 20.0, 20.0), options.number("order_s", 0.4, 0.3)
+    factor, pause_s = options.number("time_factor", 20.0, 20.0), options.number("order_s", 0.2, 0.2)
     with _folder(kept) as folder, chaos_stage(folder, miners=miners, time_factor=factor, seed=seed) as stage:
         orders = Orders(stage.api, stage.simulated.site, random.Random(seed + 1), pause_s).start()
         try:
@@ -154,7 +154,11 @@ def _examined(stage: Stage, kills: dict[str, int], drain_s: float, asked: dict[s
     accepted = acceptance(stage.spool)
     events = _events(stage)
     execution = judge(
-        issued_orders(events), reached_orders(stage.ledger), stage.simulated.truth()["executed"], SystemClock().now_ms()
+        issued_orders(events),
+        reached_orders(stage.ledger),
+        stage.simulated.truth()["executed"],
+        rewritten=[device_id for device_id, model in machines(stage.simulated.site) if model.family == "antminer"],
+        now_ms=SystemClock().now_ms(),
     )
     return Figures(
         kills=kills,

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,10 @@ from shared.wire.command import Order
 
 _BUSY_S = 5.0
 _ONCE = frozenset(verb for verb, action in VERBS.items() if not action.repeatable)
+_BY_REWRITING = ("sleep", "wake")
+"""An Antminer gets a mode by a new configuration. Builds differ in the mode's key, so it may take two writes, and one
+under the wrong key restarts the mining process: a `restart` that nobody can order of this family.
+"""
 Matter = tuple[str, str]
 """Device id and verb."""
 
@@ -105,9 +109,14 @@ def reached_orders(ledger: Path) -> list[tuple[str, bool, Matter]]:
 
 
 def judge(
-    issued: list[Issued], reached: list[tuple[str, bool, Matter]], truth: dict[str, dict[str, int]], now_ms: int
+    issued: list[Issued],
+    reached: list[tuple[str, bool, Matter]],
+    truth: dict[str, dict[str, int]],
+    *,
+    rewritten: Collection[str],
+    now_ms: int,
 ) -> Execution:
-    """`truth` counts what each machine carried out, by device and verb.
+    """`truth` counts what each machine carried out, by device and verb; `rewritten` are the Antminers.
 
     A machine may have carried out a verb as often as an order of it reached the agent and was not refused.
     """
@@ -119,6 +128,8 @@ def judge(
         if (order.wire_id, order.matter) in arrived and OutcomeState.REFUSED not in order.heard:
             allowed[order.matter] += 1
         confirmed[order.matter] += OutcomeState.CONFIRMED in order.heard
+    for device in rewritten:
+        allowed[device, "restart"] += sum(allowed[device, verb] for verb in _BY_REWRITING)
     machines = {device for device, _ in done} | {device for device, _ in allowed if device.startswith("m-")}
     doubled, unseen = done - allowed, Counter({m: n for m, n in (confirmed - done).items() if m[0] in machines})
     false = Counter({matter: count for matter, count in unseen.items() if matter[1] in _ONCE})

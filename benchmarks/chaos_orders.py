@@ -26,7 +26,7 @@ class Orders:
         self._api = api
         self._draw = draw
         self._pause_s = pause_s
-        self._machines = _machines(site)
+        self._machines = machines(site)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chaos-orders", daemon=True)
 
@@ -58,7 +58,8 @@ class Orders:
         return {"verb": verb, "parameters": parameters, "device_ids": [device_id], "reason": "chaos"}
 
 
-def _machines(site: Site) -> list[tuple[str, MinerModel]]:
+def machines(site: Site) -> list[tuple[str, MinerModel]]:
+    """Device id and model of those that are given orders."""
     models = {model.name: model for model in model_list().model}
     placed = ((miner_id(place.mac), models.get(place.model or "")) for place in site.placement)
     return [(device_id, model) for device_id, model in placed if model is not None and model.family in _VERBS]

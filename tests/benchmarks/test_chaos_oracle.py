@@ -145,8 +145,9 @@ class Log:
         self.tell(OutcomesRecorded(command_id=command_id, part=1, node="n", epoch=EPOCH, seq=1, rows=rows))
 
 
-def judged(log: Log, done: dict[str, dict[str, int]], *, reached=("a",), verb="restart", now_ms=0):
-    return judge(issued_orders(log.events), [(f"{name}.1", False, ("m-1", verb)) for name in reached], done, now_ms)
+def judged(log: Log, done: dict[str, dict[str, int]], *, reached=("a",), verb="restart", rewritten=(), now_ms=0):
+    arrived = [(f"{name}.1", False, ("m-1", verb)) for name in reached]
+    return judge(issued_orders(log.events), arrived, done, rewritten=rewritten, now_ms=now_ms)
 
 
 def test_one_order_carried_out_once_is_as_it_should_be():
@@ -163,6 +164,14 @@ def test_an_order_carried_out_twice_is_doubled():
     log = Log()
     log.order("a", "m-1", Restart())
     assert judged(log, {"m-1": {"restart": 2}}).doubled == 1
+
+
+@pytest.mark.parametrize(("rewritten", "restarts", "doubled"), [(("m-1",), 1, 0), (("m-1",), 2, 1), ((), 1, 1)])
+def test_a_new_configuration_may_restart_an_antminer_once(rewritten, restarts, doubled):
+    log = Log()
+    log.order("a", "m-1", Sleep())
+    truth = {"m-1": {"sleep": 1, "restart": restarts}}
+    assert judged(log, truth, verb="sleep", rewritten=rewritten).doubled == doubled
 
 
 @pytest.mark.parametrize(("reached", "outcome"), [((), "unknown"), (("a",), "refused")])
