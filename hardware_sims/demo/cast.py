@@ -50,6 +50,7 @@ class Actor:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._close()
 
     def stop(self) -> None:
         if self._process is None or self._process.poll() is not None:
@@ -59,6 +60,11 @@ class Actor:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._close()
+
+    def _close(self) -> None:
+        if self._process is not None and self._process.stdout is not None:
+            self._process.stdout.close()
 
     def _first_line(self) -> str:
         assert self._process is not None

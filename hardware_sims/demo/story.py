@@ -169,11 +169,10 @@ def restore(stage: Stage) -> str:
     running = [found for found in stage.api.get(f"/sites/{SITE}/curtailments") if found["ended_at_ms"] is None]
     for found in running:
         stage.api.post(f"/curtailments/{found['id']}/end", {"reason": "demo: the call is over"})
-    target_w = 0.9 * running[0]["baseline_w"]
 
     def back() -> float | None:
         power_w = _true_site_w(stage)
-        return power_w if power_w >= target_w else None
+        return power_w if power_w > RUNNING_SHARE * stage.running_w else None
 
     return f"{wait_for('the site draws what it drew before', back, 240) / 1000:.0f} kW again"
 
