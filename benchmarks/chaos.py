@@ -32,7 +32,7 @@ from hardware_sims.demo.client import wait_for
 from shared import log
 from shared.clock import SystemClock
 from shared.crypto.keys import load_or_create
-from shared.errors import SettingInvalid
+from shared.errors import GatewayUnavailable, SettingInvalid
 
 NAME = "chaos"
 BETWEEN_KILLS_S = (0.3, 3.0)
@@ -45,14 +45,17 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What one run found, before it is put into words."""
+    """What one run found, before it is put into words. `drain_s` is None where the backlog did not drain; `died` counts
+    agents and controllers that were found dead without having been killed.
+    """
 
     kills: dict[str, int]
+    died: int
     accepted: Acceptance
     verdict: Verdict
     execution: Execution
     audit: bool
-    drain_s: float
+    drain_s: float | None
     asked: dict[str, int]
 
     @property
@@ -60,7 +63,8 @@ class Figures(msgspec.Struct, frozen=True):
         """Was every promise kept?"""
         lane, door = self.verdict, self.execution
         broken = (lane.lost, lane.duplicates, lane.unaccepted, self.accepted.renumbered, self.accepted.unseen)
-        return not any((*broken, door.doubled, door.false_confirmed, door.unended)) and self.audit
+        lied = (door.doubled, door.false_confirmed, door.unended)
+        return not any((*broken, *lied, self.died)) and self.audit and self.drain_s is not None
 
 
 @app.command()
@@ -91,12 +95,14 @@ def _figures(options: Options, kept: Path | None = None) -> Figures:
     with _folder(kept) as folder, chaos_stage(folder, miners=miners, time_factor=factor, seed=seed) as stage:
         orders = Orders(stage.api, stage.simulated.site, random.Random(seed + 1), pause_s).start()
         try:
-            kills = _kill(stage, random.Random(seed), options.number("kills", 100, 6))
+            kills, died = _kill(stage, random.Random(seed), options.number("kills", 100, 6))
         finally:
             orders.stop()
         drain_s = _drain(stage)
         _settle(stage, options.number("settle_s", 30.0, 2.0))
-        return _examined(stage, kills, drain_s, dict(orders.counts))
+        died += sum(not actor.alive for actor in stage.actors.values())
+        accepted, verdict, execution = _examined(stage)
+        return Figures(kills, died, accepted, verdict, execution, _audited(stage), drain_s, dict(orders.counts))
 
 
 @contextmanager
@@ -113,30 +119,35 @@ def _folder(kept: Path | None) -> Iterator[Path]:
     yield kept.resolve()
 
 
-def _kill(stage: Stage, draw: random.Random, count: int) -> dict[str, int]:
-    """`kill -9` one after the other; the next may fall while the last still starts."""
+def _kill(stage: Stage, draw: random.Random, count: int) -> tuple[dict[str, int], int]:
+    """`kill -9` one after the other; the next may fall while the last still starts. Also how many were dead already."""
     kills: Counter[str] = Counter()
+    died = 0
     names = sorted(stage.victims)
     for _ in range(count):
         time.sleep(draw.uniform(*BETWEEN_KILLS_S))
         name = draw.choice(names)
+        died += name in stage.actors and not stage.actors[name].alive
         stage.victims[name].kill()
         kills[name] += 1
         time.sleep(draw.uniform(*DOWN_S))
         stage.victims[name].start()
-    return dict(kills)
+    return dict(kills), died
 
 
-def _drain(stage: Stage) -> float:
-    """Seconds until everything that is accepted by now is stored by the controller's own word."""
+def _drain(stage: Stage) -> float | None:
+    """Seconds until everything that is accepted by now is stored by the controller's own word; None where it is not."""
     started_s = time.monotonic()
     wanted, epoch = accepted_seq(stage.spool), acceptance(stage.spool).epoch
 
     def stored() -> bool | None:
         return stored_mark(stage.telemetry, epoch) >= wanted or None
 
-    wait_for("the backlog is stored", stored, DRAIN_S, 0.1)
-    return time.monotonic() - started_s
+    try:
+        wait_for("the backlog is stored", stored, DRAIN_S, 0.1)
+    except GatewayUnavailable:
+        return None
+    return round(time.monotonic() - started_s, 1)
 
 
 def _settle(stage: Stage, within_s: float) -> None:
@@ -146,13 +157,13 @@ def _settle(stage: Stage, within_s: float) -> None:
         time.sleep(_QUIET_S)
 
 
-def _examined(stage: Stage, kills: dict[str, int], drain_s: float, asked: dict[str, int]) -> Figures:
+def _examined(stage: Stage) -> tuple[Acceptance, Verdict, Execution]:
     """Stop agent and controller, in this order, and look at their files."""
     stage.agent.stop()
     time.sleep(_QUIET_S)
     stage.controller.stop()
-    accepted = acceptance(stage.spool)
-    events = _events(stage)
+    accepted, events = acceptance(stage.spool), _events(stage)
+    verdict = compare(accepted, read_books(stage.telemetry, accepted.epoch), result_rows(events, accepted.epoch))
     execution = judge(
         issued_orders(events),
         reached_orders(stage.ledger),
@@ -160,15 +171,7 @@ def _examined(stage: Stage, kills: dict[str, int], drain_s: float, asked: dict[s
         rewritten=[device_id for device_id, model in machines(stage.simulated.site) if model.family == "antminer"],
         now_ms=SystemClock().now_ms(),
     )
-    return Figures(
-        kills=kills,
-        accepted=accepted,
-        verdict=compare(accepted, read_books(stage.telemetry, accepted.epoch), result_rows(events, accepted.epoch)),
-        execution=execution,
-        audit=_audited(stage),
-        drain_s=drain_s,
-        asked=asked,
-    )
+    return accepted, verdict, execution
 
 
 def _events(stage: Stage) -> list[RecordedEvent]:
@@ -202,5 +205,6 @@ def _told(found: Figures) -> dict[str, object]:
         "lane": lane._asdict() | {"renumbered": found.accepted.renumbered, "unseen": found.accepted.unseen},
         "commands": door._asdict(),
         "asked": found.asked,
-        "drain_s": round(found.drain_s, 1),
+        "drain_s": found.drain_s,
+        "died": found.died,
     }

@@ -39,8 +39,12 @@ class Stage:
         self.api = JsonClient(scene.web_port, "/api/v1")
 
     @property
+    def actors(self) -> dict[str, Actor]:
+        return {"agent": self.agent, "controller": self.controller}
+
+    @property
     def victims(self) -> dict[str, Victim]:
-        return {"agent": self.agent, "controller": self.controller, "broker": self.broker}
+        return {**self.actors, "broker": self.broker}
 
     @property
     def spool(self) -> Path:
@@ -92,7 +96,7 @@ def chaos_stage(folder: Path, *, miners: int, time_factor: float, seed: int) -> 
         write(scene)
         write_synthetic_prices(scene)
         stage = Stage(scene, simulated, broker)
-        for actor in (stage.agent, stage.controller):
+        for actor in stage.actors.values():
             stack.callback(actor.stop)
         stage.open(miners)
         yield stage

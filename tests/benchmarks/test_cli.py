@@ -1,5 +1,7 @@
 """What a person may type after `bes bench`, and what goes wrong when it is something else."""
 
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
@@ -17,7 +19,7 @@ class Fake:
 
 
 def test_the_last_line_is_one_json_object_with_conditions(monkeypatch):
-    monkeypatch.setattr(cli.importlib, "import_module", lambda _name: Fake)
+    monkeypatch.setitem(sys.modules, "benchmarks.poll", Fake)
     result = CliRunner().invoke(cli.app, ["poll", "--quick", "--set", "miners=7"])
     last = cli.msgspec.json.decode(result.stdout.splitlines()[-1])
     assert (last["name"], last["figure"]) == ("poll", 7)
