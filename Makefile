@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+TEST_STAMP := $(VENV)/.set-up-for-tests
 
 .PHONY: help setup demo test lint fmt bench lock clean
 
@@ -14,30 +15,34 @@ help:
 	@echo "make lint            ruff, mypy, import-linter"
 	@echo "make bench           every benchmark, one JSON line each"
 
-setup: $(STAMP)
+setup: $(TEST_STAMP)
 
 $(STAMP): requirements/dev.txt pyproject.toml setup/system-packages setup/environment
-	@setup/system-packages $(PYTHON)
+	@setup/system-packages demo $(PYTHON)
 	@setup/environment $(PYTHON) $(VENV)
 	@touch $(STAMP)
 
-demo: setup
+$(TEST_STAMP): $(STAMP)
+	@setup/system-packages test $(PYTHON)
+	@touch $(TEST_STAMP)
+
+demo: $(STAMP)
 	@$(BIN)/bes demo $(if $(CHECK),--check) $(if $(PRICES),--prices "$(PRICES)")
 
 test: setup
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: setup
+lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-fmt: setup
+fmt: $(STAMP)
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup
+bench: $(STAMP)
 	@$(BIN)/bes bench all
 
 lock:
