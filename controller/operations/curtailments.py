@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from controller.commands import Actor as Sender
 from controller.commands import AuthorityPolicy, Confirmation
 from controller.commands.authority import check_second_person
@@ -12,6 +14,7 @@ from controller.commands.board import CommandBoard
 from controller.commands.model import OrderState
 from controller.commands.refusal import Refusal as CommandRefusal
 from controller.mining.dispatch.formulate import Bonds
+from controller.mining.dispatch.problem import Lock
 from controller.mining.dispatch.service import ACTOR as DISPATCH
 from controller.mining.energy import Curtailment, Phase
 from controller.mining.energy.event import AnyCurtailmentEvent, CurtailmentRequested
@@ -41,6 +44,7 @@ from shared.errors import Denied, Expired
 PREVIEW_VALID_MS = 60_000
 LISTED = 50
 TRIGGER = "curtailment"
+_PASSING = (Lock.DWELL, Lock.UNSETTLED)  # locks that end by themselves
 _PHASES = {Phase.REQUESTED: "awaiting-approval"}
 _TYPED = (Confirmation.TYPED, Confirmation.SECOND_PERSON)
 
@@ -207,10 +211,13 @@ class LiveCurtailments:
             dispatch.notify(TRIGGER, urgent=True)
 
     def _wanted_w(self, site: str) -> dict[str, float]:
-        """What dispatch plans for each feeder; empty before its first decision."""
+        """What dispatch plans for each feeder; empty before its first decision since the last curtailment ended, and
+        while miners still wait for their turn, because such a plan asks for less load than is meant to come back.
+        """
         dispatch = self._parts.dispatch.get(site)
         cycle = None if dispatch is None else dispatch.last
-        if cycle is None:
+        ended_ms = max((state.ended_at_ms or 0 for state in self._ledger.listed(site)), default=0)
+        if cycle is None or cycle.at_ms <= ended_ms or np.isin(cycle.problem.lock, _PASSING).any():
             return {}
         load_w = cycle.decision.certificate.load_w.tolist()
         return dict(zip(cycle.problem.tree.ids, load_w, strict=True))
