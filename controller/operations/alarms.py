@@ -69,7 +69,10 @@ def _view(site: str, group: AlarmGroup, layout: FleetLayout) -> AlarmView:
     text = newest.text
     if group.kind == "fault":
         text = f"{whole:,} devices: {newest.text}"
-    elif group.kind != "device":
+    elif group.kind == "device":
+        row = layout.row_of.get(group.cause)
+        text = f"{group.cause if row is None else layout.slot_name[row]}: {newest.text}"
+    else:
         text = f"{whole:,} of {group.of:,} devices on {group.kind} {group.cause}: {newest.text}"
     return AlarmView(
         id=_id(site, group),

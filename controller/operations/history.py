@@ -46,7 +46,8 @@ class LiveHistory:
 
     async def series(self, request: SeriesRequest) -> Series:
         """NotFound for an unknown subject, Malformed for a field that it does not have or that is not kept so long."""
-        subject = subject_of(self._moments.of(request.site).snapshot, request.subject, request.field)
+        snapshot = self._moments.of(request.site).snapshot
+        subject = subject_of(snapshot, request.subject, request.field)
         step_ms = self._telemetry.step_ms(request.from_ms, request.to_ms, request.points)
         kept_ms = await self._telemetry.kept_step_ms(request.site, subject.kind, request.from_ms)
         step_ms = max(step_ms, kept_ms, 0 if subject.device_id else SITE_TOTAL_STEP_MS)
@@ -66,7 +67,8 @@ class LiveHistory:
             if type(error) is not StorageError:
                 raise
             raise Malformed(error.detail) from error
-        starts = tuple(range(request.from_ms // step_ms * step_ms, request.to_ms, step_ms))
+        whole_ms = request.to_ms if subject.device_id else min(request.to_ms, snapshot.taken_at_ms - step_ms + 1)
+        starts = tuple(range(request.from_ms // step_ms * step_ms, whole_ms, step_ms))  # no sum of half a minute
         low, mean, high = (tuple(map(column.get, starts)) for column in found)
         gaps = await self._gaps(request)
         return Series(

@@ -27,7 +27,7 @@ from shared.quality import Quality
 from shared.units import energy_price_usd_per_wh
 
 TREND_MS = 3_600_000
-TREND_POINTS = 119
+TREND_POINTS = 60  # a step of a minute for meters too, so that power and hash rate of one time are divided
 
 _COLOURS = {
     Condition.AS_EXPECTED: "var(--bes-map-expected)",

@@ -21,7 +21,7 @@ async def one(live: LiveSite, *devices: str, code: str = "device.silent") -> Ala
 
 async def test_an_alarm_says_what_to_do_and_finds_its_miner(live: LiveSite):
     alarm = await one(live, MINERS[3])
-    assert (alarm.text, alarm.action, alarm.members) == ("does not answer", ADVICE["device.silent"], 1)
+    assert (alarm.text, alarm.action, alarm.members) == ("c1-R1-S1-4: does not answer", ADVICE["device.silent"], 1)
     found = page(live.ports.fleet.frame(SITE), alarm.query)
     assert [row.device_id for row in found.rows] == [MINERS[3]]
 
