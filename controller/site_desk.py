@@ -5,8 +5,9 @@ import asyncio
 import numpy as np
 
 from controller.commands import Actor, CommandService, PlanRequest
+from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.ports import Prices
-from controller.mining.dispatch.service import Cycle, DispatchPorts, DispatchService, DispatchSettings
+from controller.mining.dispatch.service import DispatchPorts, DispatchService, DispatchSettings
 from controller.mining.fleet.ladder import Idle
 from shared.clock import Clock
 from shared.errors import BesError, GatewayUnavailable

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from controller.commands.authority import AuthorityPolicy, confirmation_for
 from controller.commands.model import Confirmation, Reach
 from controller.mining.dispatch.formulate import Bonds, Policy, formulate
-from controller.mining.dispatch.ports import Quote
 from controller.mining.dispatch.problem import Lock
+from controller.mining.dispatch.quote import Quote
 from controller.mining.energy import Curtailment
 from controller.mining.energy import CurtailmentPreview as Effect
 from controller.mining.energy import preview as effect_of

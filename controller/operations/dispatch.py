@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.explain import Reason
-from controller.mining.dispatch.service import Cycle
 from controller.mining.fleet.array import Floats
 from controller.operations.moment import Moments
 from controller.operations.ports import SiteDispatch

@@ -6,9 +6,9 @@ from typing import Protocol
 import msgspec
 
 from controller.ingest.model import GapEntry
+from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.pending import PendingOrders
-from controller.mining.dispatch.ports import Quote
-from controller.mining.dispatch.service import Cycle
+from controller.mining.dispatch.quote import Quote
 
 
 class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):

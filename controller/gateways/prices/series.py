@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.gateways.prices.hashprice import Hashprice
-from controller.mining.dispatch.ports import Quote
+from controller.mining.dispatch.quote import Quote
 from shared.clock import utc
 from shared.errors import GatewayUnavailable
 

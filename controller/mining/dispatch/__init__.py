@@ -4,11 +4,13 @@
 code that shares nothing with the solver (`audit`); `explain` says why, `stage` orders the way there, `service` runs it.
 """
 
+from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.decision import Decision, decide
 from controller.mining.dispatch.explain import Explanation, explain
-from controller.mining.dispatch.ports import Caps, Decisions, OrderLine, Orders, Prices, Quote, TwinView
+from controller.mining.dispatch.ports import Caps, Decisions, OrderLine, Orders, Prices, TwinView
 from controller.mining.dispatch.problem import Lock, Problem
-from controller.mining.dispatch.service import Cycle, DispatchPorts, DispatchService, DispatchSettings
+from controller.mining.dispatch.quote import Quote
+from controller.mining.dispatch.service import DispatchPorts, DispatchService, DispatchSettings
 
 __all__ = [
     "Caps",

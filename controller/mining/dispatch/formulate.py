@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from controller.mining.dispatch.ports import Quote
 from controller.mining.dispatch.problem import Lock, Problem
+from controller.mining.dispatch.quote import Quote
 from controller.mining.fleet.array import Bools, Codes, Floats, Ints
 from controller.mining.fleet.ladder import Idle, Ladders
 from controller.mining.fleet.snapshot import SiteSnapshot

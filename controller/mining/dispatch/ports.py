@@ -1,37 +1,15 @@
 """What dispatch needs of the rest of the world."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from controller.mining.dispatch.cycle import Cycle
+from controller.mining.dispatch.quote import Quote
 from controller.mining.fleet.snapshot import SiteSnapshot
 from shared.actions import AnyAction
 
-if TYPE_CHECKING:
-    from controller.mining.dispatch.service import Cycle
-
 OrderLine = tuple[str, AnyAction, int | None]
 """A device, what it shall do, and the OpState in which it was seen (None: it does not matter)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quote:
-    """What energy costs and hashing earns now.
-
-    The energy price holds from `energy_from_ms` until before `energy_until_ms`; `hashprice_at_ms` is when the
-    hashprice was known. `synthetic` marks an invented price, which may drive a demonstration and nothing else.
-    """
-
-    energy_usd_mwh: float
-    energy_from_ms: int
-    energy_until_ms: int
-    hashprice_usd_phs_day: float
-    hashprice_at_ms: int
-    source: str
-    synthetic: bool = False
-
-    def current(self, now_ms: int) -> bool:
-        return self.energy_from_ms <= now_ms < self.energy_until_ms
 
 
 class Prices(Protocol):
@@ -66,6 +44,6 @@ class Orders(Protocol):
 
 
 class Decisions(Protocol):
-    def record(self, cycle: "Cycle") -> None:
+    def record(self, cycle: Cycle) -> None:
         """Keep a cycle with its certificate and explanation."""
         ...

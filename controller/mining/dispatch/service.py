@@ -12,15 +12,17 @@ from itertools import count
 
 import numpy as np
 
-from controller.mining.dispatch.decision import Decision, decide
-from controller.mining.dispatch.explain import Explanation, explain
+from controller.mining.dispatch.cycle import Cycle
+from controller.mining.dispatch.decision import decide
+from controller.mining.dispatch.explain import explain
 from controller.mining.dispatch.formulate import Policy, formulate
 from controller.mining.dispatch.hull import Increments, by_hash, hash_order_holds
 from controller.mining.dispatch.order import Batch, batches
 from controller.mining.dispatch.pending import Patience, PendingOrders
-from controller.mining.dispatch.ports import Caps, Decisions, Orders, Prices, Quote, TwinView
+from controller.mining.dispatch.ports import Caps, Decisions, Orders, Prices, TwinView
 from controller.mining.dispatch.problem import Problem
-from controller.mining.dispatch.stage import Pace, Transition, first_wave, stage
+from controller.mining.dispatch.quote import Quote
+from controller.mining.dispatch.stage import Pace, first_wave, stage
 from controller.mining.fleet.array import Ints
 from controller.mining.fleet.ladder import Ladders
 from controller.mining.fleet.snapshot import SiteSnapshot
@@ -44,34 +46,6 @@ class DispatchSettings:
     policy: Policy = field(default_factory=Policy)
     pace: Pace = field(default_factory=Pace)
     patience: Patience = field(default_factory=Patience)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Cycle:
-    """One decision with everything that it was made from.
-
-    `held` says why nothing is changed for profit, else empty: energy then costs nothing in `problem` and no miner may
-    climb, so that only limits lead to changes. `issued` counts miners ordered now; the rest of `transition` follows
-    when this has been confirmed. `refusals` are the rules by which the power door took some orders not.
-    """
-
-    site: str
-    decision_id: str
-    at_ms: int
-    trigger: str
-    snapshot: SiteSnapshot
-    quote: Quote
-    problem: Problem
-    decision: Decision
-    explanation: Explanation
-    transition: Transition
-    infeasible: Mapping[str, int]
-    solve_ms: float
-    held: str = ""
-    issued: int = 0
-    order_ids: tuple[str, ...] = ()
-    refusals: tuple[str, ...] = ()
-    gap_too_wide: bool = False
 
 
 @dataclass(frozen=True)

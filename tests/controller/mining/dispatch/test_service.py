@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.explain import Reason
 from controller.mining.dispatch.formulate import Policy
 from controller.mining.dispatch.pending import Patience
-from controller.mining.dispatch.ports import OrderLine, Quote
+from controller.mining.dispatch.ports import OrderLine
 from controller.mining.dispatch.problem import Lock
-from controller.mining.dispatch.service import Cycle, DispatchPorts, DispatchService, DispatchSettings
+from controller.mining.dispatch.quote import Quote
+from controller.mining.dispatch.service import DispatchPorts, DispatchService, DispatchSettings
 from controller.mining.dispatch.stage import Pace
 from shared.actions import SetPowerLimit, Sleep, SwitchOutlet, Wake
 from shared.errors import Denied, GatewayUnavailable

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from controller.mining.dispatch.formulate import Bonds, Policy, formulate
-from controller.mining.dispatch.ports import Quote
 from controller.mining.dispatch.problem import Lock
+from controller.mining.dispatch.quote import Quote
 from controller.mining.energy import CurtailmentLedger, Phase, Proof, preview
 from controller.mining.energy.event import (
     CurtailmentRequested,

@@ -1,0 +1,39 @@
+"""One decision and everything that it was made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.mining.dispatch.decision import Decision
+from controller.mining.dispatch.explain import Explanation
+from controller.mining.dispatch.problem import Problem
+from controller.mining.dispatch.quote import Quote
+from controller.mining.dispatch.stage import Transition
+from controller.mining.fleet.snapshot import SiteSnapshot
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cycle:
+    """One decision with everything that it was made from.
+
+    `held` says why nothing is changed for profit, else empty: energy then costs nothing in `problem` and no miner may
+    climb, so that only limits lead to changes. `issued` counts miners ordered now; the rest of `transition` follows
+    when this has been confirmed. `refusals` are the rules by which the power door took some orders not.
+    """
+
+    site: str
+    decision_id: str
+    at_ms: int
+    trigger: str
+    snapshot: SiteSnapshot
+    quote: Quote
+    problem: Problem
+    decision: Decision
+    explanation: Explanation
+    transition: Transition
+    infeasible: Mapping[str, int]
+    solve_ms: float
+    held: str = ""
+    issued: int = 0
+    order_ids: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    gap_too_wide: bool = False
