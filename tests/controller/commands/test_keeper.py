@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from nacl.signing import SigningKey
 
-from controller.commands import Actor, CommandKeeper, CommandKeys, CommandService, board
+from controller.commands import Actor, CommandKeeper, CommandKeys, CommandService, board, keeper
 from controller.journal import Journal
 from shared.actions import Pool, SetPools
 
@@ -129,7 +129,7 @@ async def test_running_it_ends_what_is_due_and_saves_at_the_end(door) -> None:
 
 
 async def test_a_snapshot_is_taken_after_many_events(door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.commands.keeper.EVENTS_BETWEEN_SNAPSHOTS", 1)
+    monkeypatch.setattr(keeper, "EVENTS_BETWEEN_SNAPSHOTS", 1)
     saved = asyncio.Event()
     save = door.store.save
 

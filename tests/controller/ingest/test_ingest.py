@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from benchmarks.site_load import site_batch
-from controller.ingest import Audience, InboxRoute, Ingest, IngestSettings
+from controller.ingest import Audience, InboxRoute, Ingest, IngestSettings, consumer
 from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
 from shared.errors import StorageUnavailable
@@ -240,7 +240,7 @@ async def test_events_reach_their_consumer_once_and_leave_the_inbox(ingest, chan
 
 
 async def test_a_consumer_that_fails_for_now_is_asked_again_in_order(ingest, listener, monkeypatch):
-    monkeypatch.setattr("controller.ingest.consumer._PAUSE_S", 0.01)
+    monkeypatch.setattr(consumer, "_PAUSE_S", 0.01)
     listener.fail_with.append(StorageUnavailable("not now"))
     ingest.offer(event(1, "a"))
     ingest.offer(event(2, "b"))

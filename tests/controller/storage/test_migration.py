@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.storage.sqlite import migration
 from controller.storage.sqlite.migration import migrate
 from shared.errors import Corrupt, StorageUnavailable
 
@@ -25,7 +26,7 @@ def test_a_new_file_gets_the_newest_schema_and_a_second_run_changes_nothing(tmp_
 def test_a_step_is_applied_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.db"
     steps = ["CREATE TABLE a (x INTEGER) STRICT;", "CREATE TABLE b (x INTEGER) STRICT; CREATE TABLE a (x INTEGER);"]
-    monkeypatch.setattr("controller.storage.sqlite.migration._steps", lambda database: steps)
+    monkeypatch.setattr(migration, "_steps", lambda database: steps)
     with pytest.raises(StorageUnavailable, match="already exists"):
         migrate(path, "any")
     assert version_of(path) == 1
