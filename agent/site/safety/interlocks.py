@@ -38,7 +38,10 @@ class Interlocks:
         alarms = list(self._thermal.observe(image))
         demands = list(self._thermal.demands(image))
         for item in self._feeders.observe(image, self._loads):
-            (demands if isinstance(item, Demand) else alarms).append(item)  # type: ignore[arg-type]  # split by type
+            if isinstance(item, Demand):
+                demands.append(item)
+            else:
+                alarms.append(item)
         return Observation(tuple(alarms), tuple(demands))
 
     def loads(self) -> dict[str, FeederLoad]:
