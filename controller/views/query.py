@@ -85,7 +85,7 @@ def parse(text: str) -> Query:
 def _term(word: str) -> Term:
     negated = word.startswith("-") and len(word) > 1
     body = word[1:].lower() if negated else word.lower()
-    shown = word if " " not in word else f'"{word}"'
+    shown = _as_typed(word)
     if match := _COMPARISON.fullmatch(body):
         name, compare, number = match.groups()
         if name not in NUMBER_FIELDS:
@@ -100,6 +100,15 @@ def _term(word: str) -> Term:
         _check_states(name, values)
         return Term(shown, negated, name, values=values)
     return Term(shown, negated, values=(body,))
+
+
+def _as_typed(word: str) -> str:
+    """Quoted only where it would not be read back as this one word."""
+    try:
+        alone = shlex.split(word) == [word]
+    except ValueError:
+        alone = False
+    return word if alone else shlex.quote(word)
 
 
 def _check_states(name: str, values: tuple[str, ...]) -> None:
