@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 TEST_STAMP := $(VENV)/.set-up-for-tests
 
-.PHONY: help setup demo test lint fmt bench lock clean
+.PHONY: help setup demo test fuzz lint fmt bench lock clean
 
 help:
 	@echo "make demo            a simulated site, its agent and the controller; prints the console's address"
 	@echo "make demo CHECK=1    the same story without a person; exits non-zero where a step fails"
 	@echo "make test            every test"
+	@echo "make fuzz            the property tests again, on thousands of new examples"
 	@echo "make lint            ruff, mypy, import-linter"
 	@echo "make bench           every benchmark, one JSON line each"
 
@@ -31,6 +32,9 @@ demo: $(STAMP)
 
 test: setup
 	@$(BIN)/python -m pytest $(ARGS)
+
+fuzz: setup
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=search --timeout=1800 $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

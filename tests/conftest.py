@@ -2,8 +2,14 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from hardware_sims.broker import Mosquitto
+
+# A change is judged by the same examples every time; `make fuzz` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("search", max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repeatable")
 
 
 @pytest.fixture
