@@ -20,7 +20,7 @@ def broker() -> Iterator[Mosquitto]:
 
 
 @pytest.fixture(autouse=True)
-def _logs_of_this_test():
+def _logs_of_this_test() -> Iterator[None]:
     """A test that runs a command configures the logs for its own stderr, which is closed when the next test begins."""
     yield
     structlog.reset_defaults()
