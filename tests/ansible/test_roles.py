@@ -8,8 +8,10 @@ from pathlib import Path
 
 import jinja2
 import pytest
+import yaml
 
 from agent.settings import NodeSettings, SiteSettings
+from controller.settings import ControllerSettings
 
 BIN = Path(sys.executable).parent
 ROLES = Path("ansible/roles")
@@ -62,13 +64,17 @@ def test_the_agent_reads_what_its_role_writes(tmp_path, tls):
         bes_agent_state_directory="/var/lib/bes-agent",
         bes_agent_log_level="info",
         bes_agent_tls=tls,
-        bes_agent_logins={"antminer": {"user": "root", "password": 'quote " and \\ backslash'}},
+        bes_agent_logins={
+            "antminer": {"user": "root", "password": 'quote " and \\ backslash'},
+            "raritan.xerus": {"user": "admin", "password": "of the PDU"},
+        },
     )
     file = tmp_path / "agent.toml"
     file.write_text(text)
     settings = SiteSettings.load(file)
     assert settings.operators == (KEY,)
     assert settings.logins["antminer"].password.get_secret_value() == 'quote " and \\ backslash'
+    assert settings.logins["raritan.xerus"].user == "admin"
     assert (settings.mqtt.tls is not None) is tls
 
 
@@ -86,3 +92,31 @@ def test_the_signer_reads_what_its_role_writes(tmp_path):
         )
     )
     assert NodeSettings.load(file).node == "box-a"
+
+
+def controller_settings(folder, **variables):
+    defaults = yaml.safe_load((ROLES / "bes_controller" / "defaults" / "main.yml").read_text())
+    file = folder / "controller.toml"
+    file.write_text(rendered("controller", "controller.toml.j2", **defaults | variables))
+    return ControllerSettings.load(file)
+
+
+def test_the_controller_reads_what_its_role_writes(tmp_path):
+    settings = controller_settings(
+        tmp_path,
+        bes_controller_sites=["tx1"],
+        bes_controller_prices_file="/etc/bes/prices.csv",
+        bes_controller_prices_time_zone="America/Chicago",
+        bes_controller_dispatch_automatic=True,
+    )
+    assert settings.sites == ("tx1",)
+    assert settings.prices.file == Path("/etc/bes/prices.csv")
+    assert settings.prices.time_zone == "America/Chicago"
+    assert settings.dispatch.automatic
+
+
+def test_a_controller_as_rolled_out_orders_nothing_by_itself(tmp_path):
+    settings = controller_settings(tmp_path)
+    assert not settings.dispatch.automatic
+    assert settings.prices.file is None
+    assert settings.web.https
