@@ -1,11 +1,12 @@
 """Settings of a node: one TOML file, overruled by `BES_AGENT_*`."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.config.settings import Settings
+from shared.config.settings import LogLevel, Settings, WireName
 from shared.mqtt import MqttSettings
 
 
@@ -41,14 +42,22 @@ class NodeSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="BES_AGENT_", extra="forbid", frozen=True, env_nested_delimiter="__")
 
-    site: str
-    node: str
+    site: WireName
+    node: WireName
     state_directory: Path
     operators: tuple[str, ...]
     approvers: tuple[str, ...] = ()
     mqtt: MqttSettings = MqttSettings(port=8883)
-    log_level: str = "info"
+    log_level: LogLevel = "info"
     spool_max_mb: int = Field(default=1024, ge=1)
+
+    @model_validator(mode="after")
+    def _two_people(self) -> Self:
+        """One key on both lists would be its own second person."""
+        both = set(map(str.lower, self.operators)) & set(map(str.lower, self.approvers))
+        if both:
+            raise ValueError(f"key {min(both)[:12]}… stands in operators and in approvers; give each its own key")
+        return self
 
 
 class SiteSettings(NodeSettings):

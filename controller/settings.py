@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.config.settings import Settings
+from shared.config.settings import LogLevel, Settings, WireName
 from shared.mqtt import MqttSettings
 
 
@@ -52,9 +52,9 @@ class ControllerSettings(Settings):
     )
 
     state_directory: Path
-    sites: tuple[str, ...]
+    sites: tuple[WireName, ...]
     mqtt: MqttSettings = MqttSettings(port=8883)
     web: Web = Web()
     prices: PriceFeed = PriceFeed()
     dispatch: Dispatching = Dispatching()
-    log_level: str = "info"
+    log_level: LogLevel = "info"

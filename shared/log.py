@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 REDACTED = "•••"
-SHORTEST_SECRET = 4
+SHORTEST_SECRET = 8
 _SECRET_KEYS = ("password", "passwd", "secret", "token", "private", "pwd", "authorization")
 
 
@@ -20,8 +20,11 @@ class Redactor:
         self._needles: set[str] = set()
 
     def learn(self, secret: str) -> None:
-        """Hide this value from now on, raw, URL-encoded, in base64 and in hex; values under four characters stay."""
-        if len(secret) < SHORTEST_SECRET:  # such a needle would blank ordinary words
+        """Hide this value from now on, raw, URL-encoded, in base64 and in hex.
+
+        Values under eight characters are not looked for: `root` and `admin` would blank ordinary words.
+        """
+        if len(secret) < SHORTEST_SECRET:
             return
         raw = secret.encode()
         self._needles |= {secret, quote(secret, safe=""), base64.b64encode(raw).decode(), raw.hex()}
@@ -32,12 +35,20 @@ class Redactor:
         return value
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        for key, value in event.items():
-            if any(word in key.lower() for word in _SECRET_KEYS):
-                event[key] = REDACTED
-            elif isinstance(value, str):
-                event[key] = self.text(value)
-        return event
+        return {key: self._value(key, value) for key, value in event.items()}
+
+    def _value(self, key: str, value: object) -> object:
+        if any(word in key.lower() for word in _SECRET_KEYS):
+            return REDACTED
+        match value:
+            case str():
+                return self.text(value)
+            case dict():
+                return {inner: self._value(str(inner), item) for inner, item in value.items()}
+            case list() | tuple() | set() | frozenset():
+                return [self._value("", item) for item in value]
+            case _:
+                return value
 
 
 redactor = Redactor()
