@@ -3,11 +3,12 @@
 import asyncio
 import signal
 
-from agent.health.watchdog import Watchdog
 from agent.node import Gauges, NodeHealth, identity, spool_of, uplink_of
 from agent.settings import NodeSettings
 from shared.clock import SystemClock
+from shared.config.settings import state_folder
 from shared.log import get_logger
+from shared.watchdog import Watchdog
 from shared.wire.record import RecordKind
 from shared.wire.telemetry import TelemetryBatch
 
@@ -22,7 +23,7 @@ async def _refuse(_message: bytes) -> None:
 
 
 async def serve(settings: NodeSettings) -> None:
-    settings.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state_folder(settings.state_directory)
     clock, watchdog = SystemClock(), Watchdog()
     node, _ = identity(settings, "signer")
     health = NodeHealth(settings, clock)

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 
-from agent.health.watchdog import Watchdog
 from agent.node import Gauges, NodeHealth, identity, keys, spool_of, uplink_of
 from agent.settings import SiteSettings
 from agent.silence import Silence
@@ -28,6 +27,7 @@ from shared.clock import SystemClock
 from shared.log import get_logger
 from shared.site import load_site
 from shared.states import Reach
+from shared.watchdog import Watchdog
 from shared.wire.record import RecordKind
 from shared.wire.telemetry import HostSample
 

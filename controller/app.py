@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 
 from controller.api.app import build
@@ -25,7 +24,8 @@ from controller.console.app import mount
 from controller.first_sign_in import leave_first_sign_in
 from controller.fleet import AlarmDesk, FleetService
 from controller.gateways.mqtt.service import MqttGateway
-from controller.gateways.prices import Hashprice, SeriesPrices, load_csv, synthetic_day
+from controller.gateways.prices import Hashprice, SeriesPrices, load_series, synthetic_day
+from controller.heartbeat import Heartbeat, Signs
 from controller.ingest import Audience, InboxRoute, Ingest
 from controller.journal import Dispatcher, HeadSchedule, Journal
 from controller.mining.dispatch.pending import Patience
@@ -45,10 +45,13 @@ from controller.storage.sqlite.relations import SqliteRelations
 from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
 from controller.storage.sqlite.telemetry_upkeep import TelemetryUpkeep
+from controller.web_server import WebServer
 from shared.clock import SystemClock
+from shared.config.settings import state_folder
 from shared.crypto.keys import load_or_create
 from shared.log import get_logger
 from shared.mqtt import Message
+from shared.watchdog import Watchdog
 from shared.wire.event import EventBatch, Inventory
 from shared.wire.record import GapBatch, RecordKind
 from shared.wire.telemetry import TelemetryBatch
@@ -64,7 +67,7 @@ class ControllerApp:
 
     def __init__(self, settings: ControllerSettings) -> None:
         folder = settings.state_directory
-        folder.mkdir(parents=True, exist_ok=True)
+        state_folder(folder)
         self.settings = settings
         self.clock = clock = SystemClock()
         self.telemetry = SqliteTelemetry(folder / "telemetry.db")
@@ -102,16 +105,16 @@ class ControllerApp:
         )
         self.gateway = MqttGateway(settings.mqtt, CLIENT_ID, self.keys.command, self._deliver, settings.sites)
         self.ingest = Ingest(self.telemetry, self.gateway, self._audience(), clock=clock)
+        self.web = WebServer(settings.web)
+        self.watchdog = Watchdog()
 
     async def run(self) -> None:
-        """Open what is stored, then the broker, then the doors for people."""
+        """Open what is stored, then the broker, then the doors for people; close them the other way round."""
         async with AsyncExitStack() as stack:
             await self._open(stack)
             async with asyncio.TaskGroup() as group:
                 for part in self._parts():
                     group.create_task(part)
-                web = self.settings.web
-                log.info("controller.started", console=f"http://{web.host}:{web.port}/console")
 
     def apply(self, site: str, node: str, batch: TelemetryBatch) -> None:
         """A sink of ingest: the twin first, then those who live on it."""
@@ -121,6 +124,8 @@ class ControllerApp:
             desk.telemetry_arrived(batch)
 
     async def _open(self, stack: AsyncExitStack) -> None:
+        self.web.open()
+        stack.callback(self.web.close)
         for store in (self.telemetry, self.journal_file, self.relations, self.people_file):
             await stack.enter_async_context(store)
         await self.fleet.restore()
@@ -146,15 +151,18 @@ class ControllerApp:
             HeadSchedule(self.journal, self.keys.command).run(),
             TelemetryUpkeep(self.telemetry, clock=self.clock).run(),
             *(desk.run() for desk in self.desks.values()),
-            self._serve_web(),
+            self.web.run(self._application()),
+            self._live(),
         ]
 
-    async def _serve_web(self) -> None:
-        web = self.settings.web
-        config = uvicorn.Config(self._web(), host=web.host, port=web.port, log_level="warning", lifespan="on")
-        await _Server(config).serve()
+    async def _live(self) -> None:
+        """Ready once requests are answered; alive as long as the threads get on."""
+        await self.web.serving.wait()
+        log.info("controller.started", console=f"{self.web.address}/console")
+        signs = Signs(self.ingest.busy_s, self.journal_file.committer.ping)
+        await Heartbeat(self.watchdog, signs).run()
 
-    def _web(self) -> FastAPI:
+    def _application(self) -> FastAPI:
         secure = self.settings.web.https
         app = build(self.operations.ports, self.people, secure_cookies=secure)
         mount(app, self.operations.ports, self.people, secure_cookies=secure)
@@ -204,19 +212,12 @@ class ControllerApp:
         self.ingest.offer(message)
 
 
-class _Server(uvicorn.Server):
-    """Signals end the whole controller, so the web server must not take them."""
-
-    def install_signal_handlers(self) -> None:
-        return
-
-
 def prices_of(feed: PriceFeed, now_ms: int) -> SeriesPrices:
     """The series of the operator's file, or an invented day that begins now."""
     hashprice = Hashprice(feed.hashprice_usd_phs_day, now_ms)
     if feed.file is None:
         return SeriesPrices(synthetic_day(now_ms), lambda: hashprice, replay_from_ms=now_ms)
-    series = load_csv(feed.file, feed.time_zone)
+    series = load_series(feed.file, feed.time_zone)
     return SeriesPrices(replace(series, synthetic=feed.synthetic), lambda: hashprice)
 
 

@@ -102,6 +102,10 @@ class GroupCommitter:
         self._put(job)
         return await job.answer
 
+    async def ping(self) -> None:
+        """Returns when the thread has run a transaction: a sign of its life that writes nothing."""
+        await self.call(_nothing)
+
     def maintain(self, work: Work[T]) -> T:
         """Run `work` alone and outside any transaction, as a checkpoint needs it; for a thread that can wait."""
         job = Job(work, alone=True)
@@ -201,6 +205,10 @@ class GroupCommitter:
         for job in left:
             job.error = StorageUnavailable(f"{self._path.name} was closed")
         answer(left)
+
+
+def _nothing(_connection: sqlite3.Connection) -> None:
+    pass
 
 
 def _run_in_savepoint(connection: sqlite3.Connection, job: Job[Any], path: Path) -> None:

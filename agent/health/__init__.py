@@ -1,1 +1,1 @@
-"""How the node itself is: its machine, its clock, its watchdog, and `bes doctor` for the person in front of it."""
+"""How the node itself is: its machine, its clock, and `bes doctor` for the person in front of it."""

@@ -1,8 +1,10 @@
 """`Ingest`: the one worker between the broker and the store."""
 
 import asyncio
+import math
 import queue
 import threading
+import time
 from collections.abc import Coroutine
 
 import msgspec
@@ -77,6 +79,7 @@ class Ingest:
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._busy_since_s: float | None = None
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -94,6 +97,13 @@ class Ingest:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def busy_s(self) -> float:
+        """How long the worker has been at its present group; 0 where it waits for messages, infinite where it ended."""
+        if self._thread is None or not self._thread.is_alive():
+            return math.inf
+        since_s = self._busy_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
     def offer(self, message: Message) -> None:
         """A full queue drops the message; its node sends it again, since no receipt comes."""
         try:
@@ -106,7 +116,9 @@ class Ingest:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
+            self._busy_since_s = None
             messages = self._next_messages()
+            self._busy_since_s = time.monotonic()
             if messages:
                 try:
                     self._process(messages)

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from agent.health.watchdog import Watchdog
+from shared.watchdog import Watchdog
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -29,3 +29,21 @@ def test_says_nothing_where_systemd_did_not_start_it(monkeypatch):
 def test_a_node_outlives_a_service_manager_that_went_away(tmp_path, monkeypatch):
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     Watchdog().alive("still here")
+
+
+@pytest.mark.parametrize(
+    ("environment", "period_s"),
+    [
+        ({}, None),
+        ({"WATCHDOG_USEC": "30000000"}, 30.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 30.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+    ],
+)
+def test_knows_how_often_it_is_wanted(monkeypatch, environment, period_s):
+    for name in ("WATCHDOG_USEC", "WATCHDOG_PID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Watchdog().period_s == period_s
