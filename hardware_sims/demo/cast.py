@@ -2,10 +2,10 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,8 @@ class Actor:
     def _first_line(self) -> str:
         assert self._process is not None
         assert self._process.stdout is not None
-        deadline_s = time.monotonic() + START_S
-        line = self._process.stdout.readline()
-        if not line or time.monotonic() > deadline_s:
+        ready, _, _ = select.select([self._process.stdout], [], [], START_S)
+        line = self._process.stdout.readline() if ready else ""
+        if not line:
             raise GatewayUnavailable(f"{self.name} did not start; see {self._log}")
         return line

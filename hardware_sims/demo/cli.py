@@ -1,6 +1,5 @@
 """`bes demo`: a site, a broker, an agent and a controller on this machine, until Ctrl C; `--check` tells and checks."""
 
-import shutil
 import signal
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hardware_sims.demo.production import Wish, produce
-from hardware_sims.demo.scene import NODE
+from hardware_sims.demo.scene import NODE, cleared
 from hardware_sims.demo.story import Stage, Step, play
 from hardware_sims.layout import DEFAULT_NETWORK
 
@@ -30,9 +29,7 @@ def demo(
 ) -> None:
     """Start everything, print the console's address, and play."""
     wish = Wish(miners=miners, containers=containers, time_factor=time_factor, prices=prices, network=network)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    folder = folder.resolve()
+    folder = cleared(folder)
     signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as stack:
         stage, password = produce(stack, folder, wish)

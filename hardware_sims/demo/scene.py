@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,16 +11,27 @@ import msgspec
 
 from shared.crypto.keys import load_or_create
 from shared.errors import SettingInvalid
+from shared.price_file import read_prices
 
 SITE = "demo"
 NODE = "demo-agent"
 QUIET_USD_MWH = 38.0
 SPIKE_USD_MWH = 950.0
 STEP_S = 15
+MARKER = "made-by-bes-demo"
+_HASTE = """
+# A demo has no quarter of an hour to leave a machine alone after each change.
+[dispatch]
+confirm_s = 120.0
+dwell_s = 15.0
+disobeyed_s = 30.0
+"""
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """Folders and ports of one demo. `spike_at_s` and `spike_for_s` count from when the prices were written."""
+    """Folders and ports of one demo. `spike_at_s` and `spike_for_s` count from when the prices were written. With
+    `patient` the controller waits as long as it does by default, instead of as long as a demo has time for.
+    """
 
     folder: Path
     broker_port: int
@@ -29,6 +41,7 @@ class Scene(msgspec.Struct, frozen=True):
     spike_at_s: int
     spike_for_s: int
     real_prices: Path | None = None
+    patient: bool = False
 
     @property
     def prices(self) -> Path:
@@ -45,6 +58,17 @@ class Scene(msgspec.Struct, frozen=True):
     @property
     def controller_state(self) -> Path:
         return self.folder / "controller"
+
+
+def cleared(folder: Path) -> Path:
+    """An empty folder for a demo. What no demo has made is never emptied: SettingInvalid."""
+    marker = folder / MARKER
+    if folder.exists() and not marker.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingInvalid(f"{folder} is not a folder of an earlier demo; name a new or an empty one with --folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    marker.write_text("What lies here was made by `bes demo`, and is deleted when it starts again.\n", encoding="utf-8")
+    return folder.resolve()
 
 
 def write(scene: Scene) -> None:
@@ -67,31 +91,13 @@ def write_synthetic_prices(scene: Scene) -> None:
 
 def write_replayed_prices(scene: Scene, source: Path) -> tuple[float, float]:
     """A real hourly series, an hour of it in each `spike_for_s`, its dearest hour at the spike; (lowest, dearest)."""
-    series = _read_series(source)
+    series = [usd_mwh for _, usd_mwh in read_prices(source, "UTC")]
     dearest = max(range(len(series)), key=series.__getitem__)
     start = time.time() + scene.spike_at_s - dearest * scene.spike_for_s
     rows = [(start + hour * scene.spike_for_s, price) for hour, price in enumerate(series)]
     now = time.time() - 3600
     _write_prices(scene.prices, _stepwise([row for row in rows if row[0] >= now][: 86_400 // scene.spike_for_s]))
     return min(series), series[dearest]
-
-
-def _read_series(source: Path) -> list[float]:
-    """The last numeric column of a CSV file with a header line."""
-    try:
-        with source.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingInvalid(f"{source}: {error}") from error
-    prices: list[float] = []
-    for number, row in enumerate(rows[1:], start=2):
-        try:
-            prices.append(float(row[-1]))
-        except (ValueError, IndexError) as error:
-            raise SettingInvalid(f"{source}, line {number}: the last column must be a price in USD/MWh") from error
-    if not prices:
-        raise SettingInvalid(f"{source}: no prices below the header line")
-    return prices
 
 
 def _stepwise(rows: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -165,10 +171,4 @@ port = {scene.web_port}
 file = {json.dumps(str(scene.prices))}
 synthetic = {json.dumps(scene.real_prices is None)}
 hashprice_usd_phs_day = 45.0
-
-# A demo has no quarter of an hour to leave a machine alone after each change.
-[dispatch]
-confirm_s = 120.0
-dwell_s = 15.0
-disobeyed_s = 30.0
-"""
+{"" if scene.patient else _HASTE}"""

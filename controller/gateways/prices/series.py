@@ -1,13 +1,17 @@
 """Prices of consecutive intervals, and the one that holds at a moment."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 from controller.gateways.prices.hashprice import Hashprice
 from controller.mining.dispatch.quote import Quote
 from shared.clock import utc
 from shared.errors import GatewayUnavailable
+from shared.price_file import read_prices
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,14 @@ class PriceSeries:
         first = bisect_right(self.start_ms, from_ms - self.interval_ms)
         last = bisect_right(self.start_ms, to_ms - 1)
         return tuple(zip(self.start_ms[first:last], self.usd_mwh[first:last], strict=True))
+
+
+def load_series(path: Path, zone: str | None = None) -> PriceSeries:
+    """The prices of a file; an interval lasts as long as most steps between its rows. Errors as `read_prices`."""
+    points = read_prices(path, zone)
+    steps = Counter(later - earlier for (earlier, _), (later, _) in pairwise(points))
+    starts, prices = zip(*points, strict=True)
+    return PriceSeries(path.stem, starts, prices, steps.most_common(1)[0][0])
 
 
 class SeriesPrices:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.gateways.prices import Hashprice, PriceSeries, SeriesPrices, load_csv, synthetic_day
+from controller.gateways.prices import Hashprice, PriceSeries, SeriesPrices, load_series, synthetic_day
 from controller.gateways.prices.synthetic import SPIKE_USD_MWH
 from shared.errors import GatewayUnavailable, SettingInvalid, SettingMissing
 
@@ -23,7 +23,7 @@ def prices(series: PriceSeries, **options: int) -> SeriesPrices:
 
 
 def test_reads_the_form_of_public_market_files(tmp_path: Path) -> None:
-    series = load_csv(
+    series = load_series(
         written(
             tmp_path,
             "Datetime (UTC),Datetime (Local),Price (USD/MWh)\n"
@@ -39,13 +39,13 @@ def test_reads_the_form_of_public_market_files(tmp_path: Path) -> None:
 def test_a_time_without_offset_needs_a_zone_and_uses_it(tmp_path: Path) -> None:
     path = written(tmp_path, "timestamp,price\n2022-01-01 00:00,1\n2022-01-01 00:15,2\n")
     with pytest.raises(SettingInvalid, match=r"line 2, column 'timestamp'.*name the file's time zone"):
-        load_csv(path)
-    assert load_csv(path, "America/Chicago").start_ms[0] == 1_640_995_200_000 + 6 * HOUR_MS
+        load_series(path)
+    assert load_series(path, "America/Chicago").start_ms[0] == 1_640_995_200_000 + 6 * HOUR_MS
 
 
 def test_a_day_of_23_hours_keeps_its_order(tmp_path: Path) -> None:
     rows = "".join(f"2022-03-13T{hour:02d}:00,{hour}\n" for hour in (0, 1, 3, 4))
-    series = load_csv(written(tmp_path, "time,price\n" + rows), "America/Chicago")
+    series = load_series(written(tmp_path, "time,price\n" + rows), "America/Chicago")
     assert {b - a for a, b in zip(series.start_ms, series.start_ms[1:], strict=False)} == {HOUR_MS}
 
 
@@ -68,18 +68,18 @@ def test_a_day_of_23_hours_keeps_its_order(tmp_path: Path) -> None:
 )
 def test_names_the_place_of_what_it_cannot_read(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(SettingInvalid, match=complaint):
-        load_csv(written(tmp_path, text))
+        load_series(written(tmp_path, text))
 
 
 def test_an_unknown_zone_and_a_missing_file_are_settings_errors(tmp_path: Path) -> None:
     with pytest.raises(SettingMissing, match="no such file"):
-        load_csv(tmp_path / "none.csv")
+        load_series(tmp_path / "none.csv")
     with pytest.raises(SettingInvalid, match="IANA"):
-        load_csv(written(tmp_path, "time,price\n"), "Texas")
+        load_series(written(tmp_path, "time,price\n"), "Texas")
     binary = tmp_path / "binary.csv"
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingInvalid, match="UTF-8"):
-        load_csv(binary)
+        load_series(binary)
 
 
 def test_the_price_that_holds_and_the_one_that_has_run_out() -> None:

@@ -1,4 +1,4 @@
-"""Prices from a CSV file with a header: one column of times, one of prices in $/MWh.
+"""Energy prices in a CSV file with a header: one column of times, one of prices in $/MWh.
 
 The time column is the first that is called `Datetime (UTC)`, `timestamp`, `time`, `datetime` or `date`, the price
 column the first that begins with `price`; upper and lower case do not matter. Times are ISO 8601. One with an offset
@@ -7,14 +7,11 @@ nobody's local time is ever taken for UTC.
 """
 
 import csv
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
-from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from controller.gateways.prices.series import PriceSeries
 from shared.errors import SettingInvalid, SettingMissing
 
 MAX_ROWS = 1_000_000
@@ -23,8 +20,9 @@ _TIME_NAMES = ("datetime (utc)", "timestamp (utc)", "timestamp", "time", "dateti
 _PRICE_UNITS = ("usd/mwh", "$/mwh", "usd_mwh")
 
 
-def load_csv(path: Path, zone: str | None = None) -> PriceSeries:
-    """Read a whole file. `zone` is an IANA name for times without offset.
+def read_prices(path: Path, zone: str | None = None) -> list[tuple[int, float]]:
+    """(start in ms UTC, USD/MWh) of every row, ascending; at least two. `zone` is an IANA name for times without
+    offset.
 
     SettingMissing without the file, SettingInvalid with line and column for what cannot be understood.
     """
@@ -33,13 +31,13 @@ def load_csv(path: Path, zone: str | None = None) -> PriceSeries:
             points = list(_points(path.name, csv.reader(lines), _zone(path.name, zone)))
     except FileNotFoundError as error:
         raise SettingMissing(f"{path}: no such file; point the price setting at a CSV file") from error
+    except OSError as error:
+        raise SettingInvalid(f"{path}: {error.strerror}; name a CSV file that this user can read") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise SettingInvalid(f"{path.name}: not a CSV file in UTF-8 ({error})") from error
     if len(points) < 2:
         raise SettingInvalid(f"{path.name}: needs at least two rows of prices below the header")
-    starts = tuple(start_ms for start_ms, _ in points)
-    steps = Counter(later - earlier for earlier, later in pairwise(starts))
-    return PriceSeries(path.stem, starts, tuple(price for _, price in points), steps.most_common(1)[0][0])
+    return points
 
 
 def _points(name: str, rows: Iterator[list[str]], zone: tzinfo | None) -> Iterator[tuple[int, float]]:
