@@ -48,7 +48,6 @@ from controller.storage.sqlite.telemetry_upkeep import TelemetryUpkeep
 from controller.web_server import WebServer
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
-from shared.config.settings import state_folder
 from shared.crypto.keys import load_or_create
 from shared.log import get_logger
 from shared.mqtt import Message
