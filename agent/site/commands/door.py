@@ -1,11 +1,12 @@
 """Who may order what: an envelope becomes a command, or a refusal with a rule's id.
 
 The checks stand in the order of the threat model: size, known key, signature, decode, addressed to me, counter,
-expiry, second person. The first that fails wins. The counter comes before the time, because clocks lie.
+expiry, second person. The first that fails wins. The counter comes before the time, because clocks lie: `open_command`
+refuses what lies below the ledger's floor, the ledger knows what was used above it, then `admit` looks at the time.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from nacl.signing import VerifyKey
 
@@ -21,9 +22,17 @@ _TWO_PERSON_ACTIONS = (SetPools,)
 
 
 class Counters(Protocol):
-    def last_counter(self, key_id: str) -> int:
-        """The highest counter of that key that was ever accepted here; 0 where none was."""
+    def floor(self, key_id: str) -> int:
+        """No counter of that key up to this one is accepted any more; 0 where every one may be."""
         ...
+
+
+class Opened(NamedTuple):
+    """A command that is somebody's: `key_id` is the operator's key, whose counter it uses."""
+
+    command: Command
+    key_id: str
+    signed_by: tuple[str, ...]
 
 
 class Door:
@@ -46,8 +55,8 @@ class Door:
         self._counters = counters
         self._time = time
 
-    def open_command(self, sealed: bytes) -> tuple[Command, tuple[str, ...]]:
-        """The command and the keys that signed it; `Denied` where nobody can be believed."""
+    def open_command(self, sealed: bytes) -> Opened:
+        """`Denied` where nobody can be believed."""
         try:
             command, signed_by = unseal(DOMAIN, sealed, self._trusted, Command)
         except SignatureInvalid as error:
@@ -57,15 +66,15 @@ class Door:
         key_id = self._operator(signed_by)
         self._check_address(command.site, command.node)
         self._check_counter(key_id, command.counter)
-        return command, signed_by
+        return Opened(command, key_id, signed_by)
 
-    def admit(self, command: Command, signed_by: tuple[str, ...]) -> str:
-        """The id of the key whose counter the command uses; `Denied` where it may not be carried out any more."""
+    def admit(self, opened: Opened) -> None:
+        """`Denied` where the command may not be carried out, or not any more."""
+        command = opened.command
         self._check_time(command.issued_at_ms, command.expires_at_ms)
         if len(command.orders) > MAX_ORDERS:
             raise Denied(TOO_MANY, f"{len(command.orders)} orders in one command, at most {MAX_ORDERS}")
-        self._check_second_person(command, signed_by)
-        return self._operator(signed_by)
+        self._check_second_person(command, opened.signed_by)
 
     def open_plan(self, sealed: bytes) -> tuple[SitePlan, str]:
         """The site plan and its key, checked in the same way."""
@@ -92,9 +101,9 @@ class Door:
             raise Denied(NOT_ADDRESSED, f"addressed to {site}/{node}, this is {self._site}/{self._node}")
 
     def _check_counter(self, key_id: str, counter: int) -> None:
-        last = self._counters.last_counter(key_id)
-        if counter <= last:
-            raise Denied(REPLAYED, f"counter {counter} is not above {last}")
+        floor = self._counters.floor(key_id)
+        if counter <= floor:
+            raise Denied(REPLAYED, f"counter {counter} is not above {floor}, up to which all are refused")
 
     def _check_time(self, issued_at_ms: int, until_ms: int) -> None:
         self._time.heard(issued_at_ms)

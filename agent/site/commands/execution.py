@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import msgspec
 
+from agent.site.commands.concern import Concern, concerns
 from agent.site.commands.outcome import Outcomes
 from agent.site.commands.outlet_batch import OutletBatches
 from agent.site.commands.refusal import EXPIRED, NOT_SEEN, STATE_CHANGED, SUPERSEDED, UNKNOWN_DEVICE, UNSUPPORTED
@@ -63,7 +64,7 @@ class Execution:
         self._context = context
         self._places = asyncio.Semaphore(CONVERSATIONS)
         self._outlets = OutletBatches()
-        self._watched: dict[tuple[str, str, int | None], asyncio.Event] = {}
+        self._watched: dict[Concern, asyncio.Event] = {}
 
     async def carry_out(self, command: Command, position: int) -> None:
         """From admission to the end; never raises."""
@@ -239,13 +240,11 @@ class Execution:
     def _take_over(self, order: Order) -> asyncio.Event:
         """An event that a newer order about the same thing sets."""
         mine = asyncio.Event()
-        outlet = order.action.outlet if isinstance(order.action, SwitchOutlet) else None
-        for matter in _CONCERNS.get(order.action.verb, ()):
-            key = (order.device_id, matter, outlet)
-            older = self._watched.get(key)
+        for concern in concerns(order):
+            older = self._watched.get(concern)
             if older is not None:
                 older.set()
-            self._watched[key] = mine
+            self._watched[concern] = mine
         return mine
 
     def _refuse(self, command: Command, position: int, rule: str, detail: str) -> None:
@@ -268,15 +267,6 @@ class Execution:
 
 
 _ENDED = object()
-_CONCERNS = {
-    "sleep": ("running", "power"),  # asleep, no machine shows its limit
-    "wake": ("running",),
-    "set_power_limit": ("power",),
-    "set_power_mode": ("power",),
-    "restart": ("running",),
-    "reboot": ("running", "power"),
-    "switch_outlet": ("outlet",),
-}
 
 
 async def _happens_within(event: asyncio.Event, seconds: float) -> bool:

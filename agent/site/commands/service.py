@@ -4,16 +4,17 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 
-from agent.site.commands.door import Door
+from agent.site.commands.door import Door, Opened
 from agent.site.commands.execution import Context, Execution
-from agent.site.commands.ledger import Ledger
+from agent.site.commands.ledger import Admission, Ledger, Standing
 from agent.site.commands.pace import Pace
-from agent.site.commands.refusal import RATE, REPLAYED
+from agent.site.commands.refusal import OVERTAKEN, RATE, REPLAYED
 from agent.site.commands.trusted_time import TrustedTime
 from agent.site.safety import Demand
 from shared.actions import Sleep, SwitchOutlet
 from shared.errors import Denied, StorageError
 from shared.log import get_logger
+from shared.states import OutcomeState
 from shared.wire.command import Command, Order, SitePlan
 from shared.wire.version import WIRE_VERSION
 
@@ -36,40 +37,37 @@ class CommandService:
         self.plan: SitePlan | None = ledger.plan()
 
     async def command_received(self, sealed: bytes) -> None:
-        """A sealed command from the broker. Whatever is wrong with it becomes a refusal with a rule."""
+        """A sealed command from the broker. Whatever is wrong with it becomes a refusal with a rule.
+
+        The same command may come again, also behind newer ones: the controller repeats what it heard nothing of.
+        """
         try:
-            command, signed_by = self._door.open_command(sealed)
+            opened = self._door.open_command(sealed)
         except Denied as denied:
             self._deny(denied)
             return
-        try:
-            key_id = self._door.admit(command, signed_by)
-        except Denied as denied:
-            log.warning("command.denied", command=command.command_id, rule=denied.rule, detail=denied.detail)
-            self._context.outcomes.refused(command.command_id, command.counter, denied.rule, denied.detail)
-            return
-        if not self._pace.allows(len(command.orders)):
-            self._context.outcomes.refused(
-                command.command_id, command.counter, RATE, f"more than {self._pace.per_minute} orders in a minute"
-            )
-            return
-        if not await self._ledger.accept(command, key_id, self._time.now_ms()):
-            self._deny(Denied(REPLAYED, f"counter {command.counter} was used before"))
-            return
-        log.info("command.accepted", command=command.command_id, orders=len(command.orders), reason=command.reason)
-        for position in range(len(command.orders)):
-            self._spawn(command, position)
+        admission = await self._ledger.standing(opened.command, opened.key_id)
+        if admission.standing is Standing.NEW and not await self._refused(opened):
+            admission = await self._ledger.accept(opened.command, opened.key_id, self._time.now_ms())
+            if admission.standing is Standing.NEW:
+                self._begin(opened.command, admission.overtaken)
+                return
+        if admission.standing is not Standing.NEW:
+            self._known(opened.command, admission)
 
     async def plan_received(self, sealed: bytes) -> None:
-        """A sealed site plan; the newest counter wins."""
+        """A sealed site plan; the newest counter wins. The broker repeats the one that holds at every connection."""
         try:
             plan, key_id = self._door.open_plan(sealed)
         except Denied as denied:
             self._deny(denied)
             return
-        if await self._ledger.accept_plan(plan, key_id, self._time.now_ms()):
+        standing = await self._ledger.accept_plan(plan, key_id, self._time.now_ms())
+        if standing is Standing.NEW:
             self.plan = plan
             log.info("plan.accepted", plan=plan.plan_id, valid_until_ms=plan.valid_until_ms)
+        elif standing is Standing.USED:
+            self._deny(Denied(REPLAYED, f"counter {plan.counter} is not above that of the plan that holds"))
 
     async def submit_local(self, demands: Sequence[Demand]) -> None:
         """What the site's own rules demand now; it passes the same interlocks and leaves the same trail."""
@@ -115,6 +113,44 @@ class CommandService:
             if placed is not None and placed.pdu is not None and placed.outlet is not None:
                 return Order(placed.pdu, SwitchOutlet(outlet=placed.outlet, on=False))
         return Order(demand.device_id, demand.action)
+
+    async def _refused(self, opened: Opened) -> bool:
+        """Report and write down where a rule refuses the command as a whole, so that it stays refused."""
+        command, orders = opened.command, len(opened.command.orders)
+        try:
+            self._door.admit(opened)
+            if not self._pace.allows(orders):
+                raise Denied(RATE, f"more than {self._pace.per_minute} orders in a minute")
+        except Denied as denied:
+            log.warning("command.denied", command=command.command_id, rule=denied.rule, detail=denied.detail)
+            await self._ledger.refuse(command, opened.key_id, denied.rule, self._time.now_ms())
+            self._context.outcomes.refused(command.command_id, command.counter, denied.rule, denied.detail)
+            return True
+        return False
+
+    def _begin(self, command: Command, overtaken: frozenset[int]) -> None:
+        """Carry out what was just accepted. A late order must not undo a newer one about the same thing."""
+        log.info("command.accepted", command=command.command_id, orders=len(command.orders), reason=command.reason)
+        for position in range(len(command.orders)):
+            if position in overtaken:
+                detail = "a newer order about the same thing came before it"
+                self._context.outcomes.step(command, position, OutcomeState.REFUSED, rule=OVERTAKEN, detail=detail)
+            else:
+                self._spawn(command, position)
+
+    def _known(self, command: Command, admission: Admission) -> None:
+        """It was taken before, so nothing is done: its outcomes are reported, or still to come. Only one that nobody
+        repeats in good faith is an offence: after its expiry, or another one under a used counter.
+        """
+        if admission.standing is Standing.USED:
+            self._deny(Denied(REPLAYED, f"counter {command.counter} was used by another command"))
+        elif admission.refused:
+            detail = "it was refused when it came first"
+            self._context.outcomes.refused(command.command_id, command.counter, admission.refused, detail)
+        elif self._time.now_ms() > command.expires_at_ms:
+            self._deny(Denied(REPLAYED, f"counter {command.counter} was used before, by the same command"))
+        else:
+            log.info("command.repeated", command=command.command_id)
 
     def _spawn(self, command: Command, position: int) -> None:
         self._track(asyncio.create_task(self._execution.carry_out(command, position)))

@@ -17,7 +17,7 @@ from agent.site.discovery.record import instrument_record, miner_record
 from agent.site.discovery.second_opinion import SecondOpinion
 from agent.site.discovery.sweep import addresses, contains, listens, network, walk
 from agent.site.drivers.meters import meter
-from agent.site.drivers.miners import FAMILIES, Credentials, identify, miner_profiles
+from agent.site.drivers.miners import Credentials, Lessons, Unwritten, families, identify, miner_profiles
 from agent.site.drivers.pdus import pdu
 from agent.site.roster import Known, Roster
 from agent.site.transports.modbus import ModbusGateways
@@ -41,11 +41,12 @@ log = get_logger("agent.discovery")
 
 
 class Hooks(msgspec.Struct, frozen=True):
-    """`poll` takes a device id that is in the roster now; `tell` an event for people."""
+    """`poll` takes a device id that is in the roster now, `tell` an event for people; drivers remember in `lessons`."""
 
     poll: Callable[[str], None]
     tell: Callable[[Event], None]
     reachable: Callable[[str], bool]
+    lessons: Lessons = msgspec.field(default_factory=Unwritten)
 
 
 class Finder:
@@ -57,6 +58,7 @@ class Finder:
         self._roster = roster
         self._hooks = hooks
         self._clock = clock
+        self._families = families(hooks.lessons)
         self._gateways = ModbusGateways()
         self._networks = [network(text) for text in site.ranges]
         self._opinion = SecondOpinion()
@@ -159,7 +161,7 @@ class Finder:
         mac = normal_mac(identity.mac)
         placement = self._placements.get(mac)
         profile = miner_profiles()[family]
-        driver = FAMILIES[family](address, self._port, self._logins.get(family), profile, mac)
+        driver = self._families[family](address, self._port, self._logins.get(family), profile, mac)
         record = miner_record(miner_id(mac), identity, address, profile, driver.verbs, placement)
         if not record.curve:
             # Some models are sold in many sizes: their ladder follows from the rate that the machine announces.

@@ -1,6 +1,7 @@
 """The families that we drive, by the id that profiles and records carry."""
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from agent.site.devices.ports import Miner
 from agent.site.drivers.miners.antminer import AntminerStock
 from agent.site.drivers.miners.axeos import AxeOs
 from agent.site.drivers.miners.credential import Credentials
+from agent.site.drivers.miners.lesson import Lessons, Unwritten
 from agent.site.drivers.miners.link import Ports
 from agent.site.drivers.miners.profile import MinerProfile
 from agent.site.drivers.miners.whatsminer import WhatsminerV2
@@ -21,6 +23,15 @@ class Constructor(Protocol):
     ) -> Miner: ...
 
 
-FAMILIES: Mapping[str, Constructor] = MappingProxyType(
-    {driver.family: driver for driver in (AntminerStock, WhatsminerV2, AxeOs)}
-)
+def families(lessons: Lessons) -> Mapping[str, Constructor]:
+    """With drivers that keep in `lessons` what only a write could tell them."""
+    return MappingProxyType(
+        {
+            AntminerStock.family: partial(AntminerStock, lessons=lessons),
+            WhatsminerV2.family: WhatsminerV2,
+            AxeOs.family: AxeOs,
+        }
+    )
+
+
+FAMILIES = families(Unwritten())

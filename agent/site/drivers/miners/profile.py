@@ -16,7 +16,8 @@ from shared.profiles import folder
 class Firmware(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A range of versions, `since` included and `until` not, compared as text of what `version_pattern` finds.
 
-    `mode_key` is the name of the work mode in a write, `mode_key_other` the one that other builds use.
+    `mode_keys` are the names of the work mode in a write; a write carries all of them, since builds differ in which one
+    they obey and ignore the other.
     """
 
     name: str
@@ -24,8 +25,7 @@ class Firmware(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     since: str | None = None
     until: str | None = None
     writable: bool = True
-    mode_key: str | None = None
-    mode_key_other: str | None = None
+    mode_keys: tuple[str, ...] = ()
     note: str = ""
 
 

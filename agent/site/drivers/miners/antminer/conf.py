@@ -44,11 +44,19 @@ def stored_mode(document: Row) -> int | None:
     return int(mode) if mode is not None and mode.is_integer() else None
 
 
-def with_mode(document: Row, key: str, mode: int) -> Row:
-    """The same document with `key` as its only work mode, written as a string where it was one."""
-    before = next(document[name] for name in MODE_KEYS if name in document)
+def reads_text(document: Row) -> bool:
+    """Is the work mode of this document a text?"""
+    return isinstance(next(document[name] for name in MODE_KEYS if name in document), str)
+
+
+def with_mode(document: Row, keys: Sequence[str], mode: int, *, as_text: bool) -> Row:
+    """The same document with this work mode under all of `keys`, so that one write serves every build.
+
+    Which one a build obeys cannot be read, since some show one and obey the other; what they do not obey they ignore
+    (asic-rs 245, 312).
+    """
     kept = {name: value for name, value in document.items() if name not in MODE_KEYS}
-    return kept | {key: str(mode) if isinstance(before, str) else mode}
+    return kept | dict.fromkeys(keys, str(mode) if as_text else mode)
 
 
 def with_pools(document: Row, pools: Sequence[Pool]) -> Row:

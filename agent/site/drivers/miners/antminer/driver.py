@@ -14,6 +14,7 @@ from agent.site.drivers.miners.credential import Credentials
 from agent.site.drivers.miners.effect import Before, unseen
 from agent.site.drivers.miners.field import mac, text
 from agent.site.drivers.miners.identity import Identity
+from agent.site.drivers.miners.lesson import Lessons
 from agent.site.drivers.miners.link import Ports, uses_default_login
 from agent.site.drivers.miners.profile import MinerProfile
 from agent.site.transports.cgminer import CgminerTransport
@@ -32,14 +33,21 @@ class AntminerStock:
     family = "antminer-stock"
 
     def __init__(
-        self, address: str, ports: Ports, credentials: Credentials | None, profile: MinerProfile, mac: str = ""
+        self,
+        address: str,
+        ports: Ports,
+        credentials: Credentials | None,
+        profile: MinerProfile,
+        mac: str = "",
+        *,
+        lessons: Lessons,
     ) -> None:
         self.profile = profile
         self._credentials = credentials
         auth = None if credentials is None else DigestAuth(credentials.user, credentials.password)
         self._web = AntminerWeb(HttpTransport(address, ports(80), auth=auth))
         self._process = MiningProcess(CgminerTransport(address, ports(4028)), self._web, profile)
-        self._orders = AntminerOrders(self._web, self._process, profile)
+        self._orders = AntminerOrders(self._web, self._process, profile, lessons)
         self._proof = AntminerProof(self._web, self._process, profile)
         self._identity = Identity(address, mac)
         self._version: str | None = None
@@ -100,7 +108,7 @@ class AntminerStock:
         firmware = self.profile.firmware_of(self._version or "")
         if firmware is None or not firmware.writable:
             raise Unsupported(f"firmware {self._version!r} is described by no profile and is only read")
-        return await self._orders.carry_out(action, firmware)
+        return await self._orders.carry_out(action, self._version or "", firmware.mode_keys)
 
     async def read_back(self, action: Action, before: object) -> ReadBack:
         """`IdentityChanged` where another machine has taken the address; otherwise always an answer."""

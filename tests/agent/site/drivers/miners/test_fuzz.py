@@ -126,7 +126,7 @@ def test_a_configuration_is_complete_or_refused(data):
         require_complete(changed)
     except DeviceError:
         return
-    assert with_mode(changed, "miner-mode", 1)["pools"] == changed["pools"]
+    assert with_mode(changed, ("miner-mode",), 1, as_text=True)["pools"] == changed["pools"]
     stored_mode(changed)
     has_pools(changed)
     same_pools(changed, (Pool("a", "b"),))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agent.site.drivers.miners import Credentials, miner_profiles
+from agent.site.drivers.miners import Credentials, Unwritten, miner_profiles
 from agent.site.drivers.miners.antminer import AntminerStock, order
 
 LOGIN = Credentials("root", "s3cret")
@@ -13,13 +13,16 @@ GET_CONF, SET_CONF = "GET /cgi-bin/get_miner_conf.cgi", "POST /cgi-bin/set_miner
 
 
 class Antminer:
-    """Firmware that stores what is posted under the mode key that it knows, and restarts its process then."""
+    """Firmware that stores what is posted under the mode key that it obeys, and restarts its process then. A mode under
+    another key, or of another type than `wants` where that is set, is one that the document does not name: normal.
+    """
 
     def __init__(self, socket_device, web_device, recorded):
         self.socket, self.web, self.recorded = socket_device, web_device, recorded
         self.conf = recorded("antminer_conf")
         self.system = recorded("antminer_system")
         self.key = "bitmain-work-mode"
+        self.wants = None
         self.obeys = True
         self.elapsed_s = 86_412
         self.rate_ghs = 104_512.33
@@ -45,7 +48,9 @@ class Antminer:
 
     def store(self, body):
         posted = json.loads(body)
-        mode = posted.get(self.key, self.conf["bitmain-work-mode"])
+        mode = posted.get(self.key, "0")
+        if self.wants is not None and not isinstance(mode, self.wants):
+            mode = "0"
         self.conf = self.conf | {"pools": posted["pools"], "bitmain-work-mode": str(mode)}
         if self.obeys:
             self.elapsed_s = 2
@@ -68,7 +73,12 @@ def machine(socket_device, web_device, recorded, monkeypatch):
 
 
 @pytest.fixture
-async def driver(machine, ports):
-    driver = AntminerStock("127.0.0.1", ports, LOGIN, miner_profiles()["antminer-stock"])
+def lessons():
+    return Unwritten()
+
+
+@pytest.fixture
+async def driver(machine, ports, lessons):
+    driver = AntminerStock("127.0.0.1", ports, LOGIN, miner_profiles()["antminer-stock"], lessons=lessons)
     yield driver
     await driver.aclose()

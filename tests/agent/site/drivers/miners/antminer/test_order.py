@@ -3,8 +3,9 @@ import json
 
 import pytest
 
+from agent.site.commands.ledger import Ledger
 from agent.site.devices.ports import Effect
-from agent.site.drivers.miners import Credentials, miner_profiles
+from agent.site.drivers.miners import FAMILIES, Credentials, miner_profiles
 from agent.site.drivers.miners.antminer import AntminerStock
 from agent.site.drivers.miners.effect import Before
 from shared.actions import (
@@ -113,32 +114,50 @@ async def test_wake_returns_to_the_mode_before_and_leaves_a_working_machine_alon
     assert machine.conf["bitmain-work-mode"] == "3"
 
 
-async def test_the_other_mode_key_is_tried_once(driver, machine):
-    machine.key = "bitmain-work-mode"  # the profile's first is miner-mode
-    acknowledgement = await driver.apply(Sleep())
-    posted = machine.stored()
-    assert [[key for key in document if key in ("miner-mode", "bitmain-work-mode")] for document in posted] == [
-        ["miner-mode"],
-        ["bitmain-work-mode"],
-    ]
-    assert "bitmain-work-mode" in acknowledgement.text
+@pytest.mark.parametrize("key", ["miner-mode", "bitmain-work-mode"])
+async def test_one_write_serves_either_mode_key(driver, machine, key):
+    machine.key = key
+    for action in (Sleep(), Wake(), SetPowerMode("low"), SetPowerMode("normal")):
+        machine.elapsed_s = 86_412
+        written = len(machine.stored())
+        before = await obey(driver, action)
+        assert len(machine.stored()) == written + 1
+        assert (await driver.read_back(action, before)).effect is Effect.SHOWN
 
 
-async def test_the_key_that_a_machine_stored_is_tried_first_from_then_on(driver, machine):
-    machine.key = "bitmain-work-mode"
+async def test_the_other_type_is_tried_once_and_known_after_a_restart_of_the_agent(machine, ports, tmp_path):
+    machine.wants = int  # while it reads as text
+    for start, writes in enumerate((2, 1)):
+        ledger = Ledger(tmp_path / "commands.db")
+        ledger.open()
+        driver = AntminerStock("127.0.0.1", ports, LOGIN, miner_profiles()["antminer-stock"], lessons=ledger)
+        written = len(machine.stored())
+        await driver.apply(Wake() if start else Sleep())
+        await driver.aclose()
+        ledger.close()
+        assert len(machine.stored()) == written + writes
+        assert machine.conf["bitmain-work-mode"] == ("0" if start else "1")
+    assert [type(document["miner-mode"]) for document in machine.stored()] == [str, int, int]
+
+
+async def test_nothing_is_learnt_from_a_machine_that_stores_neither(driver, machine, lessons):
+    machine.key = "something-else"
     await driver.apply(Sleep())
-    already = len(machine.stored())
-    await driver.apply(Wake())
-    assert machine.conf["bitmain-work-mode"] == "0"
-    assert ["miner-mode" in document for document in machine.stored()[already:]] == [False]
+    assert len(machine.stored()) == 2
+    assert not lessons._lessons
+
+
+async def test_new_pools_do_not_wake_a_machine_whose_mode_is_read_under_another_name(driver, machine):
+    machine.key = "miner-mode"
+    await driver.apply(Sleep())
+    await driver.apply(SetPools(NEW_POOLS))
+    assert machine.conf["bitmain-work-mode"] == "1"
 
 
 async def test_the_whole_document_is_posted_and_the_old_one_kept(driver, machine):
-    machine.key = "miner-mode"
     acknowledgement = await driver.apply(Sleep())
-    expected = machine.recorded("antminer_conf")
-    del expected["bitmain-work-mode"]
-    assert machine.stored() == [expected | {"miner-mode": "1"}]
+    expected = machine.recorded("antminer_conf") | {"miner-mode": "1", "bitmain-work-mode": "1"}
+    assert machine.stored() == [expected]
     assert b"p4ssA" in acknowledgement.evidence[0].raw
 
 
@@ -201,7 +220,7 @@ async def test_pools_survive_a_failed_check_after_the_write(driver, machine, fai
     assert machine.stored()[0]["pools"] == machine.recorded("antminer_conf")["pools"]
 
 
-async def test_a_failure_of_the_second_key_is_no_refusal(driver, machine):
+async def test_a_failure_of_the_second_write_is_no_refusal(driver, machine):
     replies = iter((OK, (500, b"")))
     machine.web.answers[SET_CONF] = lambda body: next(replies)
     assert "status 500" in (await driver.apply(Sleep())).text
@@ -233,7 +252,9 @@ async def test_another_machine_at_the_address(driver, machine):
 
 
 async def test_the_meant_mac_is_checked_before_the_first_write(machine, ports):
-    driver = AntminerStock("127.0.0.1", ports, LOGIN, miner_profiles()["antminer-stock"], "02:42:ac:11:00:99")
+    driver = FAMILIES["antminer-stock"](
+        "127.0.0.1", ports, LOGIN, miner_profiles()["antminer-stock"], "02:42:ac:11:00:99"
+    )
     with pytest.raises(IdentityChanged):
         await driver.apply(Sleep())
     assert machine.stored() == []

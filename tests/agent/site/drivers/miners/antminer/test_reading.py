@@ -1,8 +1,7 @@
 import pytest
 
 from agent.site.devices.reading import quality_of
-from agent.site.drivers.miners import Credentials, miner_profiles
-from agent.site.drivers.miners.antminer import AntminerStock
+from agent.site.drivers.miners import FAMILIES, Credentials, miner_profiles
 from shared.actions import Sleep
 from shared.errors import AuthFailed, ProtocolViolation, Unreachable
 from shared.quality import Quality
@@ -75,7 +74,9 @@ async def test_full_reading_without_the_web_interface(driver, machine):
 
 
 async def test_default_password_is_reported(machine, ports):
-    driver = AntminerStock("127.0.0.1", ports, Credentials("root", "root"), miner_profiles()["antminer-stock"])
+    driver = FAMILIES["antminer-stock"](
+        "127.0.0.1", ports, Credentials("root", "root"), miner_profiles()["antminer-stock"]
+    )
     assert "login.default" in (await driver.read_full()).faults[-1]
     await driver.aclose()
 
@@ -87,7 +88,7 @@ async def test_identity(driver):
 
 
 async def test_without_a_login_it_is_only_read(machine, ports):
-    driver = AntminerStock("127.0.0.1", ports, None, miner_profiles()["antminer-stock"])
+    driver = FAMILIES["antminer-stock"]("127.0.0.1", ports, None, miner_profiles()["antminer-stock"])
     assert driver.verbs == frozenset()
     assert (await driver.read_hot()).op_state is OpState.HASHING
     with pytest.raises(AuthFailed):
