@@ -29,7 +29,7 @@ _log = get_logger("people")
 
 
 class FirstAdmin(NamedTuple):
-    """Made when the controller starts without any user; the password is shown once and kept only as a hash."""
+    """Who is to sign in while nobody administers yet; the one-time password is kept only as a hash."""
 
     name: str
     password: str
@@ -52,18 +52,40 @@ class People:
         self._tokens: dict[str, ProgramToken] = {}
         self._on_revoked: list[Callable[[str], None]] = []
 
-    async def start(self) -> FirstAdmin | None:
-        """Load what is kept, drop what has expired. Without any user, make `admin` with a one-time password."""
-        now_ms = self._clock.now_ms()
-        sessions = await self._store.sessions()
-        await self._store.remove_sessions(tuple(s.id for s in sessions if s.expires_at_ms <= now_ms))
-        self._sessions = {s.id: s for s in sessions if s.expires_at_ms > now_ms}
+    async def start(self, left: str = "") -> FirstAdmin | None:
+        """Load what is kept. Without any user, make `admin`.
+
+        None once an administrator has a password of their own. Until then the answer has the one-time password: that
+        which an earlier start has `left` where it still opens the door, else a new one.
+        """
+        self._sessions = {session.id: session for session in await self._store.sessions()}
+        await self.drop_expired()
         self._tokens = {token.id: token for token in await self._store.tokens()}
-        if await self._store.users():
+        users = await self._store.users()
+        if not users:
+            password = one_time_password()
+            return FirstAdmin((await self.add_user("admin", password, Role.ADMIN)).name, password)
+        admins = [user for user in users if user.role is Role.ADMIN]
+        if not all(admin.one_time for admin in admins):
             return None
-        password = one_time_password()
-        await self.add_user("admin", password, Role.ADMIN, one_time=True)
-        return FirstAdmin("admin", password)
+        first = admins[0]
+        if await self._passwords.verify(first.password_hash, left):
+            return FirstAdmin(first.name, left)
+        return FirstAdmin(first.name, await self.reset_password(first.name))
+
+    async def drop_expired(self) -> int:
+        """Forget sessions whose time is over; how many."""
+        now_ms = self._clock.now_ms()
+        expired = tuple(session.id for session in self._sessions.values() if session.expires_at_ms <= now_ms)
+        await self._revoke(expired)
+        return len(expired)
+
+    async def refresh(self) -> None:
+        """End the sessions that another process has ended, such as a password reset on this machine."""
+        held = tuple(self._sessions)
+        if await self._store.changed_elsewhere():
+            kept = {session.id for session in await self._store.sessions()}
+            await self._revoke(tuple(session_id for session_id in held if session_id not in kept))
 
     def on_revoked(self, callback: Callable[[str], None]) -> None:
         """Called with the id of every session that ends, so that its sockets can be closed."""
@@ -150,6 +172,19 @@ class People:
         await self._store.add_user(user)
         _log.info("user added", name=name, role=role.value)
         return user
+
+    async def reset_password(self, name: str) -> str:
+        """Give a user a new one-time password and end every session of theirs; NotFound where there is none."""
+        user = await self._store.user(name)
+        if user is None:
+            known = ", ".join(user.name for user in await self._store.users())
+            raise NotFound(f"no user {name!r}; there are: {known or 'none yet'}")
+        password = one_time_password()
+        hashed = await self._passwords.hash(password)
+        await self._store.replace_user(msgspec.structs.replace(user, password_hash=hashed, one_time=True))
+        await self._revoke(tuple(session.id for session in await self._store.sessions() if session.user == name))
+        _log.info("password reset", name=name)
+        return password
 
     async def remove_user(self, name: str) -> None:
         """Ends the user's sessions at once. The last administrator stays."""

@@ -36,6 +36,7 @@ class SqlitePeople:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: aiosqlite.Connection | None = None
+        self._data_version = 0
 
     async def open(self) -> None:
         """Creates the file, readable by its owner only; raises Corrupt for a schema of a later release."""
@@ -46,6 +47,7 @@ class SqlitePeople:
             for pragma in _PRAGMAS:
                 await self._connection.execute(f"PRAGMA {pragma}")
             await self._migrate(self._connection)
+            self._data_version = await self._read_data_version()
         except (aiosqlite.Error, OSError) as error:
             raise StorageUnavailable(f"{self._path}: {error}") from error
 
@@ -85,6 +87,10 @@ class SqlitePeople:
     async def sessions(self) -> tuple[Session, ...]:
         return await self._rows(Session, "SELECT * FROM session")
 
+    async def changed_elsewhere(self) -> bool:
+        before, self._data_version = self._data_version, await self._read_data_version()
+        return before != self._data_version
+
     async def add_session(self, session: Session) -> None:
         await self._insert("session", session, "this session exists")
 
@@ -111,6 +117,12 @@ class SqlitePeople:
             )
         if version == 0:
             await connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    async def _read_data_version(self) -> int:
+        """A number that changes with each commit of another connection (SQLite's PRAGMA data_version)."""
+        async with self._open_connection().execute("PRAGMA data_version") as cursor:
+            row = await cursor.fetchone()
+        return 0 if row is None else int(row[0])
 
     async def _rows(self, kind: type[T], statement: str, *values: object) -> tuple[T, ...]:
         try:

@@ -74,6 +74,58 @@ async def test_the_first_start_makes_an_admin_whose_password_opens_only_its_repl
     assert await new_people(store, clock).start() is None
 
 
+async def test_until_somebody_administers_every_start_answers_with_a_password_that_opens(
+    store: SqlitePeople, clock: HandClock
+) -> None:
+    """A crash after the user was made and before anybody could read the password must lock nobody out."""
+    lost = await new_people(store, clock).start()
+    again = new_people(store, clock)
+    anew = await again.start()
+    assert lost is not None
+    assert anew is not None
+    assert anew.password != lost.password
+    assert (await again.sign_in("admin", anew.password, HERE)).session.one_time
+    with pytest.raises(SignInFailed):
+        await again.sign_in("admin", lost.password, HERE)
+    assert await new_people(store, clock).start(anew.password) == anew
+
+
+async def test_a_reset_ends_every_session_and_gives_a_one_time_password(people: People) -> None:
+    token, _ = await people.sign_in("anna", PASSWORD, HERE)
+    password = await people.reset_password("anna")
+    assert people.session(token) is None
+    with pytest.raises(SignInFailed):
+        await people.sign_in("anna", PASSWORD, HERE)
+    _, session = await people.sign_in("anna", password, HERE)
+    with pytest.raises(PasswordExpired):
+        people.actor(session.id)
+    with pytest.raises(NotFound, match="ada, anna"):
+        await people.reset_password("nobody")
+
+
+async def test_what_another_process_ends_is_ended_here_too(tmp_path: Path, people: People, clock: HandClock) -> None:
+    ended: list[str] = []
+    people.on_revoked(ended.append)
+    token, session = await people.sign_in("anna", PASSWORD, HERE)
+    kept, _ = await people.sign_in("ada", PASSWORD, HERE)
+    await people.refresh()
+    assert ended == []
+    async with SqlitePeople(tmp_path / "people.db") as beside:
+        await new_people(beside, clock).reset_password("anna")
+    await people.refresh()
+    assert ended == [session.id]
+    assert people.session(token) is None
+    assert people.session(kept) is not None
+
+
+async def test_expired_sessions_are_forgotten(store: SqlitePeople, people: People, clock: HandClock) -> None:
+    await people.sign_in("anna", PASSWORD, HERE)
+    clock.ms += 12 * 3_600_000
+    await people.sign_in("ada", PASSWORD, HERE)
+    assert await people.drop_expired() == 1
+    assert [session.user for session in await store.sessions()] == ["ada"]
+
+
 async def test_a_session_outlives_a_restart_and_ends_after_twelve_hours(
     store: SqlitePeople, people: People, clock: HandClock
 ) -> None:
