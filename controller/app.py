@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from controller import first_sign_in
 from controller.api.app import build
 from controller.clockwork import Clockwork
 from controller.commands import (
@@ -21,7 +22,6 @@ from controller.commands import (
     OutcomeInbox,
 )
 from controller.console.app import mount
-from controller.first_sign_in import leave_first_sign_in
 from controller.fleet import AlarmDesk, FleetService
 from controller.gateways.mqtt.service import MqttGateway
 from controller.gateways.prices import Hashprice, SeriesPrices, load_series, synthetic_day
@@ -57,6 +57,7 @@ from shared.wire.record import GapBatch, RecordKind
 from shared.wire.telemetry import TelemetryBatch
 
 PLAN_EVERY_S = 300.0
+REFRESH_EVERY_S = 2.0
 CLIENT_ID = "bes-controller"
 
 log = get_logger("controller")
@@ -132,7 +133,7 @@ class ControllerApp:
         self.registry.restore()
         await self.keeper.restore()
         await self.operations.restore(self.settings.sites)
-        leave_first_sign_in(self.settings.state_directory, await self.people.start())
+        await first_sign_in.begin(self.settings.state_directory, self.people)
         await self.ingest.start()
         stack.push_async_callback(self.ingest.stop)
         self.gateway.start()
@@ -171,6 +172,7 @@ class ControllerApp:
     def _clockwork(self) -> Clockwork:
         clockwork = Clockwork()
         clockwork.every(1.0, "curtailments", self.operations.watch)
+        clockwork.every(REFRESH_EVERY_S, "people", self.people.refresh)
         for desk in self.desks.values():
             clockwork.every(1.0, f"tick-{desk.site}", desk.tick)
             clockwork.every(PLAN_EVERY_S, f"plan-{desk.site}", self._plan_job(desk))
