@@ -208,7 +208,7 @@ class ControllerApp:
             RecordKind.INVENTORY: InboxRoute(Inventory, self.registry.handle_inventory),
             RecordKind.RESULT: InboxRoute(self.outcomes.message, self.outcomes.handle),
         }
-        return Audience(sinks=(self, self.operations.hosts), watcher=self.fleet, routes=routes)
+        return Audience((self, self.operations.hosts), self.fleet, routes, online=self.commands.node_returned)
 
     def _deliver(self, message: Message) -> None:
         self.ingest.offer(message)

@@ -13,7 +13,10 @@ _TOO_LATE = "the broker could not be reached before it expired"
 
 
 class Delivery:
-    """`deliver` is handed to a Dispatcher of kind `seal.EFFECT_KIND`. Nothing is published after its expiry."""
+    """`deliver` is handed to a Dispatcher of kind `seal.EFFECT_KIND`. Nothing is published after its expiry.
+
+    A part that was to go out again is then not abandoned: its node may have got it the first time.
+    """
 
     def __init__(self, publisher: CommandPublisher, clock: Clock) -> None:
         self._publisher = publisher
@@ -28,7 +31,7 @@ class Delivery:
             return (_plan_told(parcel, in_time),)
         if in_time:
             await self._publisher.publish_command(parcel.site, parcel.node, parcel.sealed)
-        return (_part_told(parcel, in_time),)
+        return () if parcel.again and not in_time else (_part_told(parcel, in_time),)
 
 
 def _part_told(parcel: Parcel, sent: bool) -> Append:

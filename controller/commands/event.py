@@ -64,6 +64,13 @@ class PartSent(msgspec.Struct, frozen=True):
     part: int
 
 
+class PartResent(msgspec.Struct, frozen=True):
+    """Its node came back without a word about it, so the same bytes are queued for the broker once more."""
+
+    command_id: str
+    part: int
+
+
 class PartAbandoned(msgspec.Struct, frozen=True):
     """Its time is over; what is still open is unknown. `rule` tells why."""
 
@@ -140,6 +147,7 @@ CommandEvent = (
     | CommandDropped
     | CommandIssued
     | PartSent
+    | PartResent
     | PartAbandoned
     | OutcomesRecorded
     | SiteActed
@@ -152,6 +160,7 @@ codec = EventCodec(
         CommandDropped,
         CommandIssued,
         PartSent,
+        PartResent,
         PartAbandoned,
         OutcomesRecorded,
         SiteActed,

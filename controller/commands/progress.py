@@ -1,7 +1,7 @@
 """One command, folded from its events: where every order stands and what was heard of it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -13,6 +13,7 @@ from controller.commands.event import (
     IssuedPart,
     OutcomesRecorded,
     PartAbandoned,
+    PartResent,
     PartSent,
     SiteActed,
 )
@@ -65,9 +66,11 @@ class CommandProgress:
         self.request: CommandRequested | None = None
         self.orders: list[OrderProgress] = []
         self.parts: dict[int, IssuedPart] = {}
+        self.resends: Counter[int] = Counter()
         self.counts: Counter[OrderState] = Counter()
         self.version = 0
         self._open: Counter[int] = Counter()
+        self._with_broker: set[int] = set()
         self._places: dict[tuple[int, str, str], int] = {}
         self._records: set[tuple[str, str, int]] = set()
 
@@ -95,6 +98,13 @@ class CommandProgress:
         """(deadline_ms, part) of the parts that still have open orders."""
         return ((part.deadline_ms, number) for number, part in self.parts.items() if self._open[number])
 
+    def unheard(self) -> Iterator[IssuedPart]:
+        """Parts that the broker took and of which their node said nothing yet."""
+        for number in sorted(self._with_broker):
+            part = self.parts[number]
+            if all(self.orders[place].state is OrderState.SENT for place in part.orders):
+                yield part
+
     def apply(self, event: RecordedEvent, fact: msgspec.Struct) -> bool:
         """Fold the next event; one that was folded before changes nothing. False where events before it are missing."""
         if event.version <= self.version:
@@ -114,8 +124,8 @@ class CommandProgress:
                 self._dropped(event, fact)
             case CommandIssued():
                 self._issued(event, fact)
-            case PartSent():
-                self._step_all(fact.part, Step(OrderState.SENT, event.at_ms))
+            case PartSent() | PartResent():
+                self._passed_on(event, fact)
             case PartAbandoned():
                 self._abandoned(event, fact)
             case OutcomesRecorded():
@@ -156,6 +166,15 @@ class CommandProgress:
         step = Step(OrderState.REFUSED, event.at_ms, fact.rule, fact.detail)
         for order in self.orders:
             self._step(order, step)
+
+    def _passed_on(self, event: RecordedEvent, fact: PartSent | PartResent) -> None:
+        """To the broker, or to the outbox once more."""
+        if isinstance(fact, PartResent):
+            self._with_broker.discard(fact.part)
+            self.resends[fact.part] += 1
+        else:
+            self._with_broker.add(fact.part)
+            self._step_all(fact.part, Step(OrderState.SENT, event.at_ms))
 
     def _abandoned(self, event: RecordedEvent, fact: PartAbandoned) -> None:
         step = Step(OrderState.UNKNOWN, event.at_ms, fact.rule, fact.detail)

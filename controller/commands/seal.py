@@ -51,7 +51,7 @@ class Counters:
 
 
 class Parcel(msgspec.Struct, array_like=True, frozen=True):
-    """The payload of an outbox entry. Of a plan `part` is 0."""
+    """The payload of an outbox entry. Of a plan `part` is 0; `again` where the same bytes went out before."""
 
     site: str
     node: str
@@ -59,6 +59,7 @@ class Parcel(msgspec.Struct, array_like=True, frozen=True):
     part: int
     expires_at_ms: int
     sealed: bytes
+    again: bool = False
 
 
 class Sealer:
@@ -78,33 +79,37 @@ class Sealer:
             effects.append(effect)
         return tuple(parts), tuple(effects)
 
+    def again(self, frame: Command, part: IssuedPart, lines: Sequence[OrderLine], *, approved: bool) -> bytes | None:
+        """The very bytes that went out for a part; `frame` has its times.
+
+        Nothing is kept for it: the journal, the keys and the encoding decide the bytes. None where they come out
+        otherwise now, as after a change of keys, since a node must never see two commands under one counter.
+        """
+        command = _command(frame, part.number, part.node, part.counter, [lines[place] for place in part.orders])
+        sealed = self._sealed(command, approved)
+        return sealed if hashlib.sha256(sealed).hexdigest() == part.sealed_sha256 else None
+
     def plan(self, plan: SitePlan) -> tuple[SitePlan, str, SideEffect]:
         """The plan with its counter, the id of the key that signed it, and what must be sent."""
         counter = self._counters.take(plan.site, plan.node, self._keys.key_id, plan.issued_at_ms)
         counted = msgspec.structs.replace(plan, counter=counter)
         sealed = seal(PLAN_DOMAIN, counted, [self._keys.command])
         parcel = Parcel(plan.site, plan.node, plan.plan_id, 0, plan.valid_until_ms, sealed)
-        return counted, self._keys.key_id, _effect(f"plan/{plan.plan_id}", parcel)
+        return counted, self._keys.key_id, effect_of(f"plan/{plan.plan_id}", parcel)
 
     def _part(
         self, frame: Command, number: int, lines: Sequence[OrderLine], places: tuple[int, ...], *, approved: bool
     ) -> tuple[IssuedPart, SideEffect]:
         node = lines[places[0]].node
-        command = msgspec.structs.replace(
-            frame,
-            command_id=wire_id(frame.command_id, number),
-            node=node,
-            counter=self._counters.take(frame.site, node, self._keys.key_id, frame.issued_at_ms),
-            orders=tuple(_order(lines[place]) for place in places),
-        )
-        signers = [self._keys.command, self._keys.approval] if approved else [self._keys.command]
-        sealed = seal(DOMAIN, command, signers)
+        counter = self._counters.take(frame.site, node, self._keys.key_id, frame.issued_at_ms)
+        command = _command(frame, number, node, counter, [lines[place] for place in places])
+        sealed = self._sealed(command, approved)
         slowest_s = max(lines[place].confirm_within_s for place in places)
         part = IssuedPart(
             number=number,
             node=node,
             key_id=self._keys.key_id,
-            counter=command.counter,
+            counter=counter,
             issued_at_ms=frame.issued_at_ms,
             expires_at_ms=frame.expires_at_ms,
             deadline_ms=frame.expires_at_ms + int(1000 * (slowest_s + DEADLINE_GRACE_S)),
@@ -112,7 +117,10 @@ class Sealer:
             sealed_sha256=hashlib.sha256(sealed).hexdigest(),
         )
         parcel = Parcel(frame.site, node, frame.command_id, number, frame.expires_at_ms, sealed)
-        return part, _effect(command.command_id, parcel)
+        return part, effect_of(command.command_id, parcel)
+
+    def _sealed(self, command: Command, approved: bool) -> bytes:
+        return seal(DOMAIN, command, [self._keys.command, self._keys.approval] if approved else [self._keys.command])
 
 
 def frame_of(command_id: str, site: str, reason: str, issued_at_ms: int, expires_in_s: float) -> Command:
@@ -126,7 +134,18 @@ def wire_id(command_id: str, part: int) -> str:
     return f"{command_id}.{part}"
 
 
-def _effect(key: str, parcel: Parcel) -> SideEffect:
+def _command(frame: Command, number: int, node: str, counter: int, lines: Sequence[OrderLine]) -> Command:
+    return msgspec.structs.replace(
+        frame,
+        command_id=wire_id(frame.command_id, number),
+        node=node,
+        counter=counter,
+        orders=tuple(_order(line) for line in lines),
+    )
+
+
+def effect_of(key: str, parcel: Parcel) -> SideEffect:
+    """One lane a node: it gets its parcels in the order of their counters."""
     return SideEffect(key, EFFECT_KIND, f"{parcel.site}/{parcel.node}", encode(parcel))
 
 

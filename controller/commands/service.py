@@ -22,6 +22,7 @@ from controller.commands.model import Actor, CommandHandle, Confirmation, OrderR
 from controller.commands.plan import PlanDesk, PlanRequest
 from controller.commands.ports import Directory
 from controller.commands.progress import CommandProgress
+from controller.commands.redelivery import Redelivery
 from controller.commands.refusal import Refusal
 from controller.commands.retry import retried
 from controller.commands.seal import CommandKeys, Counters, Sealer, frame_of
@@ -56,6 +57,7 @@ class CommandService:
         self._policy = policy or AuthorityPolicy()
         self._sealer = Sealer(keys, counters)
         self._plans = PlanDesk(journal, directory, self._sealer, clock)
+        self._redelivery = Redelivery(journal, self.board, self._sealer, clock)
         self._previews: dict[str, tuple[int, Request]] = {}
         journal.subscribe(self.board.fold)
 
@@ -116,6 +118,10 @@ class CommandService:
     async def issue_plan(self, request: PlanRequest, *, actor: Actor) -> str:
         """Sign and queue what a site does while nobody talks to it; returns the plan's id."""
         return await self._plans.issue(request, actor)
+
+    async def node_returned(self, site: str, node: str) -> None:
+        """A node is connected, again or still: it gets what it may have missed."""
+        await self._redelivery.node_returned(site, node)
 
     async def view(self, command_id: str) -> CommandView:
         """A command with every order's trail, however old."""

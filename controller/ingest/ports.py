@@ -59,8 +59,11 @@ class InboxRoute(NamedTuple):
 
 
 class Audience(NamedTuple):
-    """Everybody who lives on what arrives. A kind of record without a route waits in the inbox."""
+    """Everybody who lives on what arrives. A kind of record without a route waits in the inbox. `online` is told of a
+    node (site, name) each time that it or the broker says that it is connected.
+    """
 
     sinks: tuple[TelemetrySink, ...] = ()
     watcher: NodeWatcher | None = None
     routes: Mapping[RecordKind, InboxRoute] = MappingProxyType({})
+    online: Callable[[str, str], Awaitable[None]] | None = None

@@ -5,7 +5,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 
 import msgspec
 
@@ -70,6 +70,7 @@ class Ingest:
         self._channel = channel
         self._sinks = audience.sinks
         self._watcher = audience.watcher
+        self._online = audience.online
         self._settings = settings or IngestSettings()
         self._clock = clock or SystemClock()
         self._decoder = Decoder({kind: route.message for kind, route in audience.routes.items()})
@@ -169,7 +170,7 @@ class Ingest:
             elif address.leaf == "latest":
                 live.append((address, self._decoder.live(message.payload)))
             elif address.leaf == "presence":
-                self.presence[address.site, address.node] = decode(message.payload, Presence)
+                self._heard_presence(address, decode(message.payload, Presence))
             else:
                 arrival = self._decoder.record(address, message.topic, message.payload)
                 if isinstance(arrival, RecordArrival):
@@ -178,6 +179,12 @@ class Ingest:
                     group.rejections.append(arrival)
         except WireError as error:
             group.rejections.append(Rejection(message.topic, error.code, error.detail, message.payload))
+
+    def _heard_presence(self, address: Address, presence: Presence) -> None:
+        self.presence[address.site, address.node] = presence
+        if presence.online and self._online is not None:
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(self._spawn, self._welcome(self._online, address))
 
     def _send_receipts(self, result: GroupResult) -> None:
         """One a lane, however many records came."""
@@ -225,6 +232,12 @@ class Ingest:
             await watcher.handle_hello(arrival.site, arrival.node, arrival.hello)
         except Exception:  # the node says hello again at its next connection
             log.exception("ingest.hello-failed", site=arrival.site, node=arrival.node)
+
+    async def _welcome(self, online: Callable[[str, str], Awaitable[None]], address: Address) -> None:
+        try:
+            await online(address.site, address.node)
+        except Exception:  # the node is told at its next connection
+            log.exception("ingest.online-failed", site=address.site, node=address.node)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -258,6 +258,24 @@ async def test_latest_and_presence_are_passed_on_unaccounted(ingest, channel, li
     assert await store.reader.execute_fetchall("SELECT 1 FROM miner_sample") == []
 
 
+async def test_each_node_that_is_online_is_passed_on_whatever_the_listener_does_with_it(store, channel):
+    welcomed: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+
+    async def online(site: str, node: str) -> None:
+        welcomed.put_nowait((site, node))
+        raise RuntimeError("a bug of the listener")
+
+    made = Ingest(store, channel, Audience(online=online))
+    await made.start()
+    for there in (False, True, True):
+        made.offer(message("presence", encode(Presence(1, there, "b", 5))))
+    async with asyncio.timeout(10):
+        assert [await welcomed.get(), await welcomed.get()] == [(SITE, NODE)] * 2
+    await channel.until(lambda log: len(log) == 3)
+    await made.stop()
+    assert welcomed.empty()
+
+
 class BrokenStore:
     def __init__(self) -> None:
         self.tried = threading.Event()
