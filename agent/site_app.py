@@ -62,7 +62,7 @@ class SiteApp:
         self.health = NodeHealth(settings, clock)
         self.watchdog = Watchdog()
         self.cycle = self._cycle()
-        hooks = Hooks(poll=self.poller.add, tell=self.cycle.tell, reachable=self._reachable)
+        hooks = Hooks(poll=self.poller.add, tell=self.cycle.tell, reachable=self._reachable, lessons=self.ledger)
         self.finder = Finder(settings, self.site, self.roster, hooks, clock)
 
     async def run(self) -> None:
