@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from controller.api.access import Operator, Viewer
 from controller.api.shape import Shapes, answer, body_of
-from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentView
+from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from controller.views.energy import EnergyState, FeederView, MeterView, PricePoint
 from controller.views.ports import Operations
 from controller.views.unit import Millis, Watts
@@ -16,6 +16,8 @@ from controller.views.unit import Millis, Watts
 DAY_MS = 86_400_000
 
 Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=300, description="Why; kept in the journal")]
+
+Typed = Annotated[str, msgspec.Meta(max_length=40, description="As the preview names it; case and spaces do not count")]
 
 
 class CurtailmentOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,9 +27,12 @@ class CurtailmentOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ends_at_ms: Millis | None = None
 
 
-class CurtailmentStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PreviewedCurtailment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`confirm` repeats what the preview names in its own `confirm`; empty where that is empty."""
+
     preview_id: str
     reason: Reason
+    confirm: Typed = ""
 
 
 class WithReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +54,7 @@ class EnergyRoutes:
         base = "/sites/{site}/curtailments"
         one = gives(CurtailmentView)
         add(base, self.listed, responses=gives(tuple[CurtailmentView, ...]))
-        add(base, self.start, methods=["POST"], responses=one, openapi_extra=takes(CurtailmentStart))
+        add(base, self.start, methods=["POST"], responses=one, openapi_extra=takes(PreviewedCurtailment))
         preview = takes(CurtailmentOrder)
         add(
             base + "/preview",
@@ -100,8 +105,9 @@ class EnergyRoutes:
     async def start(self, site: str, request: Request, actor: Operator) -> Response:
         """Start what was previewed. Above the site's limit it waits for a second person."""
         self._operations.fleet.frame(site)
-        wanted = await body_of(request, CurtailmentStart)
-        return answer(await self._operations.curtailments.start(wanted.preview_id, wanted.reason, actor), status=201)
+        wanted = await body_of(request, PreviewedCurtailment)
+        start = CurtailmentStart(reason=wanted.reason, confirm=wanted.confirm)
+        return answer(await self._operations.curtailments.start(wanted.preview_id, start, actor), status=201)
 
     async def approve(self, curtailment_id: str, actor: Operator) -> Response:
         """The second person's word."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from controller.api.access import Operator, Viewer
-from controller.api.energy import Reason
+from controller.api.energy import Reason, Typed
 from controller.api.shape import Shapes, answer, body_of
 from controller.views.alarm import AlarmView
 from controller.views.journal import JournalPage
@@ -26,7 +26,7 @@ class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """One verb for many devices: `device_ids`, or all that `query` matches when the order is issued.
 
     `parameters` belong to the verb: `limit_w` (W) of set_power_limit, `mode` of set_power_mode, `pools` of set_pools,
-    `on` of locate, `outlet` and `on` of switch_outlet.
+    `on` of locate, `outlet` and `on` of switch_outlet. `confirm` repeats what the preview names in its own `confirm`.
     """
 
     verb: str
@@ -35,6 +35,7 @@ class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     query: str | None = None
     snapshot: str = ""
     reason: Reason
+    confirm: Typed = ""
 
 
 class OrderRoutes:
@@ -61,12 +62,13 @@ class OrderRoutes:
         """Commands of a site, newest first, each with how many devices stand in which outcome."""
         return answer(await self._operations.orders.listed(site, offset=offset, limit=limit))
 
-    async def preview(self, site: str, request: Request, _actor: Operator) -> Response:
+    async def preview(self, site: str, request: Request, actor: Operator) -> Response:
         """How many devices it would reach, what it leaves out and why, what the rules say."""
-        return answer(await self._operations.orders.preview(_order(site, await body_of(request, NewOrder))))
+        order = _order(site, await body_of(request, NewOrder))
+        return answer(await self._operations.orders.preview(order, actor))
 
     async def issue(self, site: str, request: Request, actor: Operator) -> Response:
-        """Issue a command. It is done only when its outcomes say `confirmed`."""
+        """Issue a command; a large one with the preview's `confirm`. Done only when its outcomes say `confirmed`."""
         order = _order(site, await body_of(request, NewOrder))
         return answer(await self._operations.orders.issue(order, actor), status=201)
 
@@ -105,7 +107,8 @@ def _order(site: str, new: NewOrder) -> OrderRequest:
     if bool(new.device_ids) == (new.query is not None):
         raise Malformed("give either device_ids or query")
     selection = Selection(device_ids=new.device_ids, query=new.query, snapshot=new.snapshot)
-    return OrderRequest(site=site, action=action_of(new.verb, new.parameters), selection=selection, reason=new.reason)
+    action = action_of(new.verb, new.parameters)
+    return OrderRequest(site=site, action=action, selection=selection, reason=new.reason, confirm=new.confirm)
 
 
 def action_of(verb: str, parameters: dict[str, Any]) -> AnyAction:

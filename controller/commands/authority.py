@@ -11,6 +11,7 @@ from shared.actions import Action, Locate, ReadNow
 from shared.errors import Denied
 
 _POWERLESS = (Locate, ReadNow)
+_TYPED = (Confirmation.TYPED, Confirmation.SECOND_PERSON)
 
 
 class AuthorityPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,18 @@ def confirmation_for(actions: Sequence[Action], reach: Reach, policy: AuthorityP
     if reach.devices > policy.click_devices or not all(action.repeatable for action in actions):
         return Confirmation.DIALOG
     return Confirmation.CLICK
+
+
+def typed_for(confirmation: Confirmation, named: str) -> str:
+    """What a person has to write, which is what the preview names; empty where a click or a dialog is enough."""
+    return named if confirmation in _TYPED else ""
+
+
+def check_typed(wanted: str, typed: str) -> None:
+    """Case and spaces do not count; `Denied` where the person has confirmed another effect, or none."""
+    if wanted and "".join(typed.split()).lower() != "".join(wanted.split()).lower():
+        heard = f"not {typed[:40]!r}" if typed.strip() else "and nothing was"
+        raise Denied(Refusal.NOT_CONFIRMED, f"{wanted} has to be written to confirm, {heard}; preview again")
 
 
 def check_program(actions: Sequence[Action], policy: AuthorityPolicy) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from controller.commands.authority import AuthorityPolicy, check_program, confirmation_for, reach_of
+from controller.commands.authority import AuthorityPolicy, check_program, confirmation_for, reach_of, typed_for
 from controller.commands.check import order_problem
 from controller.commands.model import Actor, Confirmation, Excluded, OrderLine, OrderRequest, Reach
 from controller.commands.ports import Directory
@@ -20,12 +20,15 @@ DEFAULT_CONFIRM_S = 120.0
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """`typed` is what the person wrote to confirm the reach that the preview named."""
+
     site: str
     orders: tuple[OrderRequest, ...]
     reason: str
     actor: Actor
     expires_in_s: float
     retry_of: str = ""
+    typed: str = ""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +37,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     excluded: tuple[Excluded, ...]
     reach: Reach
     confirmation: Confirmation
+
+    @property
+    def confirm(self) -> str:
+        """What a person has to write before this goes out: how many devices it reaches."""
+        return typed_for(self.confirmation, str(self.reach.devices))
 
 
 def drafted(request: Request, directory: Directory, policy: AuthorityPolicy) -> Draft:

@@ -50,7 +50,7 @@ class Confirmation(StrEnum):
 
     CLICK = "click"
     DIALOG = "dialog"
-    TYPED = "typed"  # the amount or the site's code
+    TYPED = "typed"  # the number of devices, or the amount of power, that the preview names
     SECOND_PERSON = "second-person"
 
 
@@ -89,7 +89,9 @@ class Reach(msgspec.Struct, frozen=True):
 
 
 class CommandHandle(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a request. Of a preview `command_id` is the id to issue it by, until `valid_until_ms`."""
+    """What became of a request. Of a preview `command_id` is the id to issue it by, until `valid_until_ms`; `confirm`
+    is what a person has to write for it, empty where a click or a dialog is enough.
+    """
 
     command_id: str
     status: Status
@@ -97,6 +99,7 @@ class CommandHandle(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[str, ...]
     reach: Reach
     confirmation: Confirmation
+    confirm: str = ""
     excluded: tuple[Excluded, ...] = ()
     valid_until_ms: int | None = None
 

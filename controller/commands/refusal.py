@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     POOL_NOT_ALLOWED = "command.pool-not-allowed"
     BAD_OUTLET = "command.bad-outlet"
     # who may
+    NOT_CONFIRMED = "command.not-confirmed"
     PROGRAM_VERB = "command.program-verb"
     SECOND_PERSON_MISSING = "command.second-person-missing"
     SECOND_PERSON_SAME = "command.second-person-same"

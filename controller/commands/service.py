@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from controller.commands.approval import checked_pending
-from controller.commands.authority import AuthorityPolicy, check_second_person
+from controller.commands.authority import AuthorityPolicy, check_second_person, check_typed
 from controller.commands.board import CommandBoard
 from controller.commands.draft import Draft, Request, drafted
 from controller.commands.event import (
@@ -69,26 +69,30 @@ class CommandService:
         reason: str,
         actor: Actor,
         expires_in_s: float,
+        typed: str = "",
         second_actor: Actor | None = None,
         dry_run: bool = False,
     ) -> CommandHandle:
         """Check, write down, sign and queue; PENDING where a second person has to approve and none is given.
 
-        A dry run answers with a preview: what would go out, what not and why, and how much confirmation it needs.
+        A dry run answers with a preview: what would go out, what not and why, how much confirmation it needs and what
+        is to be `typed` for it.
         """
         request = Request(
-            site=site, orders=tuple(orders), reason=reason.strip(), actor=actor, expires_in_s=expires_in_s
+            site=site, orders=tuple(orders), reason=reason.strip(), actor=actor, expires_in_s=expires_in_s, typed=typed
         )
         if dry_run:
             return self._preview(request)
         return await self._issue(request, second_actor)
 
-    async def issue_preview(self, preview_id: str, *, actor: Actor, second_actor: Actor | None = None) -> CommandHandle:
+    async def issue_preview(
+        self, preview_id: str, *, actor: Actor, typed: str = "", second_actor: Actor | None = None
+    ) -> CommandHandle:
         """Issue what a preview included, within a minute; an order that has become impossible since refuses it."""
         valid_until_ms, request = self._previews.pop(preview_id, (0, None))
         if request is None or self._clock.now_ms() > valid_until_ms:
             raise Denied(Refusal.EXPIRED_PREVIEW, "the preview is too old; look at the effect again")
-        return await self._issue(msgspec.structs.replace(request, actor=actor), second_actor)
+        return await self._issue(msgspec.structs.replace(request, actor=actor, typed=typed), second_actor)
 
     async def approve(self, command_id: str, actor: Actor) -> CommandHandle:
         """Give the second person's word: the command is checked again, signed by both keys and queued."""
@@ -109,7 +113,10 @@ class CommandService:
         await self._write(command_id, (event,), (), expected_version=pending.progress.version)
 
     async def retry(self, command_id: str, *, actor: Actor, second_actor: Actor | None = None) -> CommandHandle:
-        """A new command for what was contradicted or stayed unknown; what must not happen twice is left out."""
+        """A new command for what was contradicted or stayed unknown; what must not happen twice is left out.
+
+        Nothing is typed for it: it is a part of what was confirmed when it was ordered first.
+        """
         progress = await self.progress(command_id)
         if progress is None:
             raise _unknown(command_id)
@@ -163,6 +170,8 @@ class CommandService:
     async def _issue(self, request: Request, second_actor: Actor | None) -> CommandHandle:
         try:
             draft = self._included(request, request.site)
+            if not request.retry_of:
+                check_typed(draft.confirm, request.typed)
             needs_second = draft.confirmation is Confirmation.SECOND_PERSON
             if needs_second and second_actor is not None:
                 check_second_person(request.actor, second_actor)
@@ -243,5 +252,6 @@ def _handle(command_id: str, status: Status, draft: Draft) -> CommandHandle:
         nodes=tuple(dict.fromkeys(line.node for line in draft.lines)),
         reach=draft.reach,
         confirmation=draft.confirmation,
+        confirm=draft.confirm,
         excluded=draft.excluded,
     )

@@ -1,59 +1,82 @@
 """Standing alarms, one a cause."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from controller.fleet import AlarmDesk, AlarmGroup, FleetService, grouped
 from controller.operations.advice import advice
 from controller.operations.moment import FRAME_MS, Moments
 from controller.people.model import Actor, Permission
 from controller.views.alarm import AlarmView
-from controller.views.frame import FleetLayout
-from controller.views.query import MAX_QUERY_CHARS
+from controller.views.frame import AlarmMark, FleetLayout
+from controller.views.query import cause_word
 from shared.clock import Clock
 from shared.errors import NotFound
 
+OTHERS_NAMED = 10
 
-class LiveAlarms:
-    """Fills `controller.views.ports.Alarms`. Groups are formed at most once a second and site."""
 
-    def __init__(self, moments: Moments, desk: AlarmDesk, directory: FleetService, clock: Clock) -> None:
-        self._moments = moments
+class AlarmGroups:
+    """The standing alarms of a site by cause, formed at most once a second."""
+
+    def __init__(self, desk: AlarmDesk, directory: FleetService, clock: Clock) -> None:
         self._desk = desk
         self._directory = directory
         self._clock = clock
         self._kept: dict[str, tuple[int, tuple[AlarmGroup, ...]]] = {}
 
-    def standing(self, site: str) -> tuple[AlarmView, ...]:
-        layout = self._moments.of(site).frame.layout
-        return tuple(_view(site, group, layout) for group in self._groups(site))
-
-    async def acknowledge(self, alarm_id: str, actor: Actor) -> AlarmView:
-        """Every member that nobody has seen yet; Denied `alarm.already-acknowledged` where there is none."""
-        actor.require(Permission.OPERATE)
-        site = alarm_id.partition(":")[0]
-        self._kept.pop(site, None)
-        group = self._find(site, alarm_id)
-        unseen = [alarm for alarm in group.members if alarm.acknowledged_at_ms is None]
-        seen = {}
-        for alarm in unseen or group.members[:1]:
-            seen[alarm.alarm_id] = await self._desk.acknowledge(alarm.alarm_id, actor.name)
-        self._kept.pop(site, None)
-        members = tuple(seen.get(alarm.alarm_id, alarm) for alarm in group.members)
-        now = AlarmGroup(code=group.code, kind=group.kind, cause=group.cause, members=members, of=group.of)
-        return _view(site, now, self._moments.of(site).frame.layout)
-
-    def _find(self, site: str, alarm_id: str) -> AlarmGroup:
-        if site in self._moments.sites:
-            for group in self._groups(site):
-                if _id(site, group) == alarm_id:
-                    return group
-        raise NotFound(f"no alarm {alarm_id!r} stands; it may have been closed meanwhile")
-
-    def _groups(self, site: str) -> tuple[AlarmGroup, ...]:
+    def of(self, site: str) -> tuple[AlarmGroup, ...]:
         now_ms = self._clock.now_ms()
         kept = self._kept.get(site)
         if kept is None or not 0 <= now_ms - kept[0] < FRAME_MS:
             tree = None if self._directory.site(site) is None else self._directory.tree(site)
             kept = self._kept[site] = (now_ms, tuple(grouped(self._desk.standing(site), tree)))
         return kept[1]
+
+    def forget(self, site: str) -> None:
+        """Somebody acted: form them anew."""
+        self._kept.pop(site, None)
+
+    def marks(self, layout: FleetLayout) -> tuple[AlarmMark, ...]:
+        """What the table of miners finds them by."""
+        return tuple(
+            AlarmMark(group.code, cause_word(group.cause), _rows(group, layout)) for group in self.of(layout.site)
+        )
+
+
+class LiveAlarms:
+    """Fills `controller.views.ports.Alarms`."""
+
+    def __init__(self, moments: Moments, groups: AlarmGroups, desk: AlarmDesk) -> None:
+        self._moments = moments
+        self._groups = groups
+        self._desk = desk
+
+    def standing(self, site: str) -> tuple[AlarmView, ...]:
+        layout = self._moments.of(site).frame.layout
+        return tuple(_view(site, group, layout) for group in self._groups.of(site))
+
+    async def acknowledge(self, alarm_id: str, actor: Actor) -> AlarmView:
+        """Every member that nobody has seen yet; Denied `alarm.already-acknowledged` where there is none."""
+        actor.require(Permission.OPERATE)
+        site = alarm_id.partition(":")[0]
+        self._groups.forget(site)
+        group = self._find(site, alarm_id)
+        unseen = [alarm for alarm in group.members if alarm.acknowledged_at_ms is None]
+        seen = {}
+        for alarm in unseen or group.members[:1]:
+            seen[alarm.alarm_id] = await self._desk.acknowledge(alarm.alarm_id, actor.name)
+        self._groups.forget(site)
+        members = tuple(seen.get(alarm.alarm_id, alarm) for alarm in group.members)
+        now = AlarmGroup(code=group.code, kind=group.kind, cause=group.cause, members=members, of=group.of)
+        return _view(site, now, self._moments.of(site).frame.layout)
+
+    def _find(self, site: str, alarm_id: str) -> AlarmGroup:
+        if site in self._moments.sites:
+            for group in self._groups.of(site):
+                if _id(site, group) == alarm_id:
+                    return group
+        raise NotFound(f"no alarm {alarm_id!r} stands; it may have been closed meanwhile")
 
 
 def _id(site: str, group: AlarmGroup) -> str:
@@ -66,6 +89,8 @@ def _view(site: str, group: AlarmGroup, layout: FleetLayout) -> AlarmView:
     seen = [alarm.acknowledged_at_ms for alarm in members if alarm.acknowledged_at_ms is not None]
     cleared = [alarm.cleared_at_ms for alarm in members if alarm.cleared_at_ms is not None]
     whole = len(members)
+    others = tuple(alarm.subject for alarm in members if alarm.subject not in layout.row_of)
+    miners = whole - len(others)
     text = newest.text
     if group.kind == "fault":
         text = f"{whole:,} devices: {newest.text}"
@@ -84,23 +109,22 @@ def _view(site: str, group: AlarmGroup, layout: FleetLayout) -> AlarmView:
         action=advice(group.code, group.kind),
         raised_at_ms=group.raised_at_ms,
         members=whole,
-        query=_query(group, layout),
+        miners=miners,
+        others=others[:OTHERS_NAMED],
+        query=_query(group, miners),
         acknowledged_by=members[-1].acknowledged_by if len(seen) == whole else "",
         acknowledged_at_ms=max(seen) if len(seen) == whole else None,
         cleared_at_ms=max(cleared) if len(cleared) == whole else None,
     )
 
 
-def _query(group: AlarmGroup, layout: FleetLayout) -> str:
-    """What finds the members in the table of miners; empty where they are no miners or too scattered to say."""
-    if group.kind == "container":
-        return f"container:{group.cause}"
-    rows = [row for alarm in group.members if (row := layout.row_of.get(alarm.subject)) is not None]
-    if group.kind == "device":
-        return f"id:{group.cause}" if rows else ""
-    if group.kind == "fault":
-        query = "id:" + ",".join(layout.device_id[row] for row in rows)
-        return query if rows and len(query) <= MAX_QUERY_CHARS else ""
-    feeders = ",".join(dict.fromkeys(layout.feeder[row] for row in rows))
-    query = f"feeder:{feeders}"
-    return query if feeders and len(query) <= MAX_QUERY_CHARS else ""
+def _rows(group: AlarmGroup, layout: FleetLayout) -> NDArray[np.intp]:
+    known = layout.row_of
+    return np.array([known[alarm.subject] for alarm in group.members if alarm.subject in known], np.intp)
+
+
+def _query(group: AlarmGroup, miners: int) -> str:
+    """What finds exactly the members in the table of miners; empty where none is a miner."""
+    if not miners:
+        return ""
+    return f"id:{group.cause}" if group.kind == "device" else f"alarm:{group.code}/{cause_word(group.cause)}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from controller.commands import Actor as Sender
 from controller.commands import AuthorityPolicy, Confirmation
-from controller.commands.authority import check_second_person
+from controller.commands.authority import check_second_person, check_typed, typed_for
 from controller.commands.board import CommandBoard
 from controller.commands.model import OrderState
 from controller.commands.refusal import Refusal as CommandRefusal
@@ -37,7 +37,7 @@ from controller.operations.order_view import counts_in_words
 from controller.operations.orders import sender_of
 from controller.operations.ports import PriceFeed, SiteDispatch
 from controller.people.model import Actor, Permission
-from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentView
+from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from shared.clock import Clock
 from shared.errors import Denied, Expired
 
@@ -46,7 +46,6 @@ LISTED = 50
 TRIGGER = "curtailment"
 _PASSING = (Lock.DWELL, Lock.UNSETTLED)  # locks that end by themselves
 _PHASES = {Phase.REQUESTED: "awaiting-approval"}
-_TYPED = (Confirmation.TYPED, Confirmation.SECOND_PERSON)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,18 +113,24 @@ class LiveCurtailments:
             expected_s=plan.expected_s,
             checks=checks_of(plan),
             excluded=excluded_of(plan.effect),
-            confirm=confirm_text(plan) if confirmation in _TYPED else "",
+            confirm=typed_for(confirmation, confirm_text(plan)),
             second_person=confirmation is Confirmation.SECOND_PERSON,
         )
 
-    async def start(self, preview_id: str, reason: str, actor: Actor) -> CurtailmentView:
-        """Expired for a preview that is too old or was used; a big one waits for a second person."""
+    async def start(self, preview_id: str, start: CurtailmentStart, actor: Actor) -> CurtailmentView:
+        """Expired for a preview that is too old or was used; a big one waits for a second person.
+
+        Denied where what was typed is not what the preview named.
+        """
         actor.require(Permission.OPERATE)
         now_ms = self._parts.clock.now_ms()
-        kept = self._previews.pop(preview_id, None)
+        kept = self._previews.get(preview_id)
         if kept is None or now_ms > kept.valid_until_ms:
             raise Expired("the preview is no longer valid; preview again")
         site, plan = kept.request.site, kept.plan
+        confirmation = confirmation_of(plan, self._parts.policy)
+        check_typed(typed_for(confirmation, confirm_text(plan)), start.confirm)
+        del self._previews[preview_id]
         wish = CurtailmentRequested(
             curtailment_id=f"cur-{now_ms:012x}-{secrets.token_hex(3)}",
             at_ms=now_ms,
@@ -134,14 +139,14 @@ class LiveCurtailments:
             target_w=plan.target_w,
             baseline_w=plan.baseline_w,
             land_within_s=plan.land_within_s,
-            reason=reason,
+            reason=start.reason,
             actor=actor.name,
             ends_at_ms=kept.request.ends_at_ms,
         )
         snapshot = self._parts.moments.of(site).snapshot
         state = await self._write(site, actor.name, lambda: self._ledger.request(snapshot, wish))
         self._miners[state.curtailment_id] = plan.effect.miners
-        if confirmation_of(plan, self._parts.policy) is Confirmation.SECOND_PERSON:
+        if confirmation is Confirmation.SECOND_PERSON:
             return self._view(state)
         return self._view(await self._started(state, actor))
 

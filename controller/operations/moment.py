@@ -1,5 +1,7 @@
 """One moment of a site, shared by everything that is shown of it: the twin's snapshot and the frame made from it."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +10,7 @@ from controller.mining.dispatch.formulate import current_modes
 from controller.mining.fleet import FleetTwin, SiteSnapshot
 from controller.mining.fleet.array import Floats, Ints
 from controller.operations.layout import layout_of
-from controller.views.frame import FleetFrame, FleetLayout
+from controller.views.frame import AlarmMark, FleetFrame, FleetLayout
 from shared.clock import Clock
 from shared.errors import NotFound
 from shared.quality import MAX_PACKED_FIELDS, QUALITY_BITS, QUALITY_MASK, Quality
@@ -29,9 +31,10 @@ class Moment(NamedTuple):
 class Moments:
     """Makes at most one moment a second and site, and only when somebody looks."""
 
-    def __init__(self, twin: FleetTwin, clock: Clock) -> None:
+    def __init__(self, twin: FleetTwin, clock: Clock, marks: Callable[[FleetLayout], tuple[AlarmMark, ...]]) -> None:
         self._twin = twin
         self._clock = clock
+        self._marks = marks
         self._kept: dict[str, Moment] = {}
 
     @property
@@ -49,11 +52,13 @@ class Moments:
         snapshot = self._twin.snapshot(site, now_ms)
         same = kept is not None and kept.snapshot.roster is snapshot.roster
         layout = layout_of(snapshot, kept.frame.layout if kept is not None and same else None)
-        moment = self._kept[site] = Moment(snapshot, frame_of(snapshot, layout))
+        moment = self._kept[site] = Moment(snapshot, frame_of(snapshot, layout, partial(self._marks, layout)))
         return moment
 
 
-def frame_of(snapshot: SiteSnapshot, layout: FleetLayout) -> FleetFrame:
+def frame_of(
+    snapshot: SiteSnapshot, layout: FleetLayout, find_alarms: Callable[[], tuple[AlarmMark, ...]]
+) -> FleetFrame:
     """Values that no rule may act on are not known here either; `qualities` of the miner tell why.
 
     Times are those that the twin trusts (`seen_ms`), so that a node's wrong clock makes no age. A metered outlet
@@ -94,6 +99,7 @@ def frame_of(snapshot: SiteSnapshot, layout: FleetLayout) -> FleetFrame:
         chip_warm_c=limits.chip_resume_c,
         chip_hot_c=limits.chip_max_c - HOT_BELOW_LIMIT_C,
         stale_after_s=snapshot.limits.miner_stale_after_s,
+        find_alarms=find_alarms,
     )
 
 

@@ -31,8 +31,6 @@ from shared.errors import Denied, NotFound
 EXPIRES_IN_S = 120.0
 MOST_OUTCOMES = 1000
 METER_SETTLES_MS = 30_000
-_PREVIEWER = Sender("preview")
-_TYPED = (Confirmation.TYPED, Confirmation.SECOND_PERSON)
 
 
 class LiveOrders:
@@ -47,7 +45,7 @@ class LiveOrders:
         self._history = history
         self._clock = clock
 
-    async def preview(self, request: OrderRequest) -> OrderPreview:
+    async def preview(self, request: OrderRequest, actor: Actor) -> OrderPreview:
         moment = self._moments.of(request.site)
         picked = chosen(moment, request)
         wanted = tuple(lines(moment, picked, request.action))
@@ -59,12 +57,11 @@ class LiveOrders:
                 power_change_w=None,
                 excluded=picked.excluded,
             )
-        handle = await self._asked(request, wanted, _PREVIEWER, dry_run=True)
+        handle = await self._asked(request, wanted, sender_of(actor), dry_run=True)
         left_out = {order.device_id for order in handle.excluded}
         device_id = moment.frame.layout.device_id
         rows = picked.rows[[device_id[row] not in left_out for row in picked.rows.tolist()]]
         change = change_w(moment, rows, request.action)
-        typed = handle.confirmation in _TYPED
         return OrderPreview(
             snapshot=moment.frame.snapshot,
             included=handle.devices,
@@ -72,12 +69,14 @@ class LiveOrders:
             power_change_w=None if change is None else float(change.sum()),
             excluded=(*picked.excluded, *_reasons(handle.excluded)),
             checks=() if change is None else (feeder_check(moment, rows, change),),
-            confirm=str(handle.devices) if typed else "",
+            confirm=handle.confirm,
             second_person=handle.confirmation is Confirmation.SECOND_PERSON,
         )
 
     async def issue(self, request: OrderRequest, actor: Actor) -> OrderView:
-        """What can be ordered of the selection now; Denied `command.empty` where nothing of it can."""
+        """What can be ordered of the selection now; Denied `command.empty` where nothing of it can, and
+        `command.not-confirmed` where it reaches another number of devices than was typed.
+        """
         actor.require(Permission.OPERATE)
         moment, sender = self._moments.of(request.site), sender_of(actor)
         wanted = tuple(lines(moment, chosen(moment, request), request.action))
@@ -86,7 +85,7 @@ class LiveOrders:
         except Denied:
             handle = await self._asked(request, wanted, sender)  # refused again, and now the journal has it
         else:
-            handle = await self._commands.issue_preview(tried.command_id, actor=sender)
+            handle = await self._commands.issue_preview(tried.command_id, actor=sender, typed=request.confirm)
         return await self._view(handle.command_id)
 
     async def approve(self, order_id: str, actor: Actor) -> OrderView:
@@ -138,7 +137,13 @@ class LiveOrders:
     ) -> CommandHandle:
         reason = request.reason or ("preview" if dry_run else "")
         return await self._commands.issue(
-            request.site, wanted, reason=reason, actor=sender, expires_in_s=EXPIRES_IN_S, dry_run=dry_run
+            request.site,
+            wanted,
+            reason=reason,
+            actor=sender,
+            expires_in_s=EXPIRES_IN_S,
+            typed=request.confirm,
+            dry_run=dry_run,
         )
 
     async def _view(self, order_id: str) -> OrderView:

@@ -8,7 +8,7 @@ from controller.fleet import AlarmDesk, FleetService
 from controller.journal import Journal
 from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
-from controller.operations.alarms import LiveAlarms
+from controller.operations.alarms import AlarmGroups, LiveAlarms
 from controller.operations.command_log import CommandLog
 from controller.operations.curtailment_book import CurtailmentBook
 from controller.operations.curtailments import CurtailmentParts, LiveCurtailments
@@ -52,7 +52,8 @@ class LiveOperations:
 
     def __init__(self, services: Services) -> None:
         clock = services.clock
-        moments = Moments(services.twin, clock)
+        groups = AlarmGroups(services.alarms, services.fleet, clock)
+        moments = Moments(services.twin, clock, groups.marks)
         history = LiveHistory(moments, services.telemetry)
         self.hosts = HostBook()
         self._log = CommandLog(services.journal)
@@ -77,7 +78,7 @@ class LiveOperations:
             dispatch=LiveDispatch(moments, services.dispatch),
             orders=LiveOrders(moments, services.commands, self._log, history, clock),
             curtailments=self._curtailments,
-            alarms=LiveAlarms(moments, services.alarms, services.fleet, clock),
+            alarms=LiveAlarms(moments, groups, services.alarms),
             nodes=LiveNodes(moments, services.fleet, self.hosts, services.telemetry, clock),
             journal=LiveJournal(services.journal),
         )

@@ -6,7 +6,8 @@ from controller.views import unit
 
 
 class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
-    """One cause, however many devices it touches. `priority` 1 is act now; `query` finds the members in the table.
+    """One cause, however many devices it touches. `priority` 1 is act now; `query` finds in the table of miners those
+    `members` that are miners: all but the first few named in `others`.
 
     It stands until it is both cleared and acknowledged.
     """
@@ -20,6 +21,8 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     raised_at_ms: unit.Millis
     members: int = 1
+    miners: int = 0
+    others: tuple[str, ...] = ()
     query: str = ""
     acknowledged_by: str = ""
     acknowledged_at_ms: unit.Millis | None = None

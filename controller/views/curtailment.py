@@ -14,6 +14,13 @@ class CurtailmentRequest(msgspec.Struct, frozen=True, kw_only=True):
     ends_at_ms: unit.Millis | None = None
 
 
+class CurtailmentStart(msgspec.Struct, frozen=True, kw_only=True):
+    """Why, and what the person typed: a large curtailment starts only with what its preview named."""
+
+    reason: str
+    confirm: str = ""
+
+
 class CurtailmentPreview(msgspec.Struct, frozen=True, kw_only=True):
     """`uncertainty_w` is half the width of the expected landing; the preview is void after `valid_until_ms`.
 

@@ -1,9 +1,10 @@
 """A site's miners at one moment, column by column: what every count, filter, map and sum is computed from."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,18 @@ class Words:
     def is_one_of(self, accepted: Sequence[str]) -> NDArray[np.bool_]:
         codes = [index for index, word in enumerate(self.words) if word in accepted]
         return np.isin(self.codes, codes)
+
+
+class AlarmMark(NamedTuple):
+    """The miners that one alarm touches, as rows. `cause` in lower case, of letters that a query can hold."""
+
+    code: str
+    cause: str
+    rows: NDArray[np.intp]
+
+
+def _nothing_stands() -> tuple[AlarmMark, ...]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,7 @@ class FleetFrame:
 
     `power_source` holds PowerSource, `quality` the packed qualities in the order of MINER_FIELDS
     (shared/wire/telemetry.py). `powered` is 1, 0 or -1 for unknown; `maintenance` marks miners taken out of service.
+    `find_alarms` is asked once, and only where somebody asks for `alarms`.
     """
 
     snapshot: str
@@ -108,6 +122,7 @@ class FleetFrame:
     chip_warm_c: float = 80.0
     chip_hot_c: float = 90.0
     stale_after_s: float = 30.0
+    find_alarms: Callable[[], tuple[AlarmMark, ...]] = _nothing_stands
 
     def __len__(self) -> int:
         return len(self.layout)
@@ -116,6 +131,11 @@ class FleetFrame:
     def known(self) -> NDArray[np.bool_]:
         """Rows with a fresh reading."""
         return reading_is_fresh(self.reach, self.observed_at_ms, self.at_ms, self.stale_after_s)
+
+    @cached_property
+    def alarms(self) -> tuple[AlarmMark, ...]:
+        """Standing alarms, one a cause, with the miners that each touches."""
+        return self.find_alarms()
 
     @cached_property
     def hash_ratio(self) -> Floats:

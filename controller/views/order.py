@@ -19,10 +19,13 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`confirm` is what the person typed; a large order goes out only with what its preview named."""
+
     site: str
     action: AnyAction
     selection: Selection
     reason: str = ""
+    confirm: str = ""
 
 
 class Excluded(msgspec.Struct, frozen=True):
@@ -41,7 +44,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order would do now. `confirm` is the text to type, empty where a click is enough."""
+    """What an order would do now. `confirm` is the text to type for its sender, empty where a click is enough."""
 
     snapshot: str
     included: int

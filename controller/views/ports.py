@@ -9,7 +9,7 @@ from typing import Protocol
 
 from controller.people.model import Actor
 from controller.views.alarm import AlarmView
-from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentView
+from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from controller.views.dispatch import DecisionView, Explanation
 from controller.views.energy import EnergyState, PricePoint
 from controller.views.frame import FleetFrame
@@ -50,9 +50,11 @@ class Dispatch(Protocol):
 
 
 class Orders(Protocol):
-    async def preview(self, request: OrderRequest) -> OrderPreview: ...
+    async def preview(self, request: OrderRequest, actor: Actor) -> OrderPreview: ...
 
-    async def issue(self, request: OrderRequest, actor: Actor) -> OrderView: ...
+    async def issue(self, request: OrderRequest, actor: Actor) -> OrderView:
+        """Denied `command.not-confirmed` where `request.confirm` is not what a preview names now."""
+        ...
 
     async def approve(self, order_id: str, actor: Actor) -> OrderView:
         """By another person than the one who issued it."""
@@ -74,7 +76,9 @@ class Orders(Protocol):
 class Curtailments(Protocol):
     async def preview(self, request: CurtailmentRequest) -> CurtailmentPreview: ...
 
-    async def start(self, preview_id: str, reason: str, actor: Actor) -> CurtailmentView: ...
+    async def start(self, preview_id: str, start: CurtailmentStart, actor: Actor) -> CurtailmentView:
+        """Denied `command.not-confirmed` where `start.confirm` is not what the preview named."""
+        ...
 
     async def approve(self, curtailment_id: str, actor: Actor) -> CurtailmentView: ...
 

@@ -6,6 +6,9 @@
 `state:hot model:S21* chip>85 rack:C07 -node:edge-2 10.0.4.` finds miners that satisfy every term; `*` stands for any
 characters, a leading `-` turns a term round, quotes keep spaces together, bare text is looked for in id, slot, address
 and serial. Fields and words are case-blind. A miner whose value is not known satisfies no comparison.
+
+`alarm:device.fault` finds what standing alarms of that code touch, `alarm:login.default` those of that cause, and
+`alarm:device.fault/login.default` the members of one alarm, exactly, however many they are.
 """
 
 import operator
@@ -35,7 +38,37 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "=": operator.eq,
 }
-WORD_FIELDS = ("state", "model", "firmware", "container", "feeder", "node", "rack", "slot", "id", "serial", "address")
+LONGEST_CAUSE = 80
+_NOT_IN_A_CAUSE = re.compile(r"[^\w.\-]+")
+WORD_FIELDS = {
+    "state": "as-expected, fault, hot, silent, unpowered, asleep, maintenance …",
+    "alarm": "what a standing alarm touches: its code, its cause, or code/cause",
+    "container": "container, such as c07",
+    "rack": "container or rack, such as c07-r3",
+    "slot": "place on the rack, such as c07-r3-s2-*",
+    "feeder": "feeder of the electrical tree",
+    "model": "model, such as *s21*",
+    "firmware": "firmware",
+    "node": "agent that reads it",
+    "id": "device id",
+    "serial": "serial number",
+    "address": "network address, such as 10.0.4.*",
+}
+"""Fields that are compared with words, and what their values are."""
+NUMBER_WORDS = {
+    "hash": "hash rate, TH/s",
+    "pct": "hash rate, % of expected",
+    "power": "power, W",
+    "limit": "power limit, W",
+    "eff": "efficiency, J/TH",
+    "chip": "hottest chip, °C",
+    "board": "hottest board, °C",
+    "inlet": "inlet, °C",
+    "fan": "slowest fan, rpm",
+    "uptime": "time since start, s",
+    "age": "age of the reading, s",
+}
+"""Fields that are compared with a number, and their units."""
 NUMBER_FIELDS: dict[str, Callable[[FleetFrame], NDArray[np.float64]]] = {
     "hash": lambda frame: frame.hashrate_ths,
     "power": lambda frame: frame.power_w,
@@ -141,6 +174,8 @@ def _word_rows(frame: FleetFrame, name: str, patterns: tuple[str, ...]) -> NDArr
     layout = frame.layout
     if name == "state":
         return _state_rows(frame, patterns)
+    if name == "alarm":
+        return _alarm_rows(frame, patterns)
     columns: dict[str, Words] = {
         "model": layout.model,
         "firmware": layout.firmware,
@@ -161,6 +196,19 @@ def _state_rows(frame: FleetFrame, patterns: tuple[str, ...]) -> NDArray[np.bool
     wanted = [condition for condition in Condition if _matches(condition.word, patterns)]
     rows = np.isin(frame.condition, wanted)
     return rows | frame.maintenance if _matches("maintenance", patterns) else rows
+
+
+def _alarm_rows(frame: FleetFrame, patterns: tuple[str, ...]) -> NDArray[np.bool_]:
+    found = np.zeros(len(frame), dtype=np.bool_)
+    for code, cause, rows in frame.alarms:
+        if any(_matches(word, patterns) for word in (code, cause, f"{code}/{cause}")):
+            found[rows] = True
+    return found
+
+
+def cause_word(text: str) -> str:
+    """A cause as it stands in `AlarmMark` and in queries: lower case, without what the grammar takes for its own."""
+    return _NOT_IN_A_CAUSE.sub("-", text.lower())[:LONGEST_CAUSE]
 
 
 def _matches(word: str, patterns: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from nicegui import ui
 from controller.console.format import TERAHASH, WATT
 from controller.console.pages.page import Page, card
 from controller.console.parts.button import Button
-from controller.console.parts.order_dialog import issue
+from controller.console.parts.order_dialog import Given, issue
 from controller.console.parts.panel import EvidencePanel, Head
 from controller.console.parts.sheet import Column, Sheet
 from controller.console.parts.trend import Chart, Trend, series_url
@@ -86,6 +86,6 @@ async def _order(page: Page, action: AnyAction) -> None:
     request = OrderRequest(site=page.site.id, action=action, selection=Selection(device_ids=(page.subject,)))
 
     async def send(actor: Actor) -> OrderView:
-        return await issue(page.visit, request, actor, f"by hand: {action.verb.replace('_', ' ')}")
+        return await issue(page.visit, request, actor, Given(f"by hand: {action.verb.replace('_', ' ')}"))
 
     await page.visit.act(Permission.OPERATE, send)

@@ -6,12 +6,12 @@ from nicegui import ui
 
 from controller.console.format import PETAHASH, amount, duration, number, power_unit
 from controller.console.parts.button import Button
-from controller.console.parts.order_dialog import Confirmation
+from controller.console.parts.order_dialog import Confirmation, Given
 from controller.console.parts.panel import Facts
 from controller.console.topics.words import site_href
 from controller.console.visit import Visit
 from controller.people.model import Actor, Permission
-from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest
+from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart
 from controller.views.site import SiteView
 from shared.errors import BesError, Malformed
 
@@ -21,8 +21,8 @@ SHARES = (10, 25, 50, 100)
 def open_restore(visit: Visit, curtailment_id: str) -> None:
     """Ending a curtailment wakes many machines at once, so it wants a reason too."""
 
-    async def send(actor: Actor, reason: str) -> str:
-        view = await visit.operations.curtailments.end(curtailment_id, reason, actor)
+    async def send(actor: Actor, given: Given) -> str:
+        view = await visit.operations.curtailments.end(curtailment_id, given.reason, actor)
         for topic in ("curtailment", "curtailments"):
             visit.feed.spoil(topic)
         dialog.close()
@@ -120,10 +120,11 @@ class CurtailDialog:
         self._confirmation.require(preview.confirm)
         self._confirmation.name("Request confirmation" if preview.second_person else "Curtail")
 
-    async def _send(self, actor: Actor, reason: str) -> str:
+    async def _send(self, actor: Actor, given: Given) -> str:
         if self._preview is None:
             raise Malformed("preview first")
-        await self._visit.operations.curtailments.start(self._preview.id, reason, actor)
+        start = CurtailmentStart(reason=given.reason, confirm=given.typed)
+        await self._visit.operations.curtailments.start(self._preview.id, start, actor)
         self._visit.feed.spoil("curtailment")
         self._dialog.close()
         return site_href(self._site, "energy")

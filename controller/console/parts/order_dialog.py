@@ -2,6 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
+from typing import NamedTuple
+
+import msgspec
 from nicegui import ui
 
 from controller.console.format import MISSING, number, power_unit, quantity
@@ -13,13 +16,19 @@ from controller.people.model import Actor, Permission
 from controller.views.order import OrderPreview, OrderRequest, OrderView
 from shared.errors import BesError
 
-_DEVICES_FOR_CLICK = 1
+
+
+class Given(NamedTuple):
+    """What a person wrote into a dialog. The controller judges it; the dialog only spares a refusal."""
+
+    reason: str
+    typed: str = ""
 
 
 class Confirmation:
     """Reason, typed amount and the button that both of them free. Shared by every dialog that orders something."""
 
-    def __init__(self, visit: Visit, *, label: str, send: Callable[[Actor, str], Awaitable[str]]) -> None:
+    def __init__(self, visit: Visit, *, label: str, send: Callable[[Actor, Given], Awaitable[str]]) -> None:
         self._visit = visit
         self._send = send
         self._wanted = ""
@@ -65,7 +74,7 @@ class Confirmation:
         try:
             actor = self._visit.actor()
             actor.require(Permission.OPERATE)
-            where = await self._send(actor, self.reason.value.strip())
+            where = await self._send(actor, Given(self.reason.value.strip(), self.typed.value or ""))
         except BesError as error:
             self.refuse(error)
             return
@@ -74,12 +83,12 @@ class Confirmation:
 
 async def open_order(visit: Visit, request: OrderRequest, title: str) -> None:
     """Preview, then a dialog; nothing is sent before its button is pressed."""
-    preview = await visit.act(Permission.OPERATE, lambda _actor: visit.operations.orders.preview(request))
+    preview = await visit.act(Permission.OPERATE, lambda actor: visit.operations.orders.preview(request, actor))
     if preview is None:
         return
 
-    async def send(actor: Actor, reason: str) -> str:
-        order = await issue(visit, request, actor, reason)
+    async def send(actor: Actor, given: Given) -> str:
+        order = await issue(visit, request, actor, given)
         dialog.close()
         return site_href(order.site, f"commands/{order.id}")
 
@@ -95,8 +104,8 @@ async def open_order(visit: Visit, request: OrderRequest, title: str) -> None:
     dialog.open()
 
 
-async def issue(visit: Visit, request: OrderRequest, actor: Actor, reason: str) -> OrderView:
-    ordered = OrderRequest(site=request.site, action=request.action, selection=request.selection, reason=reason)
+async def issue(visit: Visit, request: OrderRequest, actor: Actor, given: Given) -> OrderView:
+    ordered = msgspec.structs.replace(request, reason=given.reason, confirm=given.typed)
     order = await visit.operations.orders.issue(ordered, actor)
     for topic in ("orders", "miner-orders"):
         visit.feed.spoil(topic)

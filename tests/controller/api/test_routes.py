@@ -70,11 +70,16 @@ async def test_a_command_is_previewed_issued_and_followed(enter: Enter) -> None:
     order = {
         "verb": "set_power_limit",
         "parameters": {"limit_w": 2800},
-        "query": "container:c02",
+        "query": "-container:c03",
         "reason": "heat wave",
     }
     preview = (await client.post(f"{SITE}/commands/preview", json=order)).json()
-    issued = await client.post(f"{SITE}/commands", json=order)
+    assert preview["confirm"] == str(preview["included"])
+    for typed in ("", str(preview["included"] + 1), "yes"):
+        refused = await client.post(f"{SITE}/commands", json=order | {"confirm": typed})
+        assert (refused.status_code, refused.json()["rule"]) == (409, "command.not-confirmed")
+    assert (await client.get(f"{SITE}/commands")).json()["total"] == 0
+    issued = await client.post(f"{SITE}/commands", json=order | {"confirm": preview["confirm"]})
     assert issued.status_code == 201
     assert issued.json()["devices"] == preview["included"]
     detail = (await client.get(f"/api/v1/commands/{issued.json()['id']}")).json()
@@ -125,7 +130,7 @@ async def test_a_curtailment_runs_from_preview_to_restore(enter: Enter) -> None:
     preview = (await client.post(f"{SITE}/curtailments/preview", json={"reduction_w": 50_000})).json()
     assert preview["reduction_w"] == 50_000
     assert preview["excluded"]
-    start = {"preview_id": preview["id"], "reason": "price spike"}
+    start = {"preview_id": preview["id"], "reason": "price spike", "confirm": preview["confirm"]}
     started = (await client.post(f"{SITE}/curtailments", json=start)).json()
     assert started["phase"] == "shedding"
     again = await client.post(f"{SITE}/curtailments", json=start)
@@ -139,7 +144,8 @@ async def test_the_person_who_asks_cannot_approve(enter: Enter) -> None:
     curtailments = f"{SITE}/curtailments"
     preview = (await anna.post(curtailments + "/preview", json={"reduction_w": None})).json()
     fits = preview["second_person"] is False  # a small site needs nobody else
-    started = (await anna.post(curtailments, json={"preview_id": preview["id"], "reason": "drill"})).json()
+    start = {"preview_id": preview["id"], "reason": "drill", "confirm": preview["confirm"]}
+    started = (await anna.post(curtailments, json=start)).json()
     assert fits
     answer = await anna.post(f"/api/v1/curtailments/{started['id']}/approval")
     assert (answer.status_code, answer.json()["rule"]) == (409, "curtailment.same-person")

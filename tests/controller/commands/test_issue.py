@@ -65,6 +65,7 @@ async def test_a_broker_that_is_away_gets_everything_later_in_order(door) -> Non
     assert [command.orders[0].device_id for command, _ in door.opened()] == ["m-1", "m-2"]
 
 
+MANY = tuple(f"m-{number}" for number in range(51))
 REFUSED = {
     "command.empty": ((), {}),
     "command.reason-missing": (("m-1",), {"reason": "  "}),
@@ -78,6 +79,7 @@ REFUSED = {
     "command.pool-not-allowed": (("m-1",), {"action": SetPools((Pool("stratum+tcp://evil.example:1", "u"),))}),
     "command.bad-outlet": (("p-1",), {"action": SwitchOutlet(0, True)}),
     "command.program-verb": (("m-1",), {"action": POOLS, "actor": DISPATCH}),
+    "command.not-confirmed": (MANY, {"typed": "50"}),
     "command.second-person-same": (("m-1",), {"action": POOLS, "second_actor": Actor("ann", "session-c")}),
     "command.second-person-program": (("m-1",), {"action": POOLS, "second_actor": DISPATCH}),
 }
@@ -132,6 +134,25 @@ async def test_devices_without_a_known_ladder_take_any_positive_limit(door) -> N
 async def test_reach_decides_how_much_a_person_must_do(door, count: int, action, expected: str) -> None:
     handle = await door.order(*(f"m-{n}" for n in range(count)), action=action, dry_run=True)
     assert handle.confirmation == expected
+
+
+@pytest.mark.parametrize("typed", ["", "50", "510", "51 miners", "5 2"])
+async def test_a_large_order_goes_out_only_with_what_its_preview_named(door, typed: str) -> None:
+    preview = await door.order(*MANY, dry_run=True)
+    assert preview.confirm == "51"
+    wrong = door.service.issue_preview(preview.command_id, actor=ANN, typed=typed)
+    assert await door.refused(wrong) == "command.not-confirmed"
+    assert await door.dispatcher.deliver_due() == 0
+    preview = await door.order(*MANY, dry_run=True)
+    issued = await door.service.issue_preview(preview.command_id, actor=ANN, typed=" 51 ")
+    assert (issued.status, issued.devices) == ("running", 51)
+
+
+async def test_nothing_is_typed_for_small_orders_nor_by_programs(door) -> None:
+    small = await door.order(*MANY[:50], dry_run=True)
+    assert (small.confirmation, small.confirm) == ("dialog", "")
+    assert (await door.order(*MANY[:50], typed="")).status == "running"
+    assert (await door.order(*MANY, actor=DISPATCH, typed="")).status == "running"
 
 
 async def test_a_preview_shows_what_is_left_out_and_sends_nothing(door) -> None:

@@ -60,7 +60,7 @@ async def test_counters_never_fall_back_even_if_the_clock_does(door) -> None:
     door.clock.ms -= 3_600_000
     service, _ = await restarted(door)
     second = await service.issue(
-        "tx1", [("m-1", POOLS, None)], reason="x", actor=ANN, expires_in_s=60, second_actor=BOB
+        "tx1", [("m-1", POOLS, None)], reason="x", actor=ANN, expires_in_s=60, typed="1", second_actor=BOB
     )
     before = (await service.progress(first.command_id)).parts[1].counter
     after = (await service.progress(second.command_id)).parts[1].counter
@@ -75,7 +75,7 @@ async def test_another_key_counts_for_itself(door) -> None:
     service = CommandService(journal, door.fleet, keys, door.clock)
     await CommandKeeper(journal, service, door.store, door.clock).restore()
     second = await service.issue(
-        "tx1", [("m-1", POOLS, None)], reason="x", actor=ANN, expires_in_s=60, second_actor=BOB
+        "tx1", [("m-1", POOLS, None)], reason="x", actor=ANN, expires_in_s=60, typed="1", second_actor=BOB
     )
     parts = [(await service.progress(handle.command_id)).parts[1] for handle in (first, second)]
     assert parts[0].key_id != parts[1].key_id

@@ -51,7 +51,9 @@ async def test_a_command_too_large_for_one_message_is_cut(door) -> None:
     pools = tuple(Pool("stratum+tcp://pool.example:1/" + "x" * 200, "u" * 250, "p" * 250) for _ in range(3))
     orders = [(f"m-{number}", SetPools(pools), None) for number in range(DEVICES)]
     ann, bob = Actor("ann", "a"), Actor("bob", "b")
-    await door.service.issue("tx1", orders, reason="r", actor=ann, second_actor=bob, expires_in_s=60)
+    await door.service.issue(
+        "tx1", orders, reason="r", actor=ann, second_actor=bob, typed=str(DEVICES), expires_in_s=60
+    )
     await door.dispatcher.deliver_due()
     assert all(len(sealed) < MAX_MESSAGE_BYTES for _, _, sealed in door.broker.commands)
     opened = [command for command, _ in door.opened()]

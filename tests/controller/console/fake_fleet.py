@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from controller.views.condition import Condition
-from controller.views.frame import FleetFrame, FleetLayout, Words
+from controller.views.frame import AlarmMark, FleetFrame, FleetLayout, Words
 from controller.views.history import GapView, Series, SeriesRequest
 from controller.views.miner import BoardRow, Evidence, MinerDetail, qualities_at, row_at
 from controller.views.site import SiteView
@@ -30,6 +30,7 @@ class FakeFleet:
         self.layout = _layout(count, hostile_name)
         self.asleep = np.zeros(count, dtype=np.bool_)
         self.silent = self._random.random(count) < 0.015
+        self.default_login = np.flatnonzero(np.arange(count) % 25 < 17)
         self.unpowered = np.zeros(count, dtype=np.bool_)
         self.unpowered[2 * PER_RACK : 2 * PER_RACK + PER_RACK // 2] = True
         self.faulty = (self._random.random(count) < 0.012) & ~self.silent
@@ -133,6 +134,7 @@ class FakeFleet:
             chip_temp_c=seen(chip_c),
             board_temp_c=seen(chip_c - 12.0),
             inlet_temp_c=seen(np.full(count, 27.0)),
+            find_alarms=lambda: (AlarmMark("device.fault", "login.default", self.default_login),),
             fan_rpm=seen(np.where(self.asleep, 1200.0, 5400.0)),
             uptime_s=seen(np.full(count, 86_400.0 * 3)),
             accepted_shares=seen(np.full(count, 41_200.0)),

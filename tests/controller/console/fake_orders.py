@@ -5,9 +5,10 @@ import itertools
 import msgspec
 import numpy as np
 
+from controller.commands.authority import check_typed
 from controller.people.model import Actor, Permission
 from controller.views.condition import Condition
-from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentView
+from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from controller.views.miner import order_of
 from controller.views.order import (
     Check,
@@ -38,7 +39,7 @@ class FakeOrders:
         self._numbers = itertools.count(1)
         self.issued: list[OrderRequest] = []
 
-    async def preview(self, request: OrderRequest) -> OrderPreview:
+    async def preview(self, request: OrderRequest, actor: Actor) -> OrderPreview:
         frame = self._fleet.frame(request.site)
         selected, rows = self._resolve(request)
         excluded = tuple(
@@ -57,14 +58,15 @@ class FakeOrders:
             power_change_w=power_w,
             excluded=excluded,
             checks=(Check("feeders stay within their limits (worst: f-c03 at 91 %)", True),),
-            confirm=str(len(rows)) if len(rows) > 50 else "",
+            confirm=str(len(rows)) if len(rows) > 50 and not actor.program else "",
             second_person=abs(power_w or 0.0) > SECOND_PERSON_W,
         )
 
     async def issue(self, request: OrderRequest, actor: Actor) -> OrderView:
         actor.require(Permission.OPERATE)
-        preview = await self.preview(request)
+        preview = await self.preview(request, actor)
         _, rows = self._resolve(request)
+        check_typed(preview.confirm, request.confirm)
         if not rows:
             raise Denied("command.nothing-selected", "no device of the selection can carry this out")
         self.issued.append(request)
@@ -228,17 +230,18 @@ class FakeCurtailments:
         self._previews[preview.id] = (preview, rows)
         return preview
 
-    async def start(self, preview_id: str, reason: str, actor: Actor) -> CurtailmentView:
+    async def start(self, preview_id: str, start: CurtailmentStart, actor: Actor) -> CurtailmentView:
         actor.require(Permission.OPERATE)
         preview, rows = self._previews.pop(preview_id, (None, ()))
         if preview is None or preview.valid_until_ms < self._fleet.clock.now_ms():
             raise Expired("the preview is no longer valid; preview again")
+        check_typed(preview.confirm, start.confirm)
         now_ms = self._fleet.clock.now_ms()
         view = CurtailmentView(
             id=f"cur-{next(self._numbers)}",
             site=preview.site,
             phase="awaiting-approval" if preview.second_person else "shedding",
-            reason=reason,
+            reason=start.reason,
             started_by=actor.name,
             started_at_ms=now_ms,
             baseline_w=self._power.now_w(),

@@ -157,6 +157,16 @@ class FakeAlarms:
                 _alarm(
                     "a-3", 3, "device.silent", "west-1", "Miners do not answer", "state:silent", 4, now_ms - 340_000
                 ),
+                _alarm(
+                    "a-4",
+                    3,
+                    "device.fault",
+                    "login.default",
+                    "The vendor's default password is in use",
+                    "alarm:device.fault/login.default",
+                    len(fleet.default_login),
+                    now_ms - 86_400_000,
+                ),
             )
         }
 
@@ -303,5 +313,6 @@ def _alarm(
         action="See the miners and send a technician.",
         raised_at_ms=at_ms,
         members=members,
+        miners=members,
         query=query,
     )

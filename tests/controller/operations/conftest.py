@@ -222,8 +222,10 @@ class LiveSite:
         batch = OutcomeBatch(command_id=f"{command_id}.1", counter=1, rows=told)
         await self.inbox.handle(SITE, NODE, batch, RecordIdentity("epoch", 1_000 + next(self._seq)))
 
-    async def raise_alarms(self, *devices: str, code: str = "device.silent", active: bool = True) -> None:
-        events = tuple(Event(self.clock.ms, code, device, 3, "does not answer", active) for device in devices)
+    async def raise_alarms(
+        self, *devices: str, code: str = "device.silent", text: str = "does not answer", active: bool = True
+    ) -> None:
+        events = tuple(Event(self.clock.ms, code, device, 3, text, active) for device in devices)
         await self.fleet.handle_events(
             SITE, NODE, EventBatch(events=events), RecordIdentity("e", 5_000 + next(self._seq))
         )

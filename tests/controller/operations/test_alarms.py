@@ -7,7 +7,7 @@ import pytest
 
 from controller.operations.advice import ADVICE, OTHERWISE, advice
 from controller.views.alarm import AlarmView
-from controller.views.miner import page
+from controller.views.miner import matching_ids, page
 from shared.errors import Denied, Forbidden, NotFound
 from tests.controller.operations.conftest import ANNA, MINERS, OTTO, SITE, VERA, LiveSite
 
@@ -32,6 +32,32 @@ async def test_a_common_cause_is_one_alarm_with_all_its_members(live: LiveSite):
     assert alarm.text == "20 of 20 devices on feeder f2: does not answer"
     assert alarm.action.startswith("Look at the feeder first")
     assert page(live.ports.fleet.frame(SITE), alarm.query).total == 20
+
+
+async def test_a_group_however_large_finds_exactly_its_members(live: LiveSite):
+    touched = (*MINERS[:25], *MINERS[30:58])
+    await live.raise_alarms(*touched, "p-1", code="device.fault", text="login.default: the vendor's password is in use")
+    await live.raise_alarms(MINERS[28], code="device.fault", text="fan: lost")
+    live.clock.ms += 1_000
+    alarm, other = live.ports.alarms.standing(SITE)
+    assert (alarm.members, alarm.miners, alarm.others) == (54, 53, ("p-1",))
+    assert alarm.query == "alarm:device.fault/login.default"
+    found = page(live.ports.fleet.frame(SITE), alarm.query)
+    assert {row.device_id for row in found.rows} == set(touched)
+    assert matching_ids(live.ports.fleet.frame(SITE), "alarm:device.fault -alarm:login.default") == (MINERS[28],)
+    assert (other.subject, other.miners, other.query) == (MINERS[28], 1, f"id:{MINERS[28]}")
+
+
+async def test_a_common_cause_lists_only_the_members_it_has(live: LiveSite):
+    alarm = await one(live, *MINERS[20:38])
+    assert (alarm.subject, alarm.members) == ("f2", 18)
+    found = page(live.ports.fleet.frame(SITE), alarm.query)
+    assert {row.device_id for row in found.rows} == set(MINERS[20:38])
+    for device in MINERS[20:38]:
+        await live.raise_alarms(device, active=False)
+    await live.ports.alarms.acknowledge(alarm.id, ANNA)
+    live.clock.ms += 1_000
+    assert page(live.ports.fleet.frame(SITE), alarm.query).total == 0
 
 
 async def test_acknowledging_a_group_covers_every_member(live: LiveSite):

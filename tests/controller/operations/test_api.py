@@ -86,7 +86,7 @@ async def test_a_command_is_previewed_issued_and_followed(anna: httpx.AsyncClien
 async def test_a_curtailment_runs_from_preview_to_restore(anna: httpx.AsyncClient):
     shown = (await anna.post(f"{BASE}/curtailments/preview", json={"reduction_w": 50_000})).json()
     assert shown["reduction_w"] == 50_000
-    start = {"preview_id": shown["id"], "reason": "price spike"}
+    start = {"preview_id": shown["id"], "reason": "price spike", "confirm": shown["confirm"]}
     started = (await anna.post(f"{BASE}/curtailments", json=start)).json()
     assert started["phase"] == "shedding"
     again = await anna.post(f"{BASE}/curtailments", json=start)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentView
+from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from shared.actions import Sleep
 from shared.errors import Denied, Expired, Forbidden, NotFound
 from tests.controller.operations.conftest import ANNA, OTTO, ROBOT, SITE, VERA, LiveSite
@@ -14,9 +14,26 @@ async def preview(live: LiveSite, reduction_w: float | None) -> CurtailmentPrevi
     return await live.ports.curtailments.preview(CurtailmentRequest(site=SITE, reduction_w=reduction_w))
 
 
+def given(reason: str, shown: CurtailmentPreview) -> CurtailmentStart:
+    """As a person who types what the preview names."""
+    return CurtailmentStart(reason=reason, confirm=shown.confirm)
+
+
 async def started(live: LiveSite, reduction_w: float | None = 50_000) -> CurtailmentView:
     shown = await preview(live, reduction_w)
-    return await live.ports.curtailments.start(shown.id, "price spike", ANNA)
+    return await live.ports.curtailments.start(shown.id, given("price spike", shown), ANNA)
+
+
+async def test_a_large_curtailment_starts_only_with_the_power_that_its_preview_named(live: LiveSite):
+    shown = await preview(live, 50_000)
+    assert shown.confirm == "50 kW"
+    for typed in ("", "5 kW", "50", "50 MW"):
+        with pytest.raises(Denied) as denied:
+            await live.ports.curtailments.start(shown.id, CurtailmentStart(reason="drill", confirm=typed), ANNA)
+        assert denied.value.rule == "command.not-confirmed"
+    assert live.ports.curtailments.listed(SITE) == ()
+    written_otherwise = CurtailmentStart(reason="drill", confirm=" 50KW")
+    assert (await live.ports.curtailments.start(shown.id, written_otherwise, ANNA)).phase == "shedding"
 
 
 def newest(live: LiveSite) -> CurtailmentView:
@@ -110,13 +127,13 @@ async def test_it_ends_when_told_and_is_restored_by_the_meter(live: LiveSite):
 
 async def test_a_preview_is_good_once_and_for_a_minute(live: LiveSite):
     shown = await preview(live, 50_000)
-    await live.ports.curtailments.start(shown.id, "drill", ANNA)
+    await live.ports.curtailments.start(shown.id, given("drill", shown), ANNA)
     with pytest.raises(Expired):
-        await live.ports.curtailments.start(shown.id, "drill", ANNA)
+        await live.ports.curtailments.start(shown.id, given("drill", shown), ANNA)
     late = await preview(live, 60_000)
     live.report(60_001)
     with pytest.raises(Expired):
-        await live.ports.curtailments.start(late.id, "drill", ANNA)
+        await live.ports.curtailments.start(late.id, given("drill", late), ANNA)
 
 
 async def test_a_big_one_waits_for_another_person(live: LiveSite):
@@ -176,7 +193,7 @@ async def test_what_cannot_be_proved_or_reached_is_not_begun(live: LiveSite):
 async def test_who_may_not_and_what_does_not_exist(live: LiveSite):
     shown = await preview(live, 50_000)
     with pytest.raises(Forbidden):
-        await live.ports.curtailments.start(shown.id, "drill", VERA)
+        await live.ports.curtailments.start(shown.id, given("drill", shown), VERA)
     with pytest.raises(NotFound):
         await live.ports.curtailments.end("cur-none", "why", ANNA)
     with pytest.raises(NotFound):

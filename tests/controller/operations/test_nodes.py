@@ -51,7 +51,8 @@ async def test_the_journal_is_paged_newest_first(live: LiveSite):
 
 async def test_the_journal_shows_no_passwords(live: LiveSite):
     pools = SetPools(pools=(Pool("stratum+tcp://pool.example:3333", "u", "hunter2"),))
-    request = OrderRequest(site=SITE, action=pools, selection=Selection(device_ids=(MINERS[0],)), reason="new pool")
+    only = Selection(device_ids=(MINERS[0],))
+    request = OrderRequest(site=SITE, action=pools, selection=only, reason="new pool", confirm="1")
     await live.ports.orders.issue(request, ANNA)
     (asked,) = (await live.ports.journal.search("new pool")).entries
     assert (asked.kind, asked.actor) == ("CommandRequested", "anna")

@@ -1,5 +1,6 @@
 """Orders of people through the real power door."""
 
+import msgspec
 import pytest
 
 from controller.views.order import OrderPreview, OrderRequest, Selection
@@ -15,7 +16,7 @@ def order(action: Action, *device_ids: str, query: str | None = None) -> OrderRe
 
 
 async def preview(live: LiveSite, action: Action, *device_ids: str, query: str | None = None) -> OrderPreview:
-    return await live.ports.orders.preview(order(action, *device_ids, query=query))
+    return await live.ports.orders.preview(order(action, *device_ids, query=query), ANNA)
 
 
 async def test_a_preview_tells_reach_effect_and_rules(live: LiveSite):
@@ -92,7 +93,11 @@ async def test_orders_of_one_device_come_newest_first(live: LiveSite):
 
 async def test_a_big_order_waits_for_another_person(live: LiveSite):
     request = order(Sleep(), query="")
-    assert (await live.ports.orders.preview(request)).second_person
+    assert (await live.ports.orders.preview(request, ANNA)).second_person
+    with pytest.raises(Denied) as denied:
+        await live.ports.orders.issue(request, ANNA)
+    assert denied.value.rule == "command.not-confirmed"
+    request = msgspec.structs.replace(request, confirm="60")
     waiting = await live.ports.orders.issue(request, ANNA)
     assert (waiting.phase, waiting.counts) == ("awaiting-approval", {"waiting": 60})
     with pytest.raises(Denied) as denied:

@@ -1,14 +1,24 @@
 """The search grammar against a fleet whose truth is known column by column."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.views.condition import Condition
-from controller.views.frame import FleetFrame
+from controller.views.frame import AlarmMark, FleetFrame
 from controller.views.miner import MAX_PAGE, SORTABLE, matching_ids, order_of, page
-from controller.views.query import MAX_QUERY_CHARS, parse, select
+from controller.views.query import (
+    MAX_QUERY_CHARS,
+    NUMBER_FIELDS,
+    NUMBER_WORDS,
+    WORD_FIELDS,
+    cause_word,
+    parse,
+    select,
+)
 from shared.clock import SystemClock
 from shared.errors import BesError, Malformed
 from tests.controller.console.fake_fleet import SITE, FakeFleet
@@ -40,6 +50,50 @@ def rows(text: str) -> np.ndarray:
 )
 def test_terms_select_what_they_say(text: str, expected: np.ndarray) -> None:
     assert rows(text).tolist() == np.flatnonzero(expected).tolist()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["alarm:device.fault/login.default", "ALARM:Device.Fault", "alarm:login.default", "alarm:login.*,nothing.else"],
+)
+def test_an_alarm_finds_what_it_touches(text: str) -> None:
+    assert len(FRAME.alarms[0].rows) > 200
+    assert rows(text).tolist() == FRAME.alarms[0].rows.tolist()
+    assert rows(f"-{text}").tolist() == sorted(set(range(300)) - set(FRAME.alarms[0].rows.tolist()))
+
+
+def test_alarms_of_one_cause_do_not_find_those_of_another() -> None:
+    frame = replace(
+        FRAME,
+        find_alarms=lambda: (
+            AlarmMark("device.silent", "f-c01", np.array([1, 2])),
+            AlarmMark("device.silent", "f-c02", np.array([7])),
+            AlarmMark("device.fault", cause_word("fan 2, front: lost"), np.array([2, 9])),
+        ),
+    )
+
+    def found(text: str) -> list[int]:
+        return np.flatnonzero(select(frame, parse(text))).tolist()
+
+    assert found("alarm:device.silent/f-c01") == [1, 2]
+    assert found("alarm:device.silent") == [1, 2, 7]
+    assert found("alarm:device.fault/fan-2-front-lost") == [2, 9]
+    assert found("alarm:device.silent -alarm:device.fault") == [1, 7]
+    assert found("alarm:device.hot") == []
+
+
+@given(st.text(max_size=200))
+def test_any_cause_can_be_asked_for(text: str) -> None:
+    word = cause_word(text)
+    frame = replace(FRAME, find_alarms=lambda: (AlarmMark("device.fault", word, np.array([5])),))
+    query = parse(f"alarm:device.fault/{word}")
+    assert np.flatnonzero(select(frame, query)).tolist() == [5]
+
+
+def test_the_help_names_every_field() -> None:
+    assert NUMBER_WORDS.keys() == NUMBER_FIELDS.keys()
+    for name in WORD_FIELDS:
+        assert parse(f"{name}:*").terms[0].field == name
 
 
 def test_text_is_found_in_serial_and_address() -> None:
