@@ -1,6 +1,6 @@
 """The yardstick: the same dispatch problem given to HiGHS in its best form.
 
-Increments of the hulls (LP) or modes (MILP) are columns, each feeder's load is a variable of its own, so that the tree
+Steps of the hulls (LP) or modes (MILP) are columns, each feeder's load is a variable of its own, so that the tree
 is a flow with few entries, and watts are scaled to kilowatts.
 """
 
@@ -10,7 +10,7 @@ from time import perf_counter
 import highspy
 import numpy as np
 
-from controller.mining.dispatch.decision import increments_of
+from controller.mining.dispatch.hull import steps_of
 from controller.mining.dispatch.problem import Problem
 from controller.mining.fleet.array import Floats, Ints
 from controller.mining.fleet.tree import NO_LIMIT_W
@@ -41,13 +41,11 @@ class _Columns:
 
 def solve_lp(problem: Problem) -> Optimum:
     """The linear relaxation over the hull steps."""
-    steps = increments_of(problem)
-    usable = problem.free[steps.miner] & (steps.mode <= problem.high[steps.miner])
-    miner = steps.miner[usable]
-    watts = steps.step_w[usable].astype(np.float64)
-    worth = steps.slope_usd_wh(problem)[usable] * watts
+    steps = steps_of(problem)
+    watts = steps.step_w.astype(np.float64)
     base = float(problem.value_usd_h[0, problem.free].sum())
-    return _solve(problem, _Columns(watts, worth, problem.feeder[miner], miner, base), whole=False)
+    columns = _Columns(watts, steps.slope_usd_wh * watts, problem.feeder[steps.miner], steps.miner, base)
+    return _solve(problem, columns, whole=False)
 
 
 def solve_milp(problem: Problem, time_limit_s: float = 20.0, relative_gap: float = 1e-6) -> Optimum:

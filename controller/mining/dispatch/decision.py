@@ -7,7 +7,7 @@ import numpy as np
 
 from controller.mining.dispatch.audit import Certificate, audit
 from controller.mining.dispatch.exchange import exchange
-from controller.mining.dispatch.hull import Increments, by_hash, by_value, hash_order_holds
+from controller.mining.dispatch.hull import steps_of
 from controller.mining.dispatch.problem import Problem
 from controller.mining.dispatch.relax import Relaxation, relax
 from controller.mining.dispatch.rounding import Draft, climbers, refill
@@ -46,35 +46,26 @@ class Decision:
 
 def decide(
     problem: Problem,
-    cached: Increments | None = None,
     *,
     previous: Ints | None = None,
     enough: Callable[[], bool] = lambda: False,
 ) -> Decision:
     """Decide every free miner's mode. Feasible from the first step on: `enough` ends the improvement early.
 
-    `cached` are the increments of these ladders by hash, used where they hold. `previous` is kept where it still fits
-    and is no worse. Raises DecisionUnsound where the audit finds what must not be.
+    `previous` is kept where it still fits and is no worse. Raises DecisionUnsound where the audit finds what must not
+    be.
     """
-    steps = cached if cached is not None and hash_order_holds(problem) else increments_of(problem)
+    steps = steps_of(problem)
     relaxed = relax(problem, steps)
     draft = Draft.of(problem, relaxed.whole_modes(problem, steps))
     improve(draft, relaxed, enough)
-    certificate = audit(problem, draft.mode, relaxed.price_usd_wh)
-    if previous is not None:
-        kept = audit(problem, previous, relaxed.price_usd_wh)
-        if kept.holds and kept.objective_usd_h >= certificate.objective_usd_h:
-            return Decision(previous, relaxed.price_usd_wh, kept)
+    mode = draft.mode
+    if previous is not None and problem.fits(previous) and problem.earned_usd_h(previous) >= problem.earned_usd_h(mode):
+        mode = previous
+    certificate = audit(problem, mode, relaxed.price_usd_wh)
     if not certificate.holds:
         raise DecisionUnsound("; ".join(certificate.violations[:5]))
-    return Decision(draft.mode, relaxed.price_usd_wh, certificate)
-
-
-def increments_of(problem: Problem) -> Increments:
-    """Increments built for this problem alone."""
-    if hash_order_holds(problem):
-        return by_hash(problem.tree, problem.feeder, problem.power_w, problem.hashrate_ths)
-    return by_value(problem)
+    return Decision(mode, relaxed.price_usd_wh, certificate)
 
 
 def improve(draft: Draft, relaxed: Relaxation, enough: Callable[[], bool]) -> None:

@@ -103,9 +103,11 @@ class _Moves:
 
 def _moves(draft: Draft, miner: Ints, price: Floats) -> _Moves:
     problem = draft.problem
-    here = draft.mode[miner]
-    step_w = problem.power_w[:, miner] - problem.power_w[here, miner]
-    gain = problem.value_usd_h[:, miner] - problem.value_usd_h[here, miner] - step_w * price
+    here, everyone = draft.mode[miner], np.arange(len(miner))
+    step_w, gain = problem.power_w.take(miner, axis=1), problem.value_usd_h.take(miner, axis=1)
+    step_w -= step_w[here, everyone]
+    gain -= gain[here, everyone]
+    gain -= step_w * price
     within = np.arange(len(step_w))[:, None] <= problem.high[miner]
     up = np.flatnonzero(within & (step_w > 0) & (gain > _MIN_GAIN_USD_H))
     down = np.flatnonzero(within & (step_w < 0))

@@ -31,9 +31,10 @@ class Lock(IntEnum):
 class Problem:
     """`n` miners with up to `M` modes below the feeders of a tree; `power_w` and `hashrate_ths` are [M, n].
 
-    Free miners take a mode from 0 to `high`; the others draw `locked_w` and stay as they are. `current` is the mode a
-    miner is in, -1 where that is not known. `row` leads back to the snapshot. `cap_w` holds the limits that count now;
-    `reserved_w` is drawn at a feeder by what is not dispatched. A change of mode costs `switch_usd_h`.
+    Watts rise from mode to mode up to `high`. Free miners take a mode from 0 to `high`; the others draw `locked_w` and
+    stay as they are. `current` is the mode a miner is in, -1 where that is not known. `row` leads back to the snapshot.
+    `cap_w` holds the limits that count now; `reserved_w` is drawn at a feeder by what is not dispatched. A change of
+    mode costs `switch_usd_h`.
     """
 
     tree: FeederTree
@@ -58,11 +59,17 @@ class Problem:
     @cached_property
     def value_usd_h(self) -> Floats:
         """[M, n]: what a mode earns in an hour after energy and the cost of changing into it."""
-        value: Floats = np.subtract(self.hashrate_ths * self.hashprice_usd_ths_h, self.power_w * self.energy_usd_wh)
-        if self.switch_usd_h == 0:
-            return value
-        stays = self.power_w == self.power_w[self.current, np.arange(len(self))]
-        return np.where(stays & (self.current >= 0), value, value - self.switch_usd_h)
+        value = np.empty(self.power_w.shape)
+        for mode, (hashrate_ths, power_w) in enumerate(zip(self.hashrate_ths, self.power_w, strict=True)):
+            np.multiply(hashrate_ths, self.hashprice_usd_ths_h, out=value[mode])
+            value[mode] -= power_w * self.energy_usd_wh
+        if self.switch_usd_h > 0:
+            known = np.flatnonzero(self.current >= 0)
+            stays = self.current[known], known
+            unchanged_usd_h = value[stays]
+            value -= self.switch_usd_h
+            value[stays] = unchanged_usd_h
+        return value
 
     @cached_property
     def allowed(self) -> Bools:
@@ -91,6 +98,15 @@ class Problem:
     def overloaded(self) -> Ints:
         """Feeders that no decision can bring below their limit; empty where the problem is feasible."""
         return np.flatnonzero(self.base_load_w > self.cap_w)
+
+    def earned_usd_h(self, mode: Ints) -> float:
+        """What the free miners earn under a decision."""
+        return float(self.value_usd_h[mode, np.arange(len(self))][self.free].sum())
+
+    def fits(self, mode: Ints) -> bool:
+        """Does a decision name only allowed modes and stay within every limit?"""
+        known = bool(((mode >= 0) & (mode <= self.high))[self.free].all())
+        return known and bool((self.load_w(mode) <= self.limit_w).all())
 
     def draw_w(self, mode: Ints) -> Ints:
         """What each miner draws under a decision."""

@@ -1,24 +1,25 @@
 """The linear relaxation, solved exactly, with a price for every feeder.
 
 Feeder sets are nested or disjoint, so the greedy in falling slope is optimal (Federgruen and Groenevelt 1986). Here it
-runs without a loop over increments: all profitable steps are taken, then each level, leaves first, keeps of every
-overloaded feeder's steps what fits, in order of slope.
+runs without a loop over steps and without sorting them all: every step that earns is taken, then each level, leaves
+first, keeps of every overloaded feeder's steps what fits, the steepest first.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from controller.mining.dispatch.hull import Increments, LevelOrder
+from controller.mining.dispatch.hull import Steps
 from controller.mining.dispatch.problem import Problem
 from controller.mining.fleet.array import Floats, Ints
 
 _NEAR = 0.9
+_STEPS_PER_RANGE = 8  # on average; fewer cost more counting, more cost more sorting
 
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
-    """`taken_w` of each increment; `price_usd_wh` of each feeder, at least that of its parent (the dual of the tree).
+    """`taken_w` of each step; `price_usd_wh` of each feeder, at least that of its parent (the dual of the tree).
 
     `near` are the miners whose next step was only just not worth its feeder's price.
     """
@@ -27,46 +28,64 @@ class Relaxation:
     price_usd_wh: Floats
     near: Ints
 
-    def whole_modes(self, problem: Problem, steps: Increments) -> Ints:
+    def whole_modes(self, problem: Problem, steps: Steps) -> Ints:
         """The decision without the fractional pieces: feasible, a little below the bound."""
-        whole = (self.taken_w == steps.step_w) & (self.taken_w > 0)
-        climbed = np.bincount(steps.miner[whole], minlength=len(problem))
-        return np.asarray(steps.chain[climbed, np.arange(len(problem))], np.int64)
+        whole = np.flatnonzero(self.taken_w == steps.step_w)
+        mode = np.zeros(len(problem), np.int64)
+        mode[steps.miner[whole]] = steps.mode[whole]  # of several steps of a miner the last one stays
+        return mode
 
 
-def relax(problem: Problem, steps: Increments) -> Relaxation:
-    """Solve the relaxation of `problem` over the increments `steps`."""
-    slope = steps.slope_usd_wh(problem)
-    useful = (slope > 0) & problem.free[steps.miner] & (steps.mode <= problem.high[steps.miner])
-    taken_w = np.where(useful, steps.step_w, 0)
+def relax(problem: Problem, steps: Steps) -> Relaxation:
+    """Solve the relaxation of `problem` over the steps of its hulls."""
+    slope = steps.slope_usd_wh
+    taken_w = steps.step_w.copy()
+    before_w = np.zeros(len(taken_w) + 1, np.int64)
     room_w = problem.limit_w - problem.base_load_w
     price = np.zeros(len(problem.tree))
-    for level in reversed(steps.levels):
-        wanted_w = np.bincount(steps.feeder, weights=taken_w, minlength=len(problem.tree)).astype(np.int64)
-        over = np.flatnonzero((problem.tree.below(wanted_w) > room_w)[level.feeder])
+    for level in reversed(problem.tree.levels):
+        np.cumsum(taken_w, out=before_w[1:])
+        wanted_w = before_w[steps.end[level]] - before_w[steps.first[level]]
+        over = level[wanted_w > room_w[level]]
         if over.size:
-            _truncate(level, over, taken_w, room_w, slope, price)
+            cut = _truncate(taken_w, slope, np.stack((steps.first[over], steps.end[over]), axis=1), room_w[over])
+            price[over] = slope[cut]
     for feeders in problem.tree.levels[1:]:
         price[feeders] = np.maximum(price[feeders], price[problem.tree.parent[feeders]])
-    passed_over = useful & (taken_w < steps.step_w) & (slope > _NEAR * price[steps.feeder])
-    return Relaxation(taken_w, price, np.unique(steps.miner[passed_over]))
+    left = np.flatnonzero(taken_w < steps.step_w)
+    miner = steps.miner[left]
+    passed_over = slope[left] > _NEAR * price[problem.feeder[miner]]
+    return Relaxation(taken_w, price, np.unique(miner[passed_over]))
 
 
-def _truncate(level: LevelOrder, over: Ints, taken_w: Ints, room_w: Ints, slope: Floats, price: Floats) -> None:
-    """Cut the steps of the overloaded feeders down to their room; the first step cut gives the feeder's price."""
-    length, feeder = level.length[over], level.feeder[over]
-    start = np.cumsum(length) - length
-    item = level.item[_runs(level.first[over], length)]
-    offered = taken_w[item]
-    total = np.cumsum(offered)
-    limit = total[start] - offered[start] + room_w[feeder]
-    cut = np.searchsorted(total, limit, side="right")
-    taken_w[item[cut]] -= total[cut] - limit
-    taken_w[item[_runs(cut + 1, start + length - cut - 1)]] = 0
-    price[feeder] = slope[item[cut]]
+def _truncate(taken_w: Ints, slope: Floats, slices: Ints, room_w: Ints) -> Ints:
+    """Cut what is taken in disjoint slices of the steps to their room, which all exceed; the step at each cut.
+
+    The steps are first counted by narrow ranges of `slope`, so that only those in the same range as a cut have to be
+    sorted.
+    """
+    bounds = np.concatenate(([0], slices.ravel(), [len(taken_w)]))
+    room = np.full(len(bounds) - 1, np.inf)  # what lies between the slices is left alone
+    room[1::2] = room_w
+    group = np.repeat(np.arange(len(room)), np.diff(bounds))
+    ranges = 2 + len(taken_w) // (_STEPS_PER_RANGE * len(slices))
+    bucket = (group + 1) * ranges - 1 - (slope * ((ranges - 1) / slope.max())).astype(np.int64)
+    filled_w = np.concatenate(([0.0], np.cumsum(np.bincount(bucket, taken_w, len(room) * ranges))))
+    before_w = filled_w[:-1:ranges]
+    cut = np.searchsorted(filled_w, before_w + room, side="right") - 1
+    past = bucket - cut[group]
+    taken_w *= past <= 0
+    close = np.flatnonzero((past == 0) & (taken_w > 0))
+    kept_w = (filled_w[cut] - before_w)[1::2].astype(np.int64)
+    return _truncate_in_order(taken_w, slope, close, group[close] // 2, room_w - kept_w)
 
 
-def _runs(first: Ints, length: Ints) -> Ints:
-    """The numbers first, first + 1, … of all runs, one run after the other."""
-    before = np.cumsum(length) - length
-    return np.asarray(np.arange(int(length.sum())) + np.repeat(first - before, length), np.int64)
+def _truncate_in_order(taken_w: Ints, slope: Floats, step: Ints, group: Ints, room_w: Ints) -> Ints:
+    """Cut what is taken of these steps to the room of their ascending groups, equal slopes as they stand."""
+    step = step[np.lexsort((-slope[step], group))]
+    total_w = np.concatenate(([0], np.cumsum(taken_w[step])))
+    limit_w = total_w[np.searchsorted(group, np.arange(len(room_w)))] + room_w
+    cut = np.searchsorted(total_w, limit_w, side="right") - 1
+    taken_w[step[np.arange(len(step)) > cut[group]]] = 0
+    taken_w[step[cut]] = limit_w - total_w[cut]
+    return step[cut]

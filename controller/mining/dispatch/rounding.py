@@ -65,9 +65,9 @@ def _steepest_fitting(draft: Draft, miner: Ints) -> tuple[Ints, Ints, Floats]:
     high = problem.high[miner]
     best_mode, best = here.copy(), np.zeros(len(miner))
     for mode in range(1, len(problem.power_w)):
-        step_w = problem.power_w[mode, miner] - here_w
+        step_w = problem.power_w[mode].take(miner) - here_w
         fits = (step_w > 0) & (step_w <= room_w) & (mode <= high)
-        slope = np.where(fits, (problem.value_usd_h[mode, miner] - here_usd_h) / np.maximum(step_w, 1), 0.0)
+        slope = np.where(fits, (problem.value_usd_h[mode].take(miner) - here_usd_h) / np.maximum(step_w, 1), 0.0)
         better = slope > best
         best_mode[better], best[better] = mode, slope[better]
     climbs = np.flatnonzero(best > 0)

@@ -16,7 +16,6 @@ from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.decision import decide
 from controller.mining.dispatch.explain import explain
 from controller.mining.dispatch.formulate import Policy, formulate
-from controller.mining.dispatch.hull import Increments, by_hash, hash_order_holds
 from controller.mining.dispatch.order import Batch, batches
 from controller.mining.dispatch.pending import Patience, PendingOrders
 from controller.mining.dispatch.ports import Caps, Decisions, Orders, Prices, TwinView
@@ -24,7 +23,6 @@ from controller.mining.dispatch.problem import Problem
 from controller.mining.dispatch.quote import Quote
 from controller.mining.dispatch.stage import Pace, first_wave, stage
 from controller.mining.fleet.array import Ints
-from controller.mining.fleet.ladder import Ladders
 from controller.mining.fleet.snapshot import SiteSnapshot
 from shared.clock import Clock
 from shared.errors import BesError, Denied
@@ -73,7 +71,6 @@ class DispatchService:
         self._settings = settings or DispatchSettings()
         self._pending = PendingOrders(self._settings.patience)
         self._held_by_person: frozenset[str] = frozenset()
-        self._increments = _IncrementCache()
         self._wanted = asyncio.Event()
         self._urgent = asyncio.Event()
         self._triggers: dict[str, None] = {}
@@ -166,8 +163,7 @@ class DispatchService:
         held = self._reason_to_hold(snapshot, quote)
         problem = self._problem(snapshot, quote, caps_w, held)
         stay = np.where(problem.free, problem.current, 0)
-        cached = self._increments.of(problem, snapshot) if hash_order_holds(problem) else None
-        decision = decide(problem, cached, previous=stay)
+        decision = decide(problem, previous=stay)
         load_w = np.maximum(snapshot.feeders.safe_w, problem.load_w(stay))
         transition = stage(problem, decision.mode, load_w, self._settings.pace)
         gap_pct = decision.certificate.gap_pct
@@ -213,17 +209,3 @@ def _plan_of(cycle: Cycle, changed: Ints) -> _Plan:
     """The orders for the miners at these positions; positions of a problem are rows of the roster."""
     modes = cycle.decision.mode[changed].tolist()
     return _Plan(cycle, batches(cycle.snapshot, zip(changed.tolist(), modes, strict=True)))
-
-
-class _IncrementCache:
-    """Increments by hash of the curves that a roster has; built anew when those change."""
-
-    def __init__(self) -> None:
-        self._ladders: Ladders | None = None
-        self._increments: Increments | None = None
-
-    def of(self, problem: Problem, snapshot: SiteSnapshot) -> Increments:
-        if self._increments is None or self._ladders is not snapshot.roster.ladders:
-            self._increments = by_hash(problem.tree, problem.feeder, problem.power_w, problem.hashrate_ths)
-            self._ladders = snapshot.roster.ladders
-        return self._increments

@@ -13,4 +13,6 @@ def test_every_case_is_sound_and_has_its_yardstick() -> None:
     assert [case["scenario"] for case in cases] == ["tight", "mild", "dear"]
     for case in cases:
         assert abs(case["bound_minus_highs_lp_usd_h"]) < 1e-6
+        assert case["gap_pct"] < 0.2
         assert case["below_highs_milp_pct"] < 0.2
+        assert case["curtailed_below_highs_milp_pct"] < 2  # a leaf of six, each change of mode a whole cost
