@@ -39,19 +39,27 @@ class AxeOs:
         self._http = HttpTransport(address, ports(80))
         self._identity = Identity(address, mac)
         self._units = UnitCheck(profile.starting_grace_s)
+        self._version: str | None = None
 
     @property
     def verbs(self) -> frozenset[str]:
-        return self.profile.verbs
+        """All of the family until the firmware is known; nothing where it is described by no profile."""
+        return self.profile.verbs if self._version is None or self._writable else frozenset()
+
+    @property
+    def _writable(self) -> bool:
+        firmware = self.profile.firmware_of(self._version or "")
+        return firmware is not None and firmware.writable
 
     async def identify(self) -> DeviceIdentity:
         info, _ = await self._info()
+        self._version = text(info, "version")
         return DeviceIdentity(
             kind=DeviceKind.MINER,
             family=self.family,
             vendor=self.profile.vendor,
             model=" ".join(filter(None, (text(info, "deviceModel"), text(info, "ASICModel")))),
-            firmware=text(info, "version"),
+            firmware=self._version,
             mac=mac(info, "macAddr"),
             hostname=text(info, "hostname"),
         )
@@ -72,6 +80,9 @@ class AxeOs:
         except DeviceError as error:
             raise IncompleteRead(f"the settings could not be read, so nothing was written: {error}") from error
         self._identity.meet(mac(info, "macAddr"))
+        self._version = text(info, "version")
+        if not self._writable:
+            raise Unsupported(f"firmware {self._version!r} is described by no profile and is only read")
         match action:
             case SetPools(pools=wanted):
                 await self._write("PATCH", "/api/system", _pool_settings(wanted))

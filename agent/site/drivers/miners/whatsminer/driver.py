@@ -100,7 +100,7 @@ class WhatsminerV2:
             raise AuthFailed("this Whatsminer has no login in the site's settings, so nothing can be ordered")
         try:
             found_mac = await self._machine.mac()
-            self._version = self._version or await self._machine.firmware()
+            self._version = await self._machine.firmware()  # an upgrade may have come since
         except DeviceError as error:
             raise IncompleteRead(f"the device does not tell who it is, so nothing was written: {error}") from error
         self._identity.meet(found_mac)

@@ -1,6 +1,7 @@
 """Orders to a Whatsminer with API 2. Parameters are strings, as the vendor describes them."""
 
 from agent.site.devices.ports import Acknowledgement
+from agent.site.drivers.miners.reply import rows
 from agent.site.drivers.miners.whatsminer.machine import WhatsminerMachine
 from agent.site.drivers.miners.whatsminer.session import WriteSession
 from shared.actions import (
@@ -55,9 +56,11 @@ class WhatsminerOrders:
         if not 1 <= len(pools) <= 3:
             raise Rejected(f"a Whatsminer takes one to three pools, not {len(pools)}")
         try:
-            _, replaced = await self._machine.read("pools")
+            present, replaced = await self._machine.read("pools")
         except DeviceError as error:
             raise IncompleteRead(f"the present pools could not be read, so nothing was written: {error}") from error
+        if not rows(present, "POOLS"):
+            raise IncompleteRead("the device answers without a list of its present pools, so nothing was written")
         places = [*pools, *[Pool("", "")] * (3 - len(pools))]
         parameters: dict[str, str] = {}
         for number, pool in enumerate(places, start=1):

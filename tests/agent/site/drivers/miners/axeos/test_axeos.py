@@ -163,3 +163,13 @@ async def test_what_is_no_reading(driver, web_device, answer, error):
 async def test_identity(driver):
     found = await driver.identify()
     assert (found.mac, found.firmware, found.model) == ("f0:9e:9e:10:20:30", "v2.9.0", "BM1370")
+
+
+@pytest.mark.parametrize("version", ["v3.0.0", "nightly", ""])
+async def test_unknown_firmware_is_only_read(driver, info, web_device, version):
+    info["version"] = version
+    await driver.identify()
+    assert driver.verbs == frozenset()
+    with pytest.raises(Unsupported, match="only read"):
+        await driver.apply(Restart())
+    assert {asked for asked, _ in web_device.asked} == {"GET /api/system/info"}

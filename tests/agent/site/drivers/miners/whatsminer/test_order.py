@@ -112,6 +112,24 @@ async def test_pools_are_not_replaced_unless_the_old_ones_were_read(driver, mach
     assert machine.writes == []
 
 
+async def test_pools_are_not_replaced_where_the_answer_lists_none(driver, machine):
+    machine.socket.answers["pools"] = {"STATUS": "E", "Code": 23, "Msg": "busy"}
+    with pytest.raises(IncompleteRead):
+        await driver.apply(SetPools(POOLS))
+    assert machine.writes == []
+
+
+@pytest.mark.parametrize("version", ["beta", "20310101.11.REL"])
+async def test_a_firmware_that_came_by_upgrade_is_only_read(driver, machine, version):
+    await driver.identify()
+    assert driver.verbs
+    machine.socket.answers["get_version"] = {"STATUS": "S", "Code": 131, "Msg": {"fw_ver": version}}
+    with pytest.raises(Unsupported, match="only read"):
+        await driver.apply(Sleep())
+    assert machine.writes == []
+    assert driver.verbs == frozenset()
+
+
 async def test_all_three_pools_are_always_written(driver, machine):
     acknowledgement = await driver.apply(SetPools(POOLS))
     written = machine.writes[0]
