@@ -7,14 +7,16 @@ from agent.uplink.model import UplinkCounters
 from shared.errors import BesError
 from shared.log import get_logger
 
+MOST_BYTES = 16 << 20
+
 Handler = Callable[[bytes], Awaitable[None]]
 
 log = get_logger(__name__)
 
 
 class Inbox:
-    """Messages of one leaf in their order. When `limit` wait, newer ones are dropped and counted: each has a sender
-    that notices (receipts repeat, orders expire, plans are retained).
+    """Messages of one leaf in their order. When `limit` or `MOST_BYTES` wait, newer ones are dropped and counted: each
+    has a sender that notices (receipts and orders are repeated, plans are retained).
     """
 
     def __init__(self, leaf: str, handler: Handler, counters: UplinkCounters, limit: int) -> None:
@@ -22,6 +24,7 @@ class Inbox:
         self._handler = handler
         self._counters = counters
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(limit)
+        self._waiting_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._work(), name=f"inbox-{leaf}")
 
@@ -34,14 +37,16 @@ class Inbox:
         await asyncio.gather(self._task, return_exceptions=True)
 
     def _put(self, payload: bytes) -> None:
-        try:
-            self._waiting.put_nowait(payload)
-        except asyncio.QueueFull:
+        if self._waiting.full() or self._waiting_bytes + len(payload) > MOST_BYTES:
             self._counters.inbox_dropped += 1
+            return
+        self._waiting_bytes += len(payload)
+        self._waiting.put_nowait(payload)
 
     async def _work(self) -> None:
         while True:
             payload = await self._waiting.get()
+            self._waiting_bytes -= len(payload)
             try:
                 await self._handler(payload)
             except BesError as error:
