@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +19,9 @@ import msgspec
 import typer
 
 from benchmarks.chaos_books import Verdict, compare, read_books, result_rows, stored_mark
-from benchmarks.chaos_door import Execution, issued_orders, judge, reached_orders
-from benchmarks.chaos_orders import Orders, machines
+from benchmarks.chaos_door import Execution, issued_orders, judge, reached_orders, resent_parts
+from benchmarks.chaos_match import Matter
+from benchmarks.chaos_orders import Orders
 from benchmarks.chaos_stage import MIX, Stage, chaos_stage
 from benchmarks.chaos_witness import Acceptance, acceptance, accepted_seq
 from benchmarks.conditions import conditions
@@ -38,6 +39,7 @@ NAME = "chaos"
 BETWEEN_KILLS_S = (0.3, 3.0)
 DOWN_S = (0.1, 1.2)
 DRAIN_S = 120.0
+SETTLE_S = 960.0  # longer than the last deadline: 300 s to the expiry, 600 s for a wake, 15 s to hear of it
 _QUIET_S = 1.0
 _AUDIT_S = 60.0
 
@@ -63,7 +65,7 @@ class Figures(msgspec.Struct, frozen=True):
         """Was every promise kept?"""
         lane, door = self.verdict, self.execution
         broken = (lane.lost, lane.duplicates, lane.unaccepted, self.accepted.renumbered, self.accepted.unseen)
-        lied = (door.doubled, door.false_confirmed, door.unended)
+        lied = (door.doubled, door.unissued, door.false_confirmed, door.unended)
         return not any((*broken, *lied, self.died)) and self.audit and self.drain_s is not None
 
 
@@ -72,7 +74,7 @@ def chaos(
     kills: Annotated[int, typer.Option(min=1)] = 100,
     seed: Annotated[int, typer.Option(help="same seed, same victims and pauses")] = 1,
     miners: Annotated[int, typer.Option(min=8)] = 24,
-    settle_s: Annotated[float, typer.Option(help="how long open orders are waited for at the end")] = 30.0,
+    settle_s: Annotated[float, typer.Option(help="how long open orders are waited for at the end")] = SETTLE_S,
     folder: Annotated[Path | None, typer.Option(help="keep all files and logs of the run in this new folder")] = None,
 ) -> None:
     """Kill agent, controller and broker at random and count what was lost. Exits with 1 where a promise was broken."""
@@ -99,7 +101,7 @@ def _figures(options: Options, kept: Path | None = None) -> Figures:
         finally:
             orders.stop()
         drain_s = _drain(stage)
-        _settle(stage, options.number("settle_s", 30.0, 2.0))
+        _settle(stage, options.number("settle_s", SETTLE_S, 2.0))
         died += sum(not actor.alive for actor in stage.actors.values())
         accepted, verdict, execution = _examined(stage)
         return Figures(kills, died, accepted, verdict, execution, _audited(stage), drain_s, dict(orders.counts))
@@ -167,11 +169,20 @@ def _examined(stage: Stage) -> tuple[Acceptance, Verdict, Execution]:
     execution = judge(
         issued_orders(events),
         reached_orders(stage.ledger),
-        stage.simulated.truth()["executed"],
-        rewritten=[device_id for device_id, model in machines(stage.simulated.site) if model.family == "antminer"],
+        _executions(stage),
+        resent=resent_parts(events),
         now_ms=SystemClock().now_ms(),
     )
     return accepted, verdict, execution
+
+
+def _executions(stage: Stage) -> dict[Matter, list[int]]:
+    """When each machine carried out what, by its own log."""
+    done: dict[Matter, list[int]] = defaultdict(list)
+    for device_id in stage.simulated.truth()["executed"]:
+        for at_ms, verb in stage.simulated.device(device_id)["log"]:
+            done[device_id, verb].append(at_ms)
+    return done
 
 
 def _events(stage: Stage) -> list[RecordedEvent]:
@@ -199,6 +210,7 @@ def _told(found: Figures) -> dict[str, object]:
         "doubled_commands": door.doubled,
         "false_confirmed": door.false_confirmed,
         "unended": door.unended,
+        "open": door.still_open,
         "audit": found.audit,
         "sound": found.sound,
         "kills_by_victim": found.kills,

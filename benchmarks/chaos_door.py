@@ -2,19 +2,21 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from benchmarks.chaos_match import Matter, Name, Taken, match
 from controller.commands.event import (
     CommandDropped,
     CommandIssued,
     CommandRequested,
     OutcomesRecorded,
     PartAbandoned,
+    PartResent,
     codec,
 )
 from controller.commands.seal import wire_id
@@ -26,12 +28,7 @@ from shared.wire.command import Order
 
 _BUSY_S = 5.0
 _ONCE = frozenset(verb for verb, action in VERBS.items() if not action.repeatable)
-_BY_REWRITING = ("sleep", "wake")
-"""An Antminer gets a mode by a new configuration. Builds differ in the mode's key, so it may take two writes, and one
-under the wrong key restarts the mining process: a `restart` that nobody can order of this family.
-"""
-Matter = tuple[str, str]
-"""Device id and verb."""
+_SURE = frozenset({OutcomeState.ACKNOWLEDGED, OutcomeState.CONFIRMED})
 
 
 class Issued(msgspec.Struct):
@@ -43,17 +40,27 @@ class Issued(msgspec.Struct):
     heard: set[str]
     ended: bool = False
 
+    @property
+    def name(self) -> Name:
+        return self.wire_id, self.matter
+
 
 class Execution(NamedTuple):
-    """`doubled` orders were carried out more than once. `false_confirmed` are restarts and reboots that were confirmed
-    and never carried out; `found_so` are other orders like that, whose wanted state was there anyway.
+    """`doubled` executions are explained by no order that was issued and taken once. `crowded` orders came so close to
+    another one of their kind that one which never ran could hide a double of its neighbour.
+
+    `false_confirmed` are restarts and reboots that were confirmed and never carried out; `found_so` are other orders
+    like that, whose wanted state was there anyway. `unissued` were taken by the agent and not issued, or taken twice.
     """
 
     commands: int
     orders: int
     reached: int
+    resent: int
     executed: int
     doubled: int
+    crowded: int
+    unissued: int
     false_confirmed: int
     found_so: int
     unended: int
@@ -96,58 +103,60 @@ def _hear(orders: list[Issued], fact: OutcomesRecorded | PartAbandoned) -> None:
                 order.ended |= row.state in TERMINAL
 
 
-def reached_orders(ledger: Path) -> list[tuple[str, bool, Matter]]:
-    """What the agent took on: (wire id, was it local, matter), from its own file."""
-    query = "SELECT command_id, key_id, body FROM orders JOIN commands USING (command_id)"
+def resent_parts(events: Iterable[RecordedEvent]) -> int:
+    """How often the same bytes went out once more."""
+    return sum(isinstance(codec.decode(event), PartResent) for event in events)
+
+
+def reached_orders(ledger: Path) -> list[Taken]:
+    """What the agent took on, from its own file."""
+    query = "SELECT command_id, key_id, accepted_at_ms, body FROM orders JOIN commands USING (command_id)"
     with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)) as database:
         rows = database.execute(query).fetchall()
-    found = []
-    for name, key, body in rows:
-        order = decode(body, Order)
-        found.append((name, not key, (order.device_id, order.action.verb)))
-    return found
+    return [Taken((name, _matter(decode(body, Order))), not key, at_ms) for name, key, at_ms, body in rows]
 
 
 def judge(
-    issued: list[Issued],
-    reached: list[tuple[str, bool, Matter]],
-    truth: dict[str, dict[str, int]],
-    *,
-    rewritten: Collection[str],
-    now_ms: int,
+    issued: list[Issued], reached: list[Taken], done: Mapping[Matter, Sequence[int]], *, resent: int, now_ms: int
 ) -> Execution:
-    """`truth` counts what each machine carried out, by device and verb; `rewritten` are the Antminers.
-
-    A machine may have carried out a verb as often as an order of it reached the agent and was not refused.
+    """`done` has the time of every execution as the machines logged it. Each must belong to an order of its own, which
+    was issued and taken once, shortly before, and not refused.
     """
-    done = Counter({(device, verb): count for device, verbs in truth.items() for verb, count in verbs.items()})
-    arrived = {(name, matter) for name, _, matter in reached}
-    allowed = Counter(matter for _, local, matter in reached if local)
-    confirmed: Counter[Matter] = Counter()
-    for order in issued:
-        if (order.wire_id, order.matter) in arrived and OutcomeState.REFUSED not in order.heard:
-            allowed[order.matter] += 1
-        confirmed[order.matter] += OutcomeState.CONFIRMED in order.heard
-    for device in rewritten:
-        allowed[device, "restart"] += sum(allowed[device, verb] for verb in _BY_REWRITING)
-    machines = {device for device, _ in done} | {device for device, _ in allowed if device.startswith("m-")}
-    doubled, unseen = done - allowed, Counter({m: n for m, n in (confirmed - done).items() if m[0] in machines})
+    words = {order.name: order.heard for order in issued}
+    able = [order for order in reached if order.local or OutcomeState.REFUSED not in words.get(order.name, ())]
+    sure = {name for name, heard in words.items() if not heard.isdisjoint(_SURE)}
+    found = match((order for order in able if order.local or order.name in words), done, sure)
+    confirmed = [order.name for order in issued if OutcomeState.CONFIRMED in order.heard and _is_machine(order.matter)]
+    unseen = Counter(matter for name, matter in confirmed if (name, matter) not in found.carried_out)
     false = Counter({matter: count for matter, count in unseen.items() if matter[1] in _ONCE})
+    names = Counter(order.name for order in reached if not order.local)
     open_orders = [order for order in issued if not order.ended]
     overdue = [order for order in open_orders if order.deadline_ms < now_ms]
     return Execution(
         commands=len({order.wire_id.partition(".")[0] for order in issued}),
         orders=len(issued),
         reached=len(reached),
-        executed=done.total(),
-        doubled=doubled.total(),
+        resent=resent,
+        executed=sum(map(len, done.values())),
+        doubled=sum(found.strange.values()),
+        crowded=found.crowded,
+        unissued=sum(count - (name in words) for name, count in names.items()),
         false_confirmed=false.total(),
         found_so=unseen.total() - false.total(),
         unended=len(overdue),
         still_open=len(open_orders) - len(overdue),
         outcomes=dict(Counter(_end(order) for order in issued)),
-        offenders=_named(doubled, "doubled") | _named(false, "false_confirmed"),
+        offenders=_named(Counter(found.strange), "doubled") | _named(false, "false_confirmed"),
     )
+
+
+def _is_machine(matter: Matter) -> bool:
+    """PDUs keep no log."""
+    return matter[0].startswith("m-")
+
+
+def _matter(order: Order) -> Matter:
+    return order.device_id, order.action.verb
 
 
 def _end(order: Issued) -> str:

@@ -1,10 +1,15 @@
-"""A person who gives orders all the time, whatever is down: each is asked for once, never again."""
+"""A person who gives orders all the time, whatever is down: each is asked for once, never again.
+
+Two orders of one verb to one machine are so far apart that none can be taken for the other.
+"""
 
 import random
 import threading
+import time
 from collections import Counter
 from typing import Self
 
+from benchmarks.chaos_match import APPLIED_WITHIN_MS, Matter
 from hardware_sims.demo.client import JsonClient
 from hardware_sims.demo.scene import SITE
 from hardware_sims.model import MinerModel, model_list
@@ -16,6 +21,7 @@ _VERBS = {
     "whatsminer": ("sleep", "wake", "set_power_limit", "restart"),
 }
 _LOWEST_SHARE = 0.85
+_APART_S = 1.5 * APPLIED_WITHIN_MS / 1000
 
 
 class Orders:
@@ -26,7 +32,10 @@ class Orders:
         self._api = api
         self._draw = draw
         self._pause_s = pause_s
-        self._machines = machines(site)
+        self._machines = dict(machines(site))
+        self._rested_s: dict[Matter, float] = {
+            (device_id, verb): 0.0 for device_id, model in self._machines.items() for verb in _VERBS[model.family]
+        }
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chaos-orders", daemon=True)
 
@@ -40,8 +49,11 @@ class Orders:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._draw.uniform(0.5, 1.5) * self._pause_s):
+            order = self._order()
+            if order is None:
+                continue
             try:
-                self._api.post(f"/sites/{SITE}/commands", self._order())
+                self._api.post(f"/sites/{SITE}/commands", order)
             except GatewayUnavailable:
                 self.counts["unanswered"] += 1
             except GatewayRefused:
@@ -49,9 +61,15 @@ class Orders:
             else:
                 self.counts["issued"] += 1
 
-    def _order(self) -> dict[str, object]:
-        device_id, model = self._draw.choice(self._machines)
-        verb = self._draw.choice(_VERBS[model.family])
+    def _order(self) -> dict[str, object] | None:
+        """None while every machine has had every order a moment ago."""
+        now_s = time.monotonic()
+        rested = [matter for matter, until_s in self._rested_s.items() if until_s <= now_s]
+        if not rested:
+            return None
+        device_id, verb = matter = self._draw.choice(rested)
+        self._rested_s[matter] = now_s + _APART_S
+        model = self._machines[device_id]
         parameters = {}
         if verb == "set_power_limit":
             parameters["limit_w"] = round(self._draw.uniform(_LOWEST_SHARE, 1.0) * model.nameplate_w)

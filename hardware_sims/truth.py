@@ -86,6 +86,7 @@ def device(site: SimulatedSite, device_id: str) -> dict[str, Any]:
             "power_limit_w": machine.power_limit_w,
             "pools": [{"url": pool.url, "user": pool.user} for pool in machine.pools],
             "executed": dict(machine.executed),
+            "log": machine.log,
             "ignored": dict(machine.ignored),
         }
     return found

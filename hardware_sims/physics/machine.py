@@ -14,6 +14,7 @@ from hardware_sims.physics.board import Sight, SimulatedBoard
 from hardware_sims.physics.build import target_w
 from hardware_sims.physics.columns import Floats
 from hardware_sims.physics.fleet import Fleet
+from shared.clock import SystemClock
 from shared.errors import Unsupported
 
 _RUNNING = (phase.STARTING, phase.TUNING, phase.HASHING)
@@ -33,7 +34,8 @@ class MachineIdentity:
 class SimulatedMachine:
     """Readings follow the fleet, or stand still while it is frozen; orders always reach the fleet.
 
-    `executed` counts the orders that took effect by verb (`shared.actions`), `ignored` those it only said yes to.
+    `executed` counts the orders that took effect by verb (`shared.actions`), `ignored` those it only said yes to; `log`
+    has when each took effect, in milliseconds of this host's clock.
     """
 
     def __init__(self, fleet: Fleet, row: int, identity: MachineIdentity, faults: FaultState) -> None:
@@ -50,6 +52,7 @@ class SimulatedMachine:
         self.power_limit_w: int | None = None
         self.blinking = False
         self.executed: Counter[str] = Counter()
+        self.log: list[tuple[int, str]] = []
         self.ignored: Counter[str] = Counter()
         self.sight = Sight(fleet.columns, fleet.history, row, None)
         self.boards = tuple(SimulatedBoard(self, slot) for slot in range(self.kind.boards))
@@ -244,6 +247,7 @@ class SimulatedMachine:
             self.ignored[verb] += 1
             return
         self.executed[verb] += 1
+        self.log.append((SystemClock().now_ms(), verb))
         carry_out()
         if self.faults.active(Fault.REBOOT_MID_COMMAND):
             self.faults.clear(Fault.REBOOT_MID_COMMAND)

@@ -18,6 +18,7 @@ def test_a_few_kills_lose_and_double_nothing():
     assert sum(result["kills_by_victim"].values()) == 2
     assert result["accepted"] > 20
     assert (result["lost"], result["duplicates"], result["doubled_commands"]) == (0, 0, 0)
+    assert result["commands"]["unissued"] == 0
     assert result["audit"] is True
     assert result["sound"] is True
     assert result["conditions"]["seed"] == 8
