@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from agent.health.doctor import Grade, examine
+from agent.health.doctor import examine
+from agent.health.finding import Grade
 from agent.settings import NodeSettings, SiteSettings
 from shared import log
 

@@ -25,6 +25,7 @@ max_connections 1000
 log_type error
 """
 _START_S = 5.0
+_SAID_CHARACTERS = 500
 _SEARCH_PATH = "/usr/sbin:/usr/local/sbin"  # where Debian and others put it, often not in a user's PATH
 
 
@@ -37,25 +38,32 @@ def mosquitto_program() -> str:
 
 
 class Mosquitto:
-    """`kill` is SIGKILL; `restart` comes back on the same port with nothing remembered. Use as a context manager."""
+    """`kill` is SIGKILL; `restart` comes back on the same port with nothing remembered. Use as a context manager.
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int | None = None) -> None:
+    `config` is used as it stands (it must listen on `port`) instead of the open one that all others share.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int | None = None, config: str | None = None) -> None:
         self.host = host
         self.port = port if port is not None else free_port(host)
         self._folder = tempfile.TemporaryDirectory(prefix="bes-broker-")
         self._config = Path(self._folder.name) / "mosquitto.conf"
-        self._config.write_text(_CONFIG.format(host=host, port=self.port), encoding="utf-8")
+        self._log = Path(self._folder.name) / "log"
+        text = _CONFIG.format(host=host, port=self.port) if config is None else config
+        self._config.write_text(text, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Returns once it takes connections; GatewayUnavailable where it does not."""
         program = mosquitto_program()
-        self._process = subprocess.Popen([program, "-c", str(self._config)], stderr=subprocess.PIPE)  # noqa: S603
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([program, "-c", str(self._config)], stderr=log)  # noqa: S603
         deadline_s = time.monotonic() + _START_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline_s:
                 self.kill()
-                raise GatewayUnavailable(f"mosquitto did not come up on {self.host}:{self.port}")
+                said = self._log.read_text(encoding="utf-8", errors="replace")[-_SAID_CHARACTERS:]
+                raise GatewayUnavailable(f"mosquitto did not come up on {self.host}:{self.port}: {said.strip()}")
             time.sleep(0.01)
 
     def stop(self) -> None:
@@ -105,8 +113,6 @@ class Mosquitto:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -16,6 +16,7 @@ WORDS = {
     "controller": "run the controller: ingest, dispatch, API, console",
     "sims": "run a simulated site that speaks the real protocols",
     "demo": "everything at once on this machine, with a story",
+    "pki": "make certificates for broker, controller and nodes, where there is no authority yet",
     "doctor": "look at a node and say what to do",
     "audit": "verify the controller's journal",
     "bench": "measure, and print one JSON object a benchmark",

@@ -4,7 +4,7 @@
     ├── ConfigError     SettingMissing  SettingInvalid  ProfileInvalid
     ├── WireError       DecodeFailed  SignatureInvalid  Expired  Replayed  VersionUnsupported  NotAddressed
     ├── DeviceError     Unreachable  DeviceTimeout  AuthFailed  ProtocolViolation  Unsupported  Rejected
-    │                   WritesDisabled  IncompleteRead  IdentityChanged
+    │                   WritesDisabled  IncompleteRead  IdentityChanged  DeviceUntrusted
     ├── SafetyError     InterlockTripped  LimitExceeded
     ├── PolicyError     Denied
     ├── ContractError
@@ -13,7 +13,7 @@
     ├── StorageError    Conflict  StorageUnavailable (StorageFull)  Corrupt
     ├── RequestError    NotFound  Malformed  TooLarge
     ├── AccessError     SignInRequired  SignInFailed  PasswordExpired  TooManyAttempts  OriginRefused  Forbidden
-    └── GatewayError    GatewayUnavailable  GatewayRefused
+    └── GatewayError    GatewayUnavailable  GatewayRefused  GatewayUntrusted
 
 `code` is API: it is never renamed and never reused. `retryable` says whether the same call may succeed later without
 anybody changing anything. `expected` tells "the world said no" (log the code) from "we have a bug" (log the
@@ -137,6 +137,12 @@ class IdentityChanged(DeviceError):
     code = "device.identity-changed"
 
 
+class DeviceUntrusted(DeviceError):
+    """The device's certificate is not the one that its settings pin, nor signed by the authority that they name."""
+
+    code = "device.untrusted"
+
+
 class SafetyError(BesError):
     code = "safety.error"
 
@@ -211,6 +217,12 @@ class GatewayUnavailable(GatewayError):
 
 class GatewayRefused(GatewayError):
     code = "gateway.refused"
+
+
+class GatewayUntrusted(GatewayError):
+    """One side of a TLS connection does not accept the other's certificate."""
+
+    code = "gateway.untrusted"
 
 
 class RequestError(BesError):

@@ -1,26 +1,26 @@
 """`bes doctor`: looks at a node as an experienced colleague would, offline where it can, and says what to do."""
 
-import asyncio
 import os
 import resource
+import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from enum import Enum
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import psutil
-from cryptography import x509
 
+from agent.health.certificate import CHECK as CERTIFICATE
+from agent.health.certificate import certificate
 from agent.health.clock_quality import kernel_report
+from agent.health.finding import Finding, Grade
 from agent.settings import NodeSettings, SiteSettings
 from shared.crypto.keys import parse_public
-from shared.errors import BesError
+from shared.errors import BesError, GatewayUnavailable, GatewayUntrusted
 from shared.mqtt import MqttSettings
+from shared.mqtt.trust import knock
 from shared.profiles import load
 from shared.site import load_site
 from shared.states import ClockQuality, DeviceKind
@@ -28,23 +28,8 @@ from shared.states import ClockQuality, DeviceKind
 DISK_LOW_MB = 2_048
 FSYNC_SLOW_MS = 50.0
 DESCRIPTORS = 4_096
-CERTIFICATE_DAYS = 2
 _FSYNCS = 20
-
-
-class Grade(Enum):
-    GOOD = "good"
-    WEAK = "weak"
-    BAD = "bad"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """`mend` is what a person should do; empty where all is well."""
-
-    check: str
-    grade: Grade
-    found: str
-    mend: str = ""
+_VERDICT_S = 1.0  # a broker that does not take our certificate says so at once
 
 
 def examine(settings: NodeSettings) -> Iterator[Finding]:
@@ -58,7 +43,7 @@ def examine(settings: NodeSettings) -> Iterator[Finding]:
         "clock": _clock,
         "operators": lambda: _trusted_keys(settings),
         "broker": lambda: _broker(settings.mqtt),
-        "certificate": lambda: _certificate(settings.mqtt),
+        CERTIFICATE: lambda: certificate(settings.mqtt, settings.node),
     }
     if isinstance(settings, SiteSettings):
         checks["site file"] = partial(_site_file, settings.site_file)
@@ -130,30 +115,19 @@ def _trusted_keys(settings: NodeSettings) -> Finding:
 
 
 def _broker(broker: MqttSettings) -> Finding:
-    async def connect() -> float:
-        started_s = time.perf_counter()
-        async with asyncio.timeout(5):
-            _, writer = await asyncio.open_connection(broker.host, broker.port)
-        writer.transport.abort()
-        return (time.perf_counter() - started_s) * 1000
-
     where = f"{broker.host}:{broker.port}"
     try:
-        return Finding("broker", Grade.GOOD, f"{where} answers in {asyncio.run(connect()):.0f} ms")
-    except (OSError, TimeoutError) as error:
+        started_s = time.perf_counter()
+        socket.create_connection((broker.host, broker.port), timeout=broker.answer_timeout_s).close()
+        answer_ms = (time.perf_counter() - started_s) * 1000
+        if broker.tls is not None:
+            knock(broker, broker.tls.context(), _VERDICT_S)
+    except GatewayUntrusted as error:
+        return Finding("broker", Grade.BAD, error.detail, "do what follows the colon; docs/tls.md explains it")
+    except (OSError, GatewayUnavailable) as error:
         mend = "check address, firewall and that mosquitto runs; the site goes on, and its data waits in the spool"
         return Finding("broker", Grade.BAD, f"{where}: {type(error).__name__} {error}", mend)
-
-
-def _certificate(broker: MqttSettings) -> Finding:
-    if broker.tls is None or broker.tls.cert_file is None:
-        mend = "set ca_file, cert_file and key_file of mqtt.tls"
-        return Finding("certificate", Grade.WEAK, "none: the broker is reached without TLS", mend)
-    certificate = x509.load_pem_x509_certificate(broker.tls.cert_file.read_bytes())
-    days = (certificate.not_valid_after_utc - datetime.now(UTC)).days
-    if days < CERTIFICATE_DAYS:
-        return Finding("certificate", Grade.BAD, f"{days} days left", "enrol again: bes enroll")
-    return Finding("certificate", Grade.GOOD, f"{days} days left")
+    return Finding("broker", Grade.GOOD, f"{where} answers in {answer_ms:.0f} ms")
 
 
 def _site_file(path: Path) -> Finding:

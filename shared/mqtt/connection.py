@@ -12,14 +12,16 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
-from shared.errors import GatewayRefused, GatewayUnavailable
+from shared.errors import GatewayRefused, GatewayUnavailable, GatewayUntrusted
 from shared.log import get_logger
 from shared.mqtt.message import Endpoint, Message, Will
 from shared.mqtt.settings import MqttSettings
+from shared.mqtt.trust import handshake_failure, knock
 
 P = ParamSpec("P")
 SILENCE_FACTOR = 1.5  # of the keepalive; brokers cut after as much, paho alone would need twice the keepalive
 _TCP_INFO_BYTES = 104
+_VERDICT_S = 2.0  # a broker that does not take our certificate says so at once
 _VERSIONS = {"3.1.1": paho.MQTTv311, "5": paho.MQTTv5}
 
 log = get_logger(__name__)
@@ -39,6 +41,7 @@ class Connection:
         self.generation = generation
         self.lost = threading.Event()
         self._settings = settings
+        self._tls = tls
         self._subscriptions = endpoint.subscriptions
         self._receive = receive
         self._ready = threading.Event()  # subscribed, refused or lost
@@ -54,7 +57,7 @@ class Connection:
         self._client.max_inflight_messages_set(endpoint.window)
         self._client.max_queued_messages_set(2 * endpoint.window)
         self._client.connect_timeout = settings.answer_timeout_s
-        self._identify(tls, endpoint.will)
+        self._identify(endpoint.will)
         self._client.on_connect = _guarded(self._on_connect)
         self._client.on_subscribe = _guarded(self._on_subscribe)
         self._client.on_disconnect = _guarded(self._on_disconnect)
@@ -62,19 +65,26 @@ class Connection:
         self._client.on_socket_open = _guarded(self._on_socket_open)
 
     def open(self) -> None:
-        """Connected and subscribed when it returns; GatewayUnavailable or GatewayRefused within the timeout."""
-        place = f"{self._settings.host}:{self._settings.port}"
+        """Connected and subscribed when it returns; GatewayUnavailable, GatewayRefused or GatewayUntrusted within the
+        timeout.
+        """
+        place = f"broker {self._settings.host}:{self._settings.port}"
         try:
             self._client.connect(self._settings.host, self._settings.port, self._settings.keepalive_s)
+        except ssl.SSLError as error:
+            raise GatewayUntrusted(f"{place}: {handshake_failure(error, self._settings)}") from error
         except (OSError, ValueError) as error:
-            raise GatewayUnavailable(f"broker {place}: {error}") from error
+            raise GatewayUnavailable(f"{place}: {error}") from error
         self._client.loop_start()
         if not self._ready.wait(self._settings.answer_timeout_s):
-            raise GatewayUnavailable(f"broker {place} took the connection and said nothing")
+            raise GatewayUnavailable(f"{place} took the connection and said nothing")
         if self._refusal:
-            raise GatewayRefused(f"broker {place}: {self._refusal}")
+            raise GatewayRefused(f"{place}: {self._refusal}")
         if self.lost.is_set():
-            raise GatewayUnavailable(f"broker {place} closed the connection")
+            if self._tls is not None:
+                knock(self._settings, self._tls, _VERDICT_S)
+            hint = "" if self._tls is not None else "; if it wants TLS, set mqtt.tls"
+            raise GatewayUnavailable(f"{place} closed the connection{hint}")
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         """Handed to the connection? False where it is lost or its queue is full."""
@@ -114,10 +124,19 @@ class Connection:
                 self._socket.shutdown(socket.SHUT_RDWR)  # wakes the network thread, which then ends
         self._client.loop_stop()
         self.lost.set()
+        self._part()
 
-    def _identify(self, tls: ssl.SSLContext | None, will: Will | None) -> None:
-        if tls is not None:
-            self._client.tls_set_context(tls)
+    def _part(self) -> None:
+        """Client and callbacks hold each other: apart, the client's sockets are closed now and not by a later gc."""
+        self._client.on_connect = None
+        self._client.on_subscribe = None
+        self._client.on_disconnect = None
+        self._client.on_message = None
+        self._client.on_socket_open = None
+
+    def _identify(self, will: Will | None) -> None:
+        if self._tls is not None:
+            self._client.tls_set_context(self._tls)
         if self._settings.username is not None:
             password = self._settings.password
             self._client.username_pw_set(self._settings.username, password.get_secret_value() if password else None)

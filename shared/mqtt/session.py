@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from shared.errors import GatewayError, GatewayUnavailable
+from shared.errors import GatewayError, GatewayUnavailable, SettingInvalid
 from shared.log import get_logger
 from shared.mqtt.connection import SILENCE_FACTOR, Connection
 from shared.mqtt.message import Endpoint, Message
@@ -100,6 +100,12 @@ class MqttSession:
             if connection is not None and message.generation == connection.generation:
                 connection.ack(message.mid, message.qos)
 
+    def reconnect(self) -> None:
+        """End the present connection; the next one begins after the usual pause, with nothing owed on either side."""
+        connection = self._connection
+        if connection is not None:
+            connection.lost.set()
+
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
@@ -116,6 +122,7 @@ class MqttSession:
 
     def _live_once(self) -> None:
         self._generation += 1
+        self._renew()
         connection = Connection(self._settings, self._endpoint, self._generation, self._received, self._tls)
         try:
             connection.open()
@@ -132,6 +139,15 @@ class MqttSession:
             self.counters.lost += 1
             log.info("mqtt.down", generation=self._generation)
             self.on_down()
+
+    def _renew(self) -> None:
+        """Take the certificates as they are on the disk now; while one of them does not serve, those from before."""
+        if self._settings.tls is None:
+            return
+        try:
+            self._tls = self._settings.tls.context()
+        except SettingInvalid as error:
+            log.warning("mqtt.certificate-unusable", code=error.code, detail=error.detail)
 
     def _watch(self, connection: Connection) -> None:
         """Until it is lost, or nothing was heard for longer than a live broker would be silent."""

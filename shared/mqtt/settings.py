@@ -2,15 +2,18 @@
 
 import ssl
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from shared.errors import SettingInvalid
+from shared.mqtt.tls_socket import TlsSocket
 
 
 class TlsSettings(BaseModel):
-    """TLS 1.3 only. With `cert_file` and `key_file` the client shows who it is."""
+    """TLS 1.3 only. With `cert_file` and `key_file` the client shows who it is; without `key_file` the key stands in
+    `cert_file` too.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -19,16 +22,35 @@ class TlsSettings(BaseModel):
     key_file: Path | None = None
 
     def context(self) -> ssl.SSLContext:
-        """SettingInvalid names the file that does not serve. To rotate a certificate, load it into the same context."""
+        """From the files as they are now. SettingInvalid names what does not serve."""
         try:
             context = ssl.create_default_context(cafile=str(self.ca_file))
             context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.sslsocket_class = TlsSocket
             if self.cert_file is not None:
-                context.load_cert_chain(self.cert_file, self.key_file)
+                _refuse_an_open_key(self.key_file or self.cert_file)
+                context.load_cert_chain(self.cert_file, self.key_file, password=_no_passphrase)
         except OSError as error:  # ssl.SSLError is one
             files = ", ".join(str(path) for path in (self.ca_file, self.cert_file, self.key_file) if path)
             raise SettingInvalid(f"mqtt.tls: {files}: {error}") from error
         return context
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("key_file needs cert_file")
+        return self
+
+
+def _refuse_an_open_key(path: Path) -> None:
+    """The group may read: systemd gives the service its copy through an access list, which shows as the group's bits."""
+    if path.stat().st_mode & 0o007:
+        raise SettingInvalid(f"mqtt.tls: {path}: everybody can read this key; run 'chmod 600 {path}'")
+
+
+def _no_passphrase() -> str:
+    """OpenSSL would ask at the terminal, and a service has none."""
+    raise SettingInvalid("mqtt.tls: the key is encrypted; store it without a passphrase, readable by the service only")
 
 
 class MqttSettings(BaseModel):

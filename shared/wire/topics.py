@@ -35,6 +35,11 @@ def all_down(site: str, node: str) -> str:
     return f"{ROOT}/{site}/{node}/down/#"
 
 
+def is_level(text: str) -> bool:
+    """May it name a site or a node?"""
+    return _LEVEL.fullmatch(text) is not None
+
+
 def parse(topic: str, direction: str) -> Address:
     """Take a topic apart; DecodeFailed where it is not one of ours in that direction."""
     parts = topic.split("/")
@@ -46,7 +51,7 @@ def parse(topic: str, direction: str) -> Address:
 
 def _topic(site: str, node: str, direction: str, leaf: str, leaves: frozenset[str]) -> str:
     for level in (site, node):
-        if not _LEVEL.fullmatch(level):
+        if not is_level(level):
             raise ValueError(f"{level!r} may hold only a-z, 0-9 and hyphens")
     if leaf not in leaves:
         raise ValueError(f"{leaf!r} is no {direction} topic")
