@@ -49,30 +49,29 @@ class Orders:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._draw.uniform(0.5, 1.5) * self._pause_s):
-            order = self._order()
-            if order is None:
-                continue
-            try:
-                self._api.post(f"/sites/{SITE}/commands", order)
-            except GatewayUnavailable:
-                self.counts["unanswered"] += 1
-            except GatewayRefused:
-                self.counts["refused"] += 1
-            else:
-                self.counts["issued"] += 1
+            now_s = time.monotonic()
+            rested = [matter for matter, until_s in self._rested_s.items() if until_s <= now_s]
+            if rested:
+                self._give(self._draw.choice(rested), now_s)
 
-    def _order(self) -> dict[str, object] | None:
-        """None while every machine has had every order a moment ago."""
-        now_s = time.monotonic()
-        rested = [matter for matter, until_s in self._rested_s.items() if until_s <= now_s]
-        if not rested:
-            return None
-        device_id, verb = matter = self._draw.choice(rested)
+    def _give(self, matter: Matter, now_s: float) -> None:
+        """An order that was not answered may have been issued; one that was refused was not."""
         self._rested_s[matter] = now_s + _APART_S
-        model = self._machines[device_id]
+        try:
+            self._api.post(f"/sites/{SITE}/commands", self._order(*matter))
+        except GatewayUnavailable:
+            self.counts["unanswered"] += 1
+        except GatewayRefused:
+            self.counts["refused"] += 1
+            self._rested_s[matter] = now_s
+        else:
+            self.counts["issued"] += 1
+
+    def _order(self, device_id: str, verb: str) -> dict[str, object]:
         parameters = {}
         if verb == "set_power_limit":
-            parameters["limit_w"] = round(self._draw.uniform(_LOWEST_SHARE, 1.0) * model.nameplate_w)
+            limit_share = self._draw.uniform(_LOWEST_SHARE, 1.0)
+            parameters["limit_w"] = round(limit_share * self._machines[device_id].nameplate_w)
         return {"verb": verb, "parameters": parameters, "device_ids": [device_id], "reason": "chaos"}
 
 
