@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from controller.mining.dispatch.problem import Problem
-from controller.mining.fleet.array import Bools, Floats, Ints
+from controller.mining.fleet.array import Floats, Ints
 
 _BLOCK = 8_192  # miners whose curves fit the cache together
 
@@ -31,43 +31,30 @@ class Steps:
 
 def steps_of(problem: Problem) -> Steps:
     """The rising part of every free miner's hull over its allowed modes; of collinear modes only the farthest."""
-    slope, corner = _corners(problem)
-    count, upper = corner.shape
-    at = np.flatnonzero(corner)
-    miner = at // upper
-    level = at - miner * upper
-    there_w = problem.power_w[1:].take(level * count + miner)
-    starts = np.diff(miner, prepend=-1) > 0
-    here_w = np.where(starts, problem.power_w[0].take(miner), np.roll(there_w, 1))
-    steps_before = np.concatenate(([0], np.cumsum(np.count_nonzero(corner, axis=1))))
-    feeder_miners = np.searchsorted(problem.feeder, np.arange(len(problem.tree) + 1))
-    first = steps_before[feeder_miners]
-    return Steps(
-        miner=miner,
-        mode=level + 1,
-        step_w=there_w - here_w,
-        slope_usd_wh=slope.take(level * count + miner),
-        first=first[:-1],
-        end=first[problem.tree.end],
-    )
+    blocks = [_steps_of(problem, start) for start in range(0, max(len(problem), 1), _BLOCK)]
+    miner, mode, step_w, slope = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    first = np.searchsorted(problem.feeder[miner], np.arange(len(problem.tree) + 1))
+    return Steps(miner, mode, step_w, slope, first[:-1], first[problem.tree.end])
 
 
-def _corners(problem: Problem) -> tuple[Floats, Bools]:
-    """For each mode above the first [M - 1, n] the slope that leads to it, and [n, M - 1] whether it is a corner.
+def _steps_of(problem: Problem, start: int) -> tuple[Ints, Ints, Ints, Floats]:
+    """Miner, mode, watts and slope of the steps of one block of miners.
 
     A corner of the rising hull is reached more steeply from every allowed mode below it than it goes on to any above
     it. So written, slopes fall strictly from corner to corner, whatever the rounding.
     """
-    modes, count = problem.power_w.shape
-    arriving = np.empty((modes - 1, count))
-    corner = np.empty((count, modes - 1), np.bool_)
-    for start in range(0, count, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        value = np.where(problem.allowed[:, block], problem.value_usd_h[:, block], -np.inf)
-        reached, onward = _extremes(problem.power_w[:, block].astype(np.float64), value)
-        arriving[:, block] = reached[1:]
-        corner[block] = (reached > onward)[1:].T
-    return arriving, corner
+    block = slice(start, start + _BLOCK)
+    power_w = problem.power_w[:, block]
+    value = np.where(problem.allowed[:, block], problem.value_usd_h[:, block], -np.inf)
+    reached, onward = _extremes(power_w.astype(np.float64), value)
+    upper = len(power_w) - 1
+    at = np.flatnonzero((reached > onward)[1:].T)
+    miner = at // upper
+    mode = at - miner * upper + 1
+    there_w = power_w[mode, miner]
+    starts = np.diff(miner, prepend=-1) > 0
+    here_w = np.where(starts, power_w[0, miner], np.roll(there_w, 1))
+    return start + miner, mode, there_w - here_w, reached[mode, miner]
 
 
 def _extremes(watts: Floats, value: Floats) -> tuple[Floats, Floats]:

@@ -48,12 +48,12 @@ def refill(draft: Draft, miner: Ints) -> None:
 def climbers(draft: Draft) -> Ints:
     """Miners with a better mode above them and room for the smallest step."""
     problem = draft.problem
-    everyone = np.arange(len(problem))
-    next_w = problem.power_w[np.minimum(draft.mode + 1, problem.high.clip(0)), everyone]
-    smallest_w = next_w - problem.power_w[draft.mode, everyone]
     path_room = problem.tree.least_above(draft.room_w)[problem.feeder]
-    unsated = problem.value_usd_h[draft.mode, everyone] < problem.best_usd_h
-    return np.flatnonzero(problem.free & unsated & (smallest_w > 0) & (smallest_w <= path_room))
+    miner = np.flatnonzero(problem.free & (draft.mode < problem.high) & (path_room > 0))
+    here = draft.mode[miner]
+    smallest_w = problem.power_w[here + 1, miner] - problem.power_w[here, miner]
+    unsated = problem.value_usd_h[here, miner] < problem.best_usd_h[miner]
+    return miner[unsated & (smallest_w <= path_room[miner])]
 
 
 def _steepest_fitting(draft: Draft, miner: Ints) -> tuple[Ints, Ints, Floats]:
