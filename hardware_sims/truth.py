@@ -68,7 +68,7 @@ def _feeders(site: SimulatedSite) -> dict[str, dict[str, float]]:
 
 
 def device(site: SimulatedSite, device_id: str) -> dict[str, Any]:
-    """One device: where it is, its faults and, of a miner, its configuration."""
+    """One device: where it is, its faults, of a miner its configuration, of a meter what it shows and should show."""
     simulation = site.simulation
     found: dict[str, Any] = {
         "id": device_id,
@@ -89,4 +89,9 @@ def device(site: SimulatedSite, device_id: str) -> dict[str, Any]:
             "log": machine.log,
             "ignored": dict(machine.ignored),
         }
+    meters = [meter.id for meter in simulation.site.meter]
+    if device_id in meters:
+        feeder = next(feeder.id for feeder in simulation.site.feeder if feeder.meter == device_id)
+        shown = simulation.metering.sample(meters.index(device_id))
+        found |= {"shown_w": shown.total_w, "true_w": simulation.tree.total_w(feeder)}
     return found

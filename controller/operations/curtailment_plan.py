@@ -1,12 +1,15 @@
 """What shedding would do now, in the words of the views."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from controller.commands.authority import AuthorityPolicy, confirmation_for
 from controller.commands.model import Confirmation, Reach
-from controller.mining.dispatch.formulate import Bonds, Policy, formulate
+from controller.mining.dispatch.anchor import Anchors
+from controller.mining.dispatch.bond import Bonds
+from controller.mining.dispatch.formulate import Policy, formulate
+from controller.mining.dispatch.landing import Aim, under_targets
 from controller.mining.dispatch.problem import Lock
 from controller.mining.dispatch.quote import Quote
 from controller.mining.energy import Curtailment
@@ -57,7 +60,8 @@ class Ground(NamedTuple):
 
     snapshot: SiteSnapshot
     quote: Quote
-    caps_w: dict[str, int]
+    targets_w: Mapping[str, int]
+    anchors: Anchors
     bonds: Bonds
     past: tuple[Curtailment, ...]
 
@@ -69,9 +73,10 @@ def planned(ground: Ground, request: CurtailmentRequest) -> Plan:
     sample = meter_sample(snapshot, feeder)
     if sample.power_w is None:
         raise Denied(Refusal.METER_UNUSABLE, sample.reason)
-    problem = formulate(snapshot, ground.quote, ground.caps_w, ground.bonds, Policy(), soften=True)
+    limits = formulate(snapshot, ground.quote, ground.anchors, ground.bonds, Policy(), soften=True)
+    problem = under_targets(limits, ground.anchors, ground.targets_w, ground.bonds, snapshot, Aim()).problem
     wanted_w = None if request.reduction_w is None else round(sample.power_w - request.reduction_w)
-    effect = effect_of(snapshot, problem, feeder, wanted_w)
+    effect = effect_of(snapshot, problem, ground.anchors, feeder, wanted_w)
     margin_w = effect.uncertainty_w if wanted_w is None else 0  # nobody can promise the last watt of everything
     return Plan(
         feeder=feeder,

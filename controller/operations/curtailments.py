@@ -13,7 +13,8 @@ from controller.commands.authority import check_second_person, check_typed, type
 from controller.commands.board import CommandBoard
 from controller.commands.model import OrderState
 from controller.commands.refusal import Refusal as CommandRefusal
-from controller.mining.dispatch.formulate import Bonds
+from controller.mining.dispatch.anchor import anchored
+from controller.mining.dispatch.bond import Bonds
 from controller.mining.dispatch.problem import Lock
 from controller.mining.dispatch.service import ACTOR as DISPATCH
 from controller.mining.energy import Curtailment, Phase
@@ -84,11 +85,13 @@ class LiveCurtailments:
         snapshot, frame = self._parts.moments.of(request.site)
         now_ms = self._parts.clock.now_ms()
         dispatch = self._parts.dispatch.get(request.site)
+        bonds = Bonds() if dispatch is None else dispatch.pending.bonds(frozenset())
         ground = Ground(
             snapshot=snapshot,
             quote=self._parts.prices.current(now_ms),
-            caps_w=dict(self._ledger.caps_w(request.site, now_ms)),
-            bonds=Bonds() if dispatch is None else dispatch.pending.bonds(frozenset()),
+            targets_w=self._ledger.caps_w(request.site, now_ms),
+            anchors=anchored(None if dispatch is None else dispatch.anchors, snapshot, bonds),
+            bonds=bonds,
             past=self._ledger.listed(request.site),
         )
         plan = planned(ground, request)

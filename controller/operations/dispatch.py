@@ -6,12 +6,13 @@ import numpy as np
 
 from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.explain import Reason
+from controller.mining.dispatch.landing import Landing
 from controller.mining.fleet.array import Floats
 from controller.operations.moment import Moments
 from controller.operations.ports import SiteDispatch
 from controller.views.dispatch import BindingConstraint, DecisionView, Explanation
 from shared.errors import NotFound
-from shared.units import WH_PER_MWH
+from shared.units import W_PER_KW, WH_PER_MWH
 
 _REASONS = {
     Reason.BEST: "run where they earn most at this price",
@@ -96,6 +97,7 @@ def _binding(cycle: Cycle) -> Iterator[BindingConstraint]:
 def _sentences(cycle: Cycle) -> Iterator[str]:
     if cycle.held:
         yield f"Nothing is changed for profit: {cycle.held}."
+    yield from map(_landing, cycle.landings)
     counts = np.bincount(cycle.explanation.reason, minlength=len(Reason))
     for reason in sorted(Reason, key=lambda reason: -int(counts[reason])):
         if counts[reason]:
@@ -106,6 +108,14 @@ def _sentences(cycle: Cycle) -> Iterator[str]:
         yield "The decision may be further from the best than we accept."
     for refusal in cycle.refusals:
         yield f"The power door refused orders: {refusal}."
+
+
+def _landing(landing: Landing) -> str:
+    target = f"Feeder {landing.feeder} is kept at {landing.target_w / W_PER_KW:,.1f} kW"
+    if landing.expected_w is None:
+        return f"{target} by the count of its miners: its meter has not been seen at rest yet."
+    room = ", so miners are let up into the room" if landing.trims else ""
+    return f"{target} by its meter, which shows {landing.expected_w / W_PER_KW:,.1f} kW before this decision{room}."
 
 
 def _explanation(cycle: Cycle, row: int, device_id: str) -> Explanation:

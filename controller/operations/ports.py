@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from controller.ingest.model import GapEntry
+from controller.mining.dispatch.anchor import Anchors
 from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.pending import PendingOrders
 from controller.mining.dispatch.quote import Quote
@@ -93,5 +94,10 @@ class SiteDispatch(Protocol):
 
     @property
     def pending(self) -> PendingOrders: ...
+
+    @property
+    def anchors(self) -> Anchors | None:
+        """What the meters showed when nothing moved last."""
+        ...
 
     def notify(self, trigger: str, *, urgent: bool = False) -> None: ...

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from controller.mining.dispatch.decision import Decision
 from controller.mining.dispatch.explain import Explanation
+from controller.mining.dispatch.landing import Landing
 from controller.mining.dispatch.problem import Problem
 from controller.mining.dispatch.quote import Quote
 from controller.mining.dispatch.stage import Transition
@@ -16,8 +17,9 @@ class Cycle:
     """One decision with everything that it was made from.
 
     `held` says why nothing is changed for profit, else empty: energy then costs nothing in `problem` and no miner may
-    climb, so that only limits lead to changes. `issued` counts miners ordered now; the rest of `transition` follows
-    when this has been confirmed. `refusals` are the rules by which the power door took some orders not.
+    climb, so that only limits lead to changes. `landings` are the curtailments that bind. `issued` counts
+    miners ordered now; the rest of `transition` follows when this has been confirmed. `refusals` are the rules by which
+    the power door took some orders not.
     """
 
     site: str
@@ -30,6 +32,7 @@ class Cycle:
     decision: Decision
     explanation: Explanation
     transition: Transition
+    landings: tuple[Landing, ...]
     infeasible: Mapping[str, int]
     solve_ms: float
     held: str = ""

@@ -1,20 +1,25 @@
 """From what is known of a site to the problem that dispatch solves: modes, locks, limits, prices."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from controller.mining.dispatch.anchor import Anchors, known_load_w
+from controller.mining.dispatch.bond import Bonds, named
 from controller.mining.dispatch.problem import Lock, Problem
 from controller.mining.dispatch.quote import Quote
-from controller.mining.fleet.array import Bools, Codes, Floats, Ints
+from controller.mining.fleet.array import Codes, Floats, Ints
 from controller.mining.fleet.ladder import Idle, Ladders
+from controller.mining.fleet.power import Basis
 from controller.mining.fleet.snapshot import SiteSnapshot
 from controller.mining.fleet.tree import NO_LIMIT_W
 from shared.states import OpState
 from shared.units import energy_price_usd_per_wh, hashprice_usd_per_ths_h
 
 SOFT_LOCKS = (Lock.UNSETTLED, Lock.DWELL)
+_UNIT_SHARES = (0.3, 1.3)  # of its curve, that a unit may draw; anything else is a reading that errs
+_CLIMBED_SHARE = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,58 +35,40 @@ class Policy:
         return self.switch_usd / self.expected_dwell_h
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bonds:
-    """What is not free to choose, by device: held by a person, changed lately, or under an order to a mode.
-
-    `settling` are those whose change the meters above them may not show yet.
-    """
-
-    operator: frozenset[str] = frozenset()
-    dwell: frozenset[str] = frozenset()
-    settling: frozenset[str] = frozenset()
-    ordered: Mapping[str, int] = field(default_factory=dict)
-
-
 def formulate(
-    snapshot: SiteSnapshot,
-    quote: Quote,
-    caps_w: Mapping[str, int],
-    bonds: Bonds,
-    policy: Policy,
-    *,
-    soften: bool = False,
+    snapshot: SiteSnapshot, quote: Quote, anchors: Anchors, bonds: Bonds, policy: Policy, *, soften: bool = False
 ) -> Problem:
-    """The problem of the site's placed miners, in the order of the roster.
+    """The problem of the site's placed miners, in the order of the roster, under the limits of its feeders.
 
     With `soften` the locks that only serve calm (SOFT_LOCKS) allow steps down: the way out when limits cannot be kept
     otherwise.
     """
     placed = snapshot.roster.placed
     ladders = snapshot.roster.ladders.take(np.arange(placed))
-    ordered = _ordered_modes(snapshot, bonds.ordered)
-    current = np.where(ordered >= 0, ordered, current_modes(snapshot))[:placed]
+    ordered, settled = _modes_named(snapshot, bonds.ordered), _modes_named(snapshot, bonds.settling)
+    seen = current_modes(snapshot)
+    current = np.where(ordered >= 0, ordered, np.where(seen >= 0, seen, settled))[:placed]
     lock = _locks(snapshot, ladders, current, bonds, ordered)
     softened = np.isin(lock, SOFT_LOCKS) & (current >= 0) & soften
-    free = (lock == Lock.NONE) | softened
+    settling = settled[:placed] >= 0
+    power_w = _power_w(snapshot, ladders, current, np.where(settling, np.int8(Lock.UNSETTLED), lock))
+    current_w = np.where(current >= 0, power_w[current, np.arange(placed)], 0)
     counted_w = snapshot.power.counted_w[:placed]
-    current_w = np.where(current >= 0, ladders.power_w[current, np.arange(placed)], 0)
-    settling = _named(snapshot.roster.device_id[:placed], bonds.settling) & (current >= 0)
     return Problem(
         tree=snapshot.tree,
         row=np.arange(placed),
         feeder=snapshot.roster.feeder[:placed],
-        power_w=ladders.power_w,
+        power_w=power_w,
         hashrate_ths=ladders.hashrate_ths,
         high=np.where(softened, current, ladders.modes - 1),
         current=current,
-        free=free,
+        free=(lock == Lock.NONE) | softened,
         lock=lock,
         # An order under way is trusted until its time is over, and what it has just changed until outlets and meters
         # can show it, or the next decision would order it all again; ups wait for what is measured (stage).
         locked_w=np.where((ordered[:placed] >= 0) | settling, current_w, np.maximum(counted_w, current_w)),
-        cap_w=_limits_w(snapshot, caps_w, policy),
-        reserved_w=_reserved_w(snapshot, ladders, current, free, settling),
+        cap_w=_limits_w(snapshot, policy),
+        reserved_w=known_load_w(snapshot) + anchors.hidden_w,
         energy_usd_wh=energy_price_usd_per_wh(quote.energy_usd_mwh),
         hashprice_usd_ths_h=hashprice_usd_per_ths_h(quote.hashprice_usd_phs_day),
         switch_usd_h=policy.switch_usd_h,
@@ -113,9 +100,10 @@ def _nearest_running(ladders: Ladders, target_w: Floats) -> Ints:
     return best
 
 
-def _ordered_modes(snapshot: SiteSnapshot, ordered: Mapping[str, int]) -> Ints:
-    modes = np.full(len(snapshot.roster), -1, np.int64)
-    rows = [(snapshot.roster.row[device], mode) for device, mode in ordered.items() if device in snapshot.roster.row]
+def _modes_named(snapshot: SiteSnapshot, named_modes: Mapping[str, int]) -> Ints:
+    """The mode of each miner of the roster that is named, -1 for the others."""
+    modes, row_of = np.full(len(snapshot.roster), -1, np.int64), snapshot.roster.row
+    rows = [(row_of[device], mode) for device, mode in named_modes.items() if device in row_of]
     if rows:
         row, mode = np.array(rows, np.int64).T
         modes[row] = mode
@@ -128,9 +116,9 @@ def _locks(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, bonds: Bonds
     state, fresh = snapshot.op_state[:placed], snapshot.fresh[:placed]
     ids = snapshot.roster.device_id[:placed]
     lock = np.full(placed, Lock.NONE, np.int8)
-    lock[_named(ids, bonds.dwell)] = Lock.DWELL
+    lock[named(ids, bonds.dwell | bonds.disobeyed)] = Lock.DWELL
     lock[np.isin(state, (OpState.STARTING, OpState.TUNING)) | (ordered[:placed] >= 0)] = Lock.UNSETTLED
-    lock[_named(ids, bonds.operator)] = Lock.OPERATOR
+    lock[named(ids, bonds.operator)] = Lock.OPERATOR
     lock[np.isin(state, (OpState.STOPPED_THERMAL, OpState.STOPPED_FAULT, OpState.STOPPED_USER))] = Lock.FAULT
     lock[(current < 0) & (lock == Lock.NONE)] = Lock.UNSEEN
     unpowered = (current == 0) & (ladders.idle == Idle.OUTLET)
@@ -140,38 +128,27 @@ def _locks(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, bonds: Bonds
     return lock
 
 
-def _named(ids: tuple[str, ...], names: frozenset[str]) -> Bools:
-    return np.fromiter(map(names.__contains__, ids), np.bool_, len(ids))
+def _limits_w(snapshot: SiteSnapshot, policy: Policy) -> Ints:
+    cap_w = snapshot.tree.cap_w
+    return np.where(cap_w < NO_LIMIT_W, np.floor(cap_w * (1 - policy.headroom_pct / 100)).astype(np.int64), cap_w)
 
 
-def _limits_w(snapshot: SiteSnapshot, caps_w: Mapping[str, int], policy: Policy) -> Ints:
-    tree = snapshot.tree
-    limit = np.where(
-        tree.cap_w < NO_LIMIT_W, np.floor(tree.cap_w * (1 - policy.headroom_pct / 100)).astype(np.int64), tree.cap_w
-    )
-    for feeder, cap_w in caps_w.items():
-        at = tree.index[feeder]
-        limit[at] = min(int(limit[at]), max(cap_w, 0))
-    return limit
+def _power_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, lock: Codes) -> Ints:
+    """[M, n]: the curves, each moved to what its unit really draws in the mode that it is in.
 
-
-def _reserved_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, free: Bools, settling: Bools) -> Ints:
-    """What feeders carry beside the miners: unmetered loads, unplaced miners, and what meters show above the model.
-
-    The last is believed only while nothing is changing below a meter, or a slow meter would be taken for a load.
+    One that changed lately and draws much less than its curve may still be climbing: its curve stays.
     """
-    tree, placed = snapshot.tree, len(current)
-    reserved = tree.unmetered_w.copy()
-    reserved[:1] += int(snapshot.power.counted_w[placed:].sum())
-    draws = np.where(free, ladders.power_w[current, np.arange(placed)], snapshot.power.counted_w[:placed])
-    feeder = snapshot.roster.feeder[:placed]
-    unsettled = (~free & (current >= 0)) | settling
-    moving = np.bincount(feeder, weights=unsettled, minlength=len(tree)).astype(np.int64)
-    own = np.bincount(feeder, weights=draws, minlength=len(tree)).astype(np.int64)
-    modelled = tree.below(own + reserved)
-    excess = np.where(tree.below(moving) == 0, snapshot.feeders.metered_w - modelled, np.nan)
-    extra = np.zeros(len(tree), np.int64)
-    for level in reversed(tree.levels):
-        missing = np.nan_to_num(excess[level]) - tree.below(extra)[level]
-        extra[level] = np.maximum(np.ceil(missing), 0).astype(np.int64)
-    return reserved + extra
+    placed = len(current)
+    state, drawn_w = snapshot.op_state[:placed], snapshot.power.drawn_w[:placed]
+    steady = (lock != Lock.UNSETTLED) & (snapshot.power.basis[:placed] != Basis.ASSUMED)
+    idles = ladders.idle != Idle.NONE
+    curve_w = ladders.power_w[current, np.arange(placed)]
+    share = np.clip(drawn_w / np.maximum(curve_w, 1), *_UNIT_SHARES)
+    climbing = (lock == Lock.DWELL) & (share < _CLIMBED_SHARE)
+    runs = steady & (state == OpState.HASHING) & (current >= idles) & ~climbing
+    power_w = np.rint(ladders.power_w * np.where(runs, share, 1.0)).astype(np.int64)
+    lowest_w = power_w[np.minimum(1, ladders.modes - 1), np.arange(placed)] if len(power_w) > 1 else power_w[0]
+    rests = steady & idles & (state == OpState.SLEEPING) & (current == 0)
+    idle_w = np.where(rests, np.minimum(drawn_w, np.maximum(lowest_w - 1, 0)), ladders.power_w[0])
+    power_w[0] = np.where(idles, idle_w, power_w[0])
+    return power_w

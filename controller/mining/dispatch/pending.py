@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from controller.mining.dispatch.formulate import Bonds, current_modes
+from controller.mining.dispatch.bond import Bonds
+from controller.mining.dispatch.formulate import current_modes
 from controller.mining.fleet.snapshot import SiteSnapshot
 
 
@@ -11,6 +12,12 @@ from controller.mining.fleet.snapshot import SiteSnapshot
 class Awaited:
     mode: int
     ordered_at_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True)
+class Settling:
+    mode: int
     until_ms: int
 
 
@@ -38,7 +45,7 @@ class PendingOrders:
         self._awaited: dict[str, Awaited] = {}
         self._rests_until_ms: dict[str, int] = {}
         self._disobeyed: dict[str, int] = {}
-        self._settles_until_ms: dict[str, int] = {}
+        self._settles: dict[str, Settling] = {}
 
     def __len__(self) -> int:
         return len(self._awaited)
@@ -72,18 +79,19 @@ class PendingOrders:
             elif modes[row] == awaited.mode and self._shown(snapshot, row, int(seen_ms[row]), awaited):
                 del self._awaited[device]
                 self._rests_until_ms[device] = now_ms + round(self._patience.dwell_s * 1000)
-                self._settles_until_ms[device] = now_ms + round(self._patience.settle_s * 1000)
+                self._settles[device] = Settling(awaited.mode, now_ms + round(self._patience.settle_s * 1000))
             elif now_ms >= awaited.until_ms:
                 del self._awaited[device]
                 self.refused((device,), now_ms)
         self._rests_until_ms = {d: until for d, until in self._rests_until_ms.items() if until > now_ms}
-        self._settles_until_ms = {d: until for d, until in self._settles_until_ms.items() if until > now_ms}
+        self._settles = {d: settling for d, settling in self._settles.items() if settling.until_ms > now_ms}
 
     def bonds(self, operator: frozenset[str]) -> Bonds:
         return Bonds(
             operator=operator,
-            dwell=frozenset(self._rests_until_ms),
-            settling=frozenset(self._settles_until_ms),
+            dwell=frozenset(self._rests_until_ms.keys() - self._disobeyed.keys()),
+            disobeyed=frozenset(self._rests_until_ms.keys() & self._disobeyed.keys()),
+            settling={device: settling.mode for device, settling in self._settles.items()},
             ordered={device: awaited.mode for device, awaited in self._awaited.items()},
         )
 

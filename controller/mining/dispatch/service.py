@@ -12,16 +12,19 @@ from itertools import count
 
 import numpy as np
 
+from controller.mining.dispatch.anchor import Anchors, anchored
+from controller.mining.dispatch.bond import Bonds
 from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.decision import decide
 from controller.mining.dispatch.explain import explain
 from controller.mining.dispatch.formulate import Policy, formulate
+from controller.mining.dispatch.landing import Aim, Approach, under_targets
 from controller.mining.dispatch.order import Batch, batches
 from controller.mining.dispatch.pending import Patience, PendingOrders
 from controller.mining.dispatch.ports import Caps, Decisions, Orders, Prices, TwinView
 from controller.mining.dispatch.problem import Problem
 from controller.mining.dispatch.quote import Quote
-from controller.mining.dispatch.stage import Pace, first_wave, stage
+from controller.mining.dispatch.stage import Pace, carried_w, first_wave, stage
 from controller.mining.fleet.array import Ints
 from controller.mining.fleet.snapshot import SiteSnapshot
 from shared.clock import Clock
@@ -42,8 +45,20 @@ class DispatchSettings:
     order_expires_s: float = 60.0
     gap_alarm_pct: float = 0.5
     policy: Policy = field(default_factory=Policy)
+    aim: Aim = field(default_factory=Aim)
     pace: Pace = field(default_factory=Pace)
     patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What a decision is made from; immutable."""
+
+    snapshot: SiteSnapshot
+    quote: Quote
+    targets_w: Mapping[str, int]
+    anchors: Anchors
+    bonds: Bonds
 
 
 @dataclass(frozen=True)
@@ -71,6 +86,7 @@ class DispatchService:
         self._settings = settings or DispatchSettings()
         self._pending = PendingOrders(self._settings.patience)
         self._held_by_person: frozenset[str] = frozenset()
+        self._anchors: Anchors | None = None
         self._wanted = asyncio.Event()
         self._urgent = asyncio.Event()
         self._triggers: dict[str, None] = {}
@@ -91,6 +107,11 @@ class DispatchService:
     @property
     def pending(self) -> PendingOrders:
         return self._pending
+
+    @property
+    def anchors(self) -> Anchors | None:
+        """What the meters showed when nothing moved last; None before the first decision."""
+        return self._anchors
 
     def hold(self, devices: Sequence[str]) -> None:
         """A person operates these miners: dispatch leaves them alone until `release`."""
@@ -129,9 +150,12 @@ class DispatchService:
             now_ms = self._ports.clock.now_ms()
             snapshot = self._ports.twin.snapshot(self._site)
             quote = self._ports.prices.current(now_ms)
-            caps_w = self._ports.caps.caps_w(self._site, now_ms)
+            targets_w = self._ports.caps.caps_w(self._site, now_ms)
             self._pending.observe(snapshot)
-            plan = await asyncio.to_thread(self._plan, trigger, snapshot, quote, caps_w)
+            bonds = self._pending.bonds(self._held_by_person)
+            self._anchors = anchored(self._anchors, snapshot, bonds)
+            ground = _Ground(snapshot, quote, targets_w, self._anchors, bonds)
+            plan = await asyncio.to_thread(self._plan, trigger, ground)
             cycle = plan.cycle
             if self._settings.automatic:
                 for batch in plan.batches:
@@ -157,14 +181,16 @@ class DispatchService:
         self._pending.given(batch.changes, cycle.at_ms)
         return replace(cycle, issued=cycle.issued + len(batch.changes), order_ids=(*cycle.order_ids, order_id))
 
-    def _plan(self, trigger: str, snapshot: SiteSnapshot, quote: Quote, caps_w: Mapping[str, int]) -> _Plan:
+    def _plan(self, trigger: str, ground: _Ground) -> _Plan:
         """Everything between reading and ordering; runs in a worker thread on immutable values."""
         begun_s = self._ports.clock.monotonic_s()
+        snapshot, quote = ground.snapshot, ground.quote
         held = self._reason_to_hold(snapshot, quote)
-        problem = self._problem(snapshot, quote, caps_w, held)
+        limits, approach = self._problem(ground, held)
+        problem = approach.problem
         stay = np.where(problem.free, problem.current, 0)
         decision = decide(problem, previous=stay)
-        load_w = np.maximum(snapshot.feeders.safe_w, problem.load_w(stay))
+        load_w = carried_w(limits, problem, snapshot.feeders.safe_w, stay)
         transition = stage(problem, decision.mode, load_w, self._settings.pace)
         gap_pct = decision.certificate.gap_pct
         cycle = Cycle(
@@ -178,6 +204,7 @@ class DispatchService:
             decision=decision,
             explanation=explain(problem, decision),
             transition=transition,
+            landings=approach.landings,
             infeasible=decision.infeasible(problem),
             solve_ms=(self._ports.clock.monotonic_s() - begun_s) * 1000,
             held=held,
@@ -186,15 +213,20 @@ class DispatchService:
         ups = first_wave(problem, decision.mode, load_w, self._settings.pace)
         return _plan_of(cycle, np.concatenate((transition.downs, ups)))
 
-    def _problem(self, snapshot: SiteSnapshot, quote: Quote, caps_w: Mapping[str, int], held: str) -> Problem:
-        settings, bonds = self._settings, self._pending.bonds(self._held_by_person)
-        problem = formulate(snapshot, quote, caps_w, bonds, settings.policy)
-        if problem.overloaded.size:
-            problem = formulate(snapshot, quote, caps_w, bonds, settings.policy, soften=True)
-        if not held:
-            return problem
-        no_higher = np.minimum(problem.high, np.where(problem.free, problem.current, problem.high))
-        return replace(problem, high=no_higher, energy_usd_wh=0.0)
+    def _problem(self, ground: _Ground, held: str) -> tuple[Problem, Approach]:
+        """The problem under limits alone, and under targets too; softened where it cannot be solved otherwise."""
+        limits, approach = self._framed(ground, held, soften=False)
+        if approach.problem.overloaded.size:
+            limits, approach = self._framed(ground, held, soften=True)
+        return limits, approach
+
+    def _framed(self, ground: _Ground, held: str, *, soften: bool) -> tuple[Problem, Approach]:
+        snapshot, anchors, bonds = ground.snapshot, ground.anchors, ground.bonds
+        limits = formulate(snapshot, ground.quote, anchors, bonds, self._settings.policy, soften=soften)
+        if held:
+            no_higher = np.minimum(limits.high, np.where(limits.free, limits.current, limits.high))
+            limits = replace(limits, high=no_higher, energy_usd_wh=0.0)
+        return limits, under_targets(limits, anchors, ground.targets_w, bonds, snapshot, self._settings.aim)
 
     def _reason_to_hold(self, snapshot: SiteSnapshot, quote: Quote) -> str:
         fresh = snapshot.fresh

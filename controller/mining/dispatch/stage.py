@@ -33,9 +33,17 @@ class Transition:
     blocked: Ints
 
 
+def carried_w(limits: Problem, problem: Problem, safe_w: Ints, stay: Ints) -> Ints:
+    """What each feeder carries now, so that its room is the lesser of two: under its limit by the larger of meter and
+    count, under its target by the model in whose watts the target is.
+    """
+    load_w = problem.load_w(stay)
+    room_w = np.minimum(limits.limit_w - np.maximum(safe_w, load_w), problem.limit_w - load_w)
+    return np.asarray(problem.limit_w - room_w, np.int64)
+
+
 def stage(problem: Problem, mode: Ints, load_w: Ints, pace: Pace) -> Transition:
-    """Order the changes from `problem.current` to `mode`. `load_w` is what each feeder carries now, by the larger of
-    meter and count.
+    """Order the changes from `problem.current` to `mode`. `load_w` is what each feeder carries now (`carried_w`).
 
     Downs go first where they cost least per watt; ups where they earn most.
     """

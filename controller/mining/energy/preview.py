@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from controller.mining.dispatch.anchor import Anchors
 from controller.mining.dispatch.decision import Decision, decide
+from controller.mining.dispatch.landing import Aim, bound_load_w
 from controller.mining.dispatch.problem import Lock, Problem
 from controller.mining.fleet.array import Floats, Ints
 from controller.mining.fleet.power import Basis
@@ -17,8 +19,10 @@ _SPREAD: dict[Basis, float] = {Basis.METERED: 0.01, Basis.REPORTED: 0.05, Basis.
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CurtailmentPreview:
-    """`uncertainty_w` adds the spread of each watt's source as if all erred one way. `cost_usd_h` is the profit lost
-    per hour, below zero where shedding earns. `excluded` counts miners that stay as they are, by reason.
+    """`now_w`, `target_w` and `expected_w` are figures of the feeder's meter.
+
+    `uncertainty_w` adds the spread of each watt's source as if all erred one way. `cost_usd_h` is the profit lost per
+    hour, below zero where shedding earns. `excluded` counts miners that stay as they are, by reason.
     """
 
     feeder: str
@@ -41,7 +45,9 @@ class CurtailmentPreview:
         return self.now_w - self.expected_w
 
 
-def preview(snapshot: SiteSnapshot, problem: Problem, feeder: str, target_w: int | None) -> CurtailmentPreview:
+def preview(
+    snapshot: SiteSnapshot, problem: Problem, anchors: Anchors, feeder: str, target_w: int | None
+) -> CurtailmentPreview:
     """The least costly way to bring `feeder` to `target_w`, or as low as it goes where None.
 
     Denied `curtailment.unknown-feeder`, `curtailment.target-above-load`, `curtailment.below-floor`.
@@ -50,11 +56,15 @@ def preview(snapshot: SiteSnapshot, problem: Problem, feeder: str, target_w: int
         raise Denied(Refusal.UNKNOWN_FEEDER, f"site {snapshot.site.id} has no feeder {feeder!r}")
     at = problem.tree.index[feeder]
     now = np.where(problem.free, problem.current, 0)
-    now_w, floor_w = int(problem.load_w(now)[at]), int(problem.base_load_w[at])
+
+    def shown_w(load_w: Ints) -> int:
+        return round(anchors.meter_w(at, int(load_w[at]))) if anchors.knows(at) else int(load_w[at])
+
+    now_w, floor_w = shown_w(problem.load_w(now)), shown_w(problem.base_load_w)
     target_w = floor_w if target_w is None else target_w
     _check(feeder, target_w, now_w, floor_w)
     cap_w = problem.cap_w.copy()
-    cap_w[at] = min(int(cap_w[at]), target_w)
+    cap_w[at] = min(int(cap_w[at]), bound_load_w(problem, anchors, at, target_w, Aim()))
     capped = replace(problem, cap_w=cap_w, high=np.minimum(problem.high, np.where(problem.free, now, problem.high)))
     decision = decide(capped)
     first = int(np.searchsorted(problem.feeder, at))
@@ -69,7 +79,7 @@ def preview(snapshot: SiteSnapshot, problem: Problem, feeder: str, target_w: int
         feeder=feeder,
         target_w=target_w,
         now_w=now_w,
-        expected_w=int(decision.certificate.load_w[at]),
+        expected_w=shown_w(decision.certificate.load_w),
         uncertainty_w=round(float((np.abs(step_w) * spread)[changed].sum())),
         miners=int(changed.sum()),
         of_miners=last - first,

@@ -27,9 +27,14 @@ class Basis(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class PowerAccount:
-    """`counted_w` of each miner, the ground it stands on, and the most that it may draw."""
+    """`counted_w` of each miner, the ground it stands on, and the most that it may draw.
+
+    `drawn_w` is what it draws now, as far as anybody has seen: no more than `counted_w`, which looks ahead to the end
+    of a ramp.
+    """
 
     counted_w: Ints
+    drawn_w: Ints
     basis: Codes
     worst_w: Ints
 
@@ -73,8 +78,12 @@ def account(roster: Roster, miners: Samples, fresh: Bools, outlet: OutletView, a
         watts[there], basis[there] = known[there], ground
     ramping = fresh & np.isin(state, (OpState.STARTING, OpState.TUNING))
     target = np.where(np.isnan(limit), worst_w, limit)
-    watts = np.where(ramping, np.maximum(watts, target), watts)
-    return PowerAccount(np.ceil(np.maximum(watts, 0)).astype(np.int64), basis, worst_w)
+    drawn_w = _whole_watts(watts)
+    return PowerAccount(np.where(ramping, np.maximum(drawn_w, _whole_watts(target)), drawn_w), drawn_w, basis, worst_w)
+
+
+def _whole_watts(watts: Floats) -> Ints:
+    return np.ceil(np.maximum(watts, 0)).astype(np.int64)
 
 
 def _worst_w(ladders: Ladders, limit: Floats, miners: Samples, assumed_draw_w: int) -> Ints:

@@ -1,13 +1,24 @@
-"""Small random problems: odd trees, ladders that are not concave, locks."""
+"""Small random problems: odd trees, ladders that are not concave, locks; and a service on the small site."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
+from controller.mining.dispatch.cycle import Cycle
+from controller.mining.dispatch.formulate import Policy
+from controller.mining.dispatch.pending import Patience
+from controller.mining.dispatch.ports import OrderLine
 from controller.mining.dispatch.problem import Lock, Problem
+from controller.mining.dispatch.quote import Quote
+from controller.mining.dispatch.service import DispatchPorts, DispatchService, DispatchSettings
 from controller.mining.fleet.tree import NO_LIMIT_W, FeederTree
+from shared.actions import SetPowerLimit, Sleep, Wake
+from shared.errors import Denied, GatewayUnavailable
 from shared.site import Feeder
+from shared.states import OpState
+from tests.controller.mining.conftest import Node
 
 MakeProblem = Callable[..., Problem]
 
@@ -60,3 +71,71 @@ def make_problem(
 @pytest.fixture
 def problem() -> MakeProblem:
     return make_problem
+
+
+@dataclass
+class World:
+    """Every port of the service, on the small site; `obey` plays the machines."""
+
+    node: Node
+    price_usd_mwh: float = 20.0
+    until_ms: int = 1 << 60
+    caps: dict[str, int] = field(default_factory=dict)
+    issued: list[tuple[OrderLine, ...]] = field(default_factory=list)
+    recorded: list[Cycle] = field(default_factory=list)
+    refuses: type | None = None
+
+    def current(self, now_ms: int) -> Quote:
+        if self.price_usd_mwh < -9_000:
+            raise GatewayUnavailable("no price")
+        return Quote(
+            energy_usd_mwh=self.price_usd_mwh,
+            energy_from_ms=0,
+            energy_until_ms=self.until_ms,
+            hashprice_usd_phs_day=45.0,
+            hashprice_at_ms=0,
+            source="test",
+        )
+
+    def caps_w(self, site: str, now_ms: int) -> Mapping[str, int]:
+        return self.caps
+
+    async def issue(
+        self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
+    ) -> str:
+        assert (site, actor) == ("tx1", "dispatch")
+        told = [(device, action.verb) for device, action, _ in orders]
+        assert len(set(told)) == len(told)  # the power door refuses one verb twice for one device
+        if self.refuses and any(isinstance(action, self.refuses) for _, action, _ in orders):
+            raise Denied("command.program-verb", "outlets are ordered by people only")
+        self.issued.append(tuple(orders))
+        return f"order-{len(self.issued)}"
+
+    def record(self, cycle: Cycle) -> None:
+        self.recorded.append(cycle)
+
+    def snapshot(self, site: str):
+        return self.node.twin.snapshot(site)
+
+    def obey(self, orders: Sequence[OrderLine]) -> None:
+        for device, action, _ in orders:
+            machine = self.node.machines.get(device)
+            if isinstance(action, Sleep) and machine:
+                machine.state, machine.power_w, machine.hashrate_ths = OpState.SLEEPING, 25.0, 0.0
+            elif isinstance(action, SetPowerLimit) and machine:
+                machine.limit_w = float(action.limit_w)
+                if machine.state is OpState.HASHING:
+                    machine.power_w = float(action.limit_w)
+            elif isinstance(action, Wake) and machine:
+                machine.state, machine.power_w, machine.hashrate_ths = OpState.HASHING, machine.limit_w, 100.0
+
+
+@pytest.fixture
+def world(node) -> World:
+    return World(node)
+
+
+def service_of(world: World, **changes) -> DispatchService:
+    options = {"policy": Policy(headroom_pct=0.0), "patience": Patience(dwell_s=0.0), **changes}
+    ports = DispatchPorts(twin=world, prices=world, caps=world, orders=world, decisions=world, clock=world.node.clock)
+    return DispatchService("tx1", ports, DispatchSettings(**options))

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from controller.mining.dispatch.formulate import Bonds, Policy, formulate
+from controller.mining.dispatch.anchor import anchored
+from controller.mining.dispatch.bond import Bonds
+from controller.mining.dispatch.formulate import Policy, formulate
 from controller.mining.dispatch.problem import Lock
 from controller.mining.dispatch.quote import Quote
 from controller.mining.energy import CurtailmentLedger, Phase, Proof, preview
@@ -198,13 +200,14 @@ def problem_of(node, **bonds):
         energy_usd_mwh=20.0, energy_from_ms=0, energy_until_ms=1 << 60, hashprice_usd_phs_day=45.0, hashprice_at_ms=0,
         source="test",
     )  # fmt: skip
-    snapshot = node.twin.snapshot("tx1")
-    return snapshot, formulate(snapshot, quote, {}, Bonds(**bonds), Policy(headroom_pct=0.0))
+    snapshot, bound = node.twin.snapshot("tx1"), Bonds(**bonds)
+    anchors = anchored(None, snapshot, bound)
+    return snapshot, formulate(snapshot, quote, anchors, bound, Policy(headroom_pct=0.0)), anchors
 
 
 def test_a_preview_says_what_it_costs_and_who_stays_out(node) -> None:
-    snapshot, problem = problem_of(node, operator=frozenset(MINERS[:1]))
-    seen = preview(snapshot, problem, "site", 20_000)
+    snapshot, problem, anchors = problem_of(node, operator=frozenset(MINERS[:1]))
+    seen = preview(snapshot, problem, anchors, "site", 20_000)
     assert seen.now_w == 26_600
     assert seen.expected_w <= 20_000
     assert seen.reduction_w >= 6_600
@@ -214,13 +217,13 @@ def test_a_preview_says_what_it_costs_and_who_stays_out(node) -> None:
     assert seen.cost_usd_h > 0
     assert seen.excluded[Lock.OPERATOR] == 1
     assert seen.of_miners == 8
-    everything = preview(snapshot, problem, "site", None)
+    everything = preview(snapshot, problem, anchors, "site", None)
     assert everything.expected_w == everything.target_w == 7 * 25 + 3_200 + 1_000
 
 
 def test_a_preview_of_a_container_leaves_the_others_alone(node) -> None:
-    snapshot, problem = problem_of(node)
-    seen = preview(snapshot, problem, "c1", 8_000)
+    snapshot, problem, anchors = problem_of(node)
+    seen = preview(snapshot, problem, anchors, "c1", 8_000)
     assert seen.of_miners == 4
     assert seen.reduction_w == seen.now_w - seen.expected_w
     assert (seen.modes[4:] == problem.current[4:]).all()
@@ -235,7 +238,7 @@ def test_a_preview_of_a_container_leaves_the_others_alone(node) -> None:
     ],
 )
 def test_previews_that_make_no_sense_are_refused(node, feeder: str, target_w: int, rule: str) -> None:
-    snapshot, problem = problem_of(node)
+    snapshot, problem, anchors = problem_of(node)
     with pytest.raises(Denied) as refusal:
-        preview(snapshot, problem, feeder, target_w)
+        preview(snapshot, problem, anchors, feeder, target_w)
     assert refusal.value.rule == rule
