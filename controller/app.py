@@ -5,6 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,7 +24,7 @@ from controller.commands import (
 )
 from controller.console.app import mount
 from controller.fleet import AlarmDesk, FleetService
-from controller.gateways.mqtt.service import MqttGateway
+from controller.gateways.mqtt import MqttGateway, probe
 from controller.gateways.prices import Hashprice, SeriesPrices, load_series, synthetic_day
 from controller.heartbeat import Heartbeat, Signs
 from controller.ingest import Audience, InboxRoute, Ingest
@@ -33,6 +34,7 @@ from controller.mining.dispatch.service import DispatchPorts, DispatchSettings
 from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
 from controller.operations import LiveOperations, Services
+from controller.own_alarms import BROKER_UNFIT, NOT_STORING, OwnAlarms
 from controller.people.service import People
 from controller.power_door import DispatchOrders
 from controller.registry import Registry
@@ -49,6 +51,7 @@ from controller.web_server import WebServer
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
 from shared.crypto.keys import load_or_create
+from shared.errors import GatewayError
 from shared.log import get_logger
 from shared.mqtt import Message
 from shared.watchdog import Watchdog
@@ -106,6 +109,8 @@ class ControllerApp:
         )
         self.gateway = MqttGateway(settings.mqtt, CLIENT_ID, self.keys.command, self._deliver, settings.sites)
         self.ingest = Ingest(self.telemetry, self.gateway, self._audience(), clock=clock)
+        self.own_alarms = OwnAlarms(self.alarms, settings.sites, clock)
+        self.ingest.on_trouble = partial(self.own_alarms.judge, NOT_STORING)
         self.web = WebServer(settings.web)
         self.watchdog = Watchdog()
 
@@ -136,7 +141,6 @@ class ControllerApp:
         await first_sign_in.begin(self.settings.state_directory, self.people)
         await self.ingest.start()
         stack.push_async_callback(self.ingest.stop)
-        self.gateway.start()
         stack.callback(self.gateway.stop)
         clockwork = self._clockwork()
         clockwork.start()
@@ -147,6 +151,8 @@ class ControllerApp:
         outbox = SqliteOutbox(self.journal_file)
         delivery = Delivery(self.gateway, self.clock)
         return [
+            self._connect(),
+            self.own_alarms.run(),
             self.keeper.run(),
             Dispatcher(self.journal, outbox, EFFECT_KIND, delivery.deliver, self.clock).run(),
             HeadSchedule(self.journal, self.keys.command).run(),
@@ -155,6 +161,20 @@ class ControllerApp:
             self.web.run(self._application()),
             self._live(),
         ]
+
+    async def _connect(self) -> None:
+        """Ask the broker what it can be trusted with, if it is there; then talk to it, whatever it is like.
+
+        Not both at once: a broker that knows us by our certificate takes two sessions for one.
+        """
+        try:
+            report = await asyncio.to_thread(probe, self.settings.mqtt)
+        except GatewayError as error:
+            log.warning("broker.not-tested", code=error.code, detail=error.detail)
+        else:
+            log.info("broker.tested", latency_ms=report.latency_ms, window=report.window, problems=report.problems)
+            self.own_alarms.judge(BROKER_UNFIT, "; ".join(report.problems))
+        self.gateway.start()
 
     async def _live(self) -> None:
         """Ready once requests are answered; alive as long as the threads get on."""

@@ -80,6 +80,14 @@ class AlarmDesk:
             else:
                 self._standing[alarm.alarm_id] = alarm
 
+    async def report(self, site: str, node: str, events: Sequence[Event]) -> None:
+        """Judge, store and show what did not come in a record, such as what the controller finds out about itself."""
+        async with self.changing:
+            change = self.judge(site, node, events)
+            if change.alarms or change.notices:
+                await self._store.apply(change)
+                self.accept(change.alarms)
+
     async def acknowledge(self, alarm_id: str, by: str) -> Alarm:
         """Somebody has seen it and cares; `Denied` where it does not stand or was acknowledged already."""
         async with self.changing:

@@ -44,7 +44,7 @@ class Decoder:
             if kind.leaf != address.leaf:
                 raise DecodeFailed(f"a record of kind {kind.name} came under {address.leaf}")
             message = self._body(kind, record.body)
-        except (WireError, ValueError) as error:
+        except Exception as error:  # whatever breaks our decoding is of a shape that we do not know
             code = error.code if isinstance(error, WireError) else DecodeFailed.code
             identity = (address.site, address.node, record.epoch, record.seq)
             return Rejection(topic, code, str(error), payload, identity)

@@ -7,6 +7,7 @@ import msgspec
 from shared.wire.record import Hello
 
 REASON_UNHELD = "unheld"  # released by the node on our receipt, but not in this store: a restored backup
+UNFIT = "storage.unfit"  # code of a record that is understood but that the store cannot take
 REASON_UNDECODABLE = "undecodable"  # whole, but of a shape that this program does not know; kept in quarantine
 
 

@@ -14,7 +14,9 @@ from shared.wire.telemetry import TelemetryBatch
 
 
 class TelemetryStore(Protocol):
-    """`store` is called by one thread; it returns after the commit or raises with nothing stored."""
+    """`store` is called by one thread; it returns after the commit or raises with nothing stored: StorageError where
+    the store is sick, anything else where the group holds what no store of this kind can take.
+    """
 
     def store(self, group: Group, now_ms: int) -> GroupResult: ...
 
@@ -32,6 +34,10 @@ class ReceiptChannel(Protocol):
 
     def publish_receipt(self, receipt: Receipt) -> bool:
         """Signed; lost ones do no harm, since nodes ask again."""
+        ...
+
+    def reset(self) -> None:
+        """Begin a new connection, on which nothing is owed: what was not acknowledged comes again from the nodes."""
         ...
 
 

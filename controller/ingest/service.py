@@ -4,7 +4,6 @@ import asyncio
 import math
 import queue
 import threading
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 
 import msgspec
@@ -13,8 +12,9 @@ from controller.ingest.consumer import InboxConsumer
 from controller.ingest.decode import Decoder
 from controller.ingest.model import Group, GroupResult, HelloArrival, RecordArrival, Rejection
 from controller.ingest.ports import Audience, NodeWatcher, ReceiptChannel, TelemetryStore
+from controller.ingest.storing import Storing, Work
 from shared.clock import Clock, SystemClock
-from shared.errors import StorageError, WireError
+from shared.errors import BesError, WireError
 from shared.log import get_logger
 from shared.mqtt import Message
 from shared.wire.codec import decode
@@ -22,8 +22,6 @@ from shared.wire.record import Presence, Receipt
 from shared.wire.telemetry import TelemetryBatch
 from shared.wire.topics import Address, parse
 from shared.wire.version import WIRE_VERSION
-
-_STORE_PAUSE_S = 1.0
 
 log = get_logger(__name__)
 
@@ -54,7 +52,9 @@ class IngestCounters:
 
 
 class Ingest:
-    """`offer` takes messages from the broker's thread. Sinks, watcher and consumers run on the event loop."""
+    """`offer` takes messages from the broker's thread. Sinks, watcher and consumers run on the event loop, and so does
+    `on_trouble`, which is told why nothing can be stored, and with nothing when it can.
+    """
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Ingest:
     ) -> None:
         self.counters = IngestCounters()
         self.presence: dict[tuple[str, str], Presence] = {}
-        self._store = store
+        self.on_trouble: Callable[[str], None] = _nothing
         self._channel = channel
         self._sinks = audience.sinks
         self._watcher = audience.watcher
@@ -77,10 +77,12 @@ class Ingest:
         self._consumer = InboxConsumer(store, audience.routes)
         self._queue: queue.Queue[Message | None] = queue.Queue(self._settings.queue_messages)
         self._stopping = threading.Event()
+        self._at_work = Work()
+        self._storing = Storing(store, self._clock, self._stopping, self._at_work)
+        self._storing.on_trouble = self._troubled
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._busy_since_s: float | None = None
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -99,11 +101,12 @@ class Ingest:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def busy_s(self) -> float:
-        """How long the worker has been at its present group; 0 where it waits for messages, infinite where it ended."""
+        """How long the worker has been at one thing; 0 where it waits for messages or for a sick store to recover,
+        infinite where it has ended.
+        """
         if self._thread is None or not self._thread.is_alive():
             return math.inf
-        since_s = self._busy_since_s
-        return 0.0 if since_s is None else time.monotonic() - since_s
+        return self._at_work.lasts_s()
 
     def offer(self, message: Message) -> None:
         """A full queue drops the message; its node sends it again, since no receipt comes."""
@@ -117,15 +120,15 @@ class Ingest:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            self._busy_since_s = None
+            self._at_work.rest()
             messages = self._next_messages()
-            self._busy_since_s = time.monotonic()
+            self._at_work.begin()
             if messages:
                 try:
                     self._process(messages)
-                except Exception:  # a worker that ends would stall every node
+                except Exception:  # a worker that ends would stall every node, and so would what nobody acknowledges
                     log.exception("ingest.group-failed")
-                    self._stopping.wait(_STORE_PAUSE_S)
+                    self._channel.reset()
 
     def _next_messages(self) -> list[Message]:
         """All that waits, up to the limits; waits for the first."""
@@ -148,12 +151,8 @@ class Ingest:
         for message in messages:
             self._sort(message, group, live)
         self.counters.messages += len(messages)
-        try:
-            result = self._store.store(group, self._clock.now_ms())
-        except StorageError as error:
-            # Not stored, not acknowledged, not receipted: the nodes will send it again.
-            log.warning("ingest.not-stored", code=error.code, detail=error.detail, messages=len(messages))
-            self._stopping.wait(_STORE_PAUSE_S)
+        result = self._storing.put(group)
+        if result is None:
             return
         self._channel.ack(messages)
         self._send_receipts(result)
@@ -179,6 +178,9 @@ class Ingest:
                     group.rejections.append(arrival)
         except WireError as error:
             group.rejections.append(Rejection(message.topic, error.code, error.detail, message.payload))
+        except Exception as error:  # a bug of ours that one message finds must not cost the others
+            log.exception("ingest.sort-failed", topic=message.topic)
+            group.rejections.append(Rejection(message.topic, BesError.code, repr(error), message.payload))
 
     def _heard_presence(self, address: Address, presence: Presence) -> None:
         self.presence[address.site, address.node] = presence
@@ -202,7 +204,14 @@ class Ingest:
             self.counters.reject(rejection.code)
             log.warning("ingest.rejected", topic=rejection.topic, code=rejection.code, detail=rejection.detail)
 
+    def _troubled(self, trouble: str) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._on_trouble, trouble)
+
     # The event loop
+
+    def _on_trouble(self, trouble: str) -> None:
+        self.on_trouble(trouble)
 
     def _tell(self, group: Group, result: GroupResult, live: list[tuple[Address, TelemetryBatch]]) -> None:
         for record in result.fresh:
@@ -243,3 +252,7 @@ class Ingest:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _nothing(_trouble: str) -> None:
+    pass

@@ -13,6 +13,8 @@ ADVICE = {
     "spool.damaged": "Check the node's disk; readable samples follow by themselves.",
     "spool.space-low": "Restore the link to the controller, or free the node's disk.",
     "spool.alternating-epochs": "Find the second machine that sends under this node's identity; was a disk cloned?",
+    "ingest.not-storing": "Look at the disk of the controller; the nodes keep everything meanwhile.",
+    "broker.unfit": "Correct the broker's settings as the text says, then start the controller again.",
     "inventory.site-refused": "Correct the site's file at the node; the former description stays in force.",
 }
 COMMON_CAUSE = "Look at the {kind} first: it is the likelier cause. "

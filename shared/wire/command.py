@@ -3,6 +3,7 @@
 import msgspec
 
 from shared.actions import AnyAction
+from shared.wire.bound import Counter, Millis
 from shared.wire.version import WIRE_VERSION
 
 DOMAIN = b"bes/command/v1"
@@ -59,7 +60,7 @@ class OutcomeRow(msgspec.Struct, array_like=True, frozen=True):
     device_id: str
     verb: str
     state: str
-    at_ms: int
+    at_ms: Millis
     rule: str = ""
     detail: str = ""
     observed: str = ""
@@ -71,5 +72,5 @@ class OutcomeBatch(msgspec.Struct, array_like=True, frozen=True):
 
     version: int = WIRE_VERSION
     command_id: str = ""
-    counter: int = 0
+    counter: Counter = 0
     rows: tuple[OutcomeRow, ...] = ()

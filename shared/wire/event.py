@@ -3,6 +3,7 @@
 import msgspec
 
 from shared.site import Site
+from shared.wire.bound import Code, Count, Millis
 from shared.wire.version import WIRE_VERSION
 
 
@@ -13,10 +14,10 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
     plain notice. `subject` is a device or feeder id.
     """
 
-    at_ms: int
+    at_ms: Millis
     code: str
     subject: str
-    severity: int
+    severity: Code
     text: str
     active: bool = True
     data: dict[str, str | int | float | bool | None] = {}
@@ -44,8 +45,8 @@ class DeviceRecord(msgspec.Struct, array_like=True, frozen=True):
     profile: str = ""
     profile_sha256: str = ""
     verbs: tuple[str, ...] = ()
-    curve: tuple[tuple[int, float], ...] = ()
-    sleep_w: int = 0
+    curve: tuple[tuple[Count, float], ...] = ()
+    sleep_w: Count = 0
     confirm_within_s: dict[str, float] = {}
 
 
@@ -53,6 +54,6 @@ class Inventory(msgspec.Struct, array_like=True, frozen=True):
     """What a node's site is and which devices it knows: `site` whole, `devices` only those that changed."""
 
     version: int = WIRE_VERSION
-    at_ms: int = 0
+    at_ms: Millis = 0
     site: Site | None = None
     devices: tuple[DeviceRecord, ...] = ()

@@ -10,6 +10,7 @@ from enum import IntEnum
 import msgspec
 
 from shared.errors import DecodeFailed
+from shared.wire.bound import Count, Millis
 from shared.wire.version import WIRE_VERSION
 
 
@@ -57,10 +58,10 @@ class Gap(msgspec.Struct, array_like=True, frozen=True):
     epoch: str
     from_seq: int
     to_seq: int
-    samples: int | None
+    samples: Count | None
     reason: str  # disk_full_downsampled, retention, corruption, operator
-    first_ms: int | None
-    last_ms: int | None
+    first_ms: Millis | None
+    last_ms: Millis | None
     version: int = WIRE_VERSION
 
 
@@ -80,13 +81,13 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     epoch: str
     lowest_seq: int
     highest_seq: int
-    rows: int
+    rows: Count
     boot_id: str
     role: str  # site, signer
     software: str
-    sent_at_ms: int
+    sent_at_ms: Millis
     public_key: bytes = b""
-    oldest_ms: int | None = None
+    oldest_ms: Millis | None = None
     salvaged: bool = False
 
 
@@ -96,7 +97,7 @@ class Presence(msgspec.Struct, array_like=True, frozen=True):
     version: int
     online: bool
     boot_id: str
-    at_ms: int | None = None  # a will cannot know when it is spoken
+    at_ms: Millis | None = None  # a will cannot know when it is spoken
 
 
 RECEIPT_DOMAIN = b"bes/receipt/v1"

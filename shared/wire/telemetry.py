@@ -8,10 +8,11 @@ that is not known is None and has its reason in `quality`, packed four bits a fi
 
 import msgspec
 
+from shared.wire.bound import Code, Count, Millis, Packed, Seconds
 from shared.wire.version import WIRE_VERSION
 
 Numbers = list[float | None]
-Counts = list[int | None]
+Counts = list[Count | None]
 
 MINER_FIELDS = (
     "hashrate_ths",
@@ -65,11 +66,11 @@ class MinerTable(msgspec.Struct, array_like=True):
     """
 
     device_id: list[str] = []
-    observed_at_ms: list[int] = []
-    reach: list[int] = []
-    op_state: list[int] = []
-    power_source: list[int] = []
-    quality: list[int] = []
+    observed_at_ms: list[Millis] = []
+    reach: list[Code] = []
+    op_state: list[Code] = []
+    power_source: list[Code] = []
+    quality: list[Packed] = []
     hashrate_ths: Numbers = []
     hashrate_expected_ths: Numbers = []
     power_w: Numbers = []
@@ -91,9 +92,9 @@ class BoardTable(msgspec.Struct, array_like=True):
     """`slot` counts from 0. Sent with full polls only."""
 
     device_id: list[str] = []
-    slot: list[int] = []
-    observed_at_ms: list[int] = []
-    quality: list[int] = []
+    slot: list[Count] = []
+    observed_at_ms: list[Millis] = []
+    quality: list[Packed] = []
     hashrate_ths: Numbers = []
     hashrate_expected_ths: Numbers = []
     chip_temp_c: Numbers = []
@@ -108,9 +109,9 @@ class MeterTable(msgspec.Struct, array_like=True):
     """Power counts import as positive; energy registers only ever rise."""
 
     device_id: list[str] = []
-    observed_at_ms: list[int] = []
-    reach: list[int] = []
-    quality: list[int] = []
+    observed_at_ms: list[Millis] = []
+    reach: list[Code] = []
+    quality: list[Packed] = []
     power_w: Numbers = []
     power_l1_w: Numbers = []
     power_l2_w: Numbers = []
@@ -131,10 +132,10 @@ class OutletTable(msgspec.Struct, array_like=True):
     """`outlet` counts from 1; `on` is 1 or 0 as far as the PDU tells, which may only echo the last command."""
 
     device_id: list[str] = []
-    outlet: list[int] = []
-    observed_at_ms: list[int] = []
-    reach: list[int] = []
-    quality: list[int] = []
+    outlet: list[Count] = []
+    observed_at_ms: list[Millis] = []
+    reach: list[Code] = []
+    quality: list[Packed] = []
     on: Counts = []
     power_w: Numbers = []
     current_a: Numbers = []
@@ -145,19 +146,19 @@ class OutletTable(msgspec.Struct, array_like=True):
 class HostSample(msgspec.Struct, array_like=True):
     """The node's own health. `fsync_ms` and `loop_lag_ms` are the worst since the last sample."""
 
-    observed_at_ms: int
+    observed_at_ms: Millis
     cpu_pct: float
     memory_pct: float
     rss_mb: float
     disk_free_mb: float
-    spool_rows: int
+    spool_rows: Count
     spool_oldest_s: float
     loop_lag_ms: float
     fsync_ms: float
     cycle_ms: float
-    devices_up: int
-    devices_known: int
-    clock_quality: int = 0
+    devices_up: Count
+    devices_known: Count
+    clock_quality: Code = 0
     clock_error_ms: float | None = None
 
 
@@ -165,11 +166,11 @@ class TelemetryBatch(msgspec.Struct, array_like=True):
     """All that one cycle of a node has read. `boot_id` tells process lives apart, `monotonic_s` orders within one."""
 
     version: int = WIRE_VERSION
-    cycle: int = 0
-    sampled_at_ms: int = 0
-    monotonic_s: float = 0.0
+    cycle: Count = 0
+    sampled_at_ms: Millis = 0
+    monotonic_s: Seconds = 0.0
     boot_id: str = ""
-    clock_quality: int = 0
+    clock_quality: Code = 0
     miners: MinerTable = msgspec.field(default_factory=MinerTable)
     boards: BoardTable = msgspec.field(default_factory=BoardTable)
     meters: MeterTable = msgspec.field(default_factory=MeterTable)

@@ -45,6 +45,9 @@ class MqttGateway:
     def ack(self, messages: Sequence[Message]) -> None:
         self.session.ack(messages)
 
+    def reset(self) -> None:
+        self.session.reconnect()
+
     def publish_receipt(self, receipt: Receipt) -> bool:
         topic = down(receipt.site, receipt.node, "receipt")
         return self.session.publish(topic, seal(RECEIPT_DOMAIN, receipt, [self._key]))

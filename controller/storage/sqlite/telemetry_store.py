@@ -10,6 +10,7 @@ import aiosqlite
 
 from controller.ingest.model import (
     REASON_UNDECODABLE,
+    UNFIT,
     Group,
     GroupResult,
     HelloArrival,
@@ -32,6 +33,14 @@ _GARBAGE_BYTES = 4096  # of a frame that is not even a record, this much is kept
 _GARBAGE_ROWS = 10_000
 _OWN_EPOCH = "ingest"
 
+# What the values of a record are to blame for, not the file.
+_UNFIT_VALUES = (
+    OverflowError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
 _ADD_INBOX = "INSERT INTO inbox (kind, site, node, epoch, seq, body) VALUES (?, ?, ?, ?, ?, ?)"
 _ADD_QUARANTINE = (
     "INSERT INTO quarantine (at_ms, topic, code, detail, epoch, seq, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -71,11 +80,13 @@ class SqliteTelemetry:
         return self._reader
 
     def store(self, group: Group, now_ms: int) -> GroupResult:
-        """One transaction. Returns after the commit, or raises with nothing stored."""
+        """One transaction. Returns after the commit, or raises with nothing stored: StorageError where the file is to
+        blame, ValueError where the values are.
+        """
         if not any(group):
             return GroupResult()
         try:
-            return self.committer.run(partial(self._store, group, now_ms))
+            return self.committer.run(partial(self._store_or_refuse, group, now_ms))
         except BaseException:
             self._lanes.forget()
             self._samples.forget()
@@ -90,6 +101,12 @@ class SqliteTelemetry:
         await self.committer.call(
             lambda connection: connection.executemany("DELETE FROM inbox WHERE number = ?", ((n,) for n in numbers))
         )
+
+    def _store_or_refuse(self, group: Group, now_ms: int, connection: sqlite3.Connection) -> GroupResult:
+        try:
+            return self._store(group, now_ms, connection)
+        except _UNFIT_VALUES as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
 
     def _store(self, group: Group, now_ms: int, connection: sqlite3.Connection) -> GroupResult:
         result = GroupResult()
@@ -121,11 +138,11 @@ class SqliteTelemetry:
             else:
                 connection.execute(_ADD_INBOX, (record.kind, *key, record.seq, record.body))
                 result.inbox += 1
-        except (OverflowError, sqlite3.IntegrityError, sqlite3.InterfaceError) as error:
+        except _UNFIT_VALUES as error:
             connection.execute("ROLLBACK TO record")
             self._samples.forget_devices()
             rejection = Rejection(
-                f"{record.site}/{record.node}", "storage.unfit", str(error), record.body, (*key, record.seq)
+                f"{record.site}/{record.node}", UNFIT, str(error), record.body, (*key, record.seq)
             )
             result.rejected.append(rejection)
             self._quarantine(connection, rejection, now_ms)

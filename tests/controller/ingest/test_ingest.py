@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from benchmarks.site_load import site_batch
-from controller.ingest import Audience, InboxRoute, Ingest, IngestSettings, consumer
+from controller.ingest import Audience, InboxRoute, Ingest, IngestSettings, consumer, storing
 from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
 from shared.errors import StorageUnavailable
@@ -34,6 +34,10 @@ class FakeChannel:
         self.log.append(("receipt", (receipt.epoch, receipt.mark)))
         self.changed.set()
         return True
+
+    def reset(self) -> None:
+        self.log.append(("reset", None))
+        self.changed.set()
 
     async def until(self, condition) -> None:
         async with asyncio.timeout(10):
@@ -218,14 +222,14 @@ async def test_a_whole_record_of_unknown_shape_is_kept_and_does_not_stall_its_no
     assert entry.reason == "undecodable"
 
 
-async def test_values_that_the_store_cannot_hold_cost_only_their_record(ingest, channel, store):
+async def test_numbers_beyond_all_bounds_cost_only_their_record(ingest, channel, store):
     poison = site_batch(0, 5, 1_000)
     poison.miners.accepted_shares[3] = 1 << 63
     for item in (record(1), record(2, poison), record(3)):
         ingest.offer(item)
     await channel.until(lambda log: ("e1", 3) in receipts(log))
     assert len(await store.reader.execute_fetchall("SELECT 1 FROM miner_sample")) == 10
-    assert ingest.counters.rejected == {"storage.unfit": 1}
+    assert ingest.counters.rejected == {"wire.decode-failed": 1}
 
 
 async def test_events_reach_their_consumer_once_and_leave_the_inbox(ingest, channel, listener, store):
@@ -274,6 +278,86 @@ async def test_each_node_that_is_online_is_passed_on_whatever_the_listener_does_
     await channel.until(lambda log: len(log) == 3)
     await made.stop()
     assert welcomed.empty()
+
+
+class Moody:
+    """The real store, but it fails with `errors` first, and always with a record number of `poison`."""
+
+    def __init__(self, store, errors=(), poison=frozenset()) -> None:
+        self._store = store
+        self._errors = list(errors)
+        self._poison = poison
+
+    def store(self, group, now_ms):
+        if self._errors:
+            raise self._errors.pop(0)
+        if any(record.seq in self._poison for record in group.records):
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+        return self._store.store(group, now_ms)
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+@pytest.fixture
+async def begin(store, channel, listener, monkeypatch):
+    """`await begin(errors=…, poison=…)`: ingest over a moody store."""
+    monkeypatch.setattr(storing, "FIRST_PAUSE_S", 0.01)
+    made = []
+
+    async def begin(**mood):
+        ingest = Ingest(Moody(store, **mood), channel, Audience((listener,), listener))
+        made.append(ingest)
+        await ingest.start()
+        return ingest
+
+    yield begin
+    for ingest in made:
+        await ingest.stop()
+
+
+async def test_a_store_that_is_sick_for_a_while_is_waited_for_and_told_of(begin, channel, listener):
+    ingest = await begin(errors=[StorageUnavailable("the disk is gone")] * 3)
+    troubles = []
+    ingest.on_trouble = troubles.append
+    first, second = record(1), record(2)
+    ingest.offer(first)
+    ingest.offer(second)
+    await listener.until(lambda: len(listener.applied) == 2)
+    assert channel.log[:2] == [("ack", first.mid), ("receipt", ("e1", 1))] or channel.log[:3] == [
+        ("ack", first.mid),
+        ("ack", second.mid),
+        ("receipt", ("e1", 2)),
+    ]
+    assert troubles == ["the disk is gone [storage.unavailable]", ""]
+    assert ingest.busy_s() < 10
+
+
+async def test_one_record_that_the_store_cannot_take_costs_nobody_else(begin, channel, listener, store):
+    ingest = await begin(poison={2})
+    for item in (record(1), record(2), record(3), record(1, node="n2", epoch="e2")):
+        ingest.offer(item)
+    await channel.until(lambda log: {("e1", 3), ("e2", 1)} <= set(receipts(log)))
+    (row,) = await TelemetryReader(store).quarantine()
+    assert (row.code, row.epoch, row.seq) == ("storage.unfit", "e1", 2)
+    assert row.detail.startswith("OverflowError")
+    await listener.until(lambda: len(listener.applied) == 3)
+    assert ingest.counters.rejected == {"storage.unfit": 1}
+    assert len([1 for what, _ in channel.log if what == "ack"]) == 4
+
+
+async def test_what_breaks_after_the_commit_begins_a_new_connection(ingest, channel, monkeypatch):
+    """Otherwise nobody would ever acknowledge these messages, and the broker's window would stay closed."""
+
+    def fail(_receipt):
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(channel, "publish_receipt", fail)
+    ingest.offer(record(1))
+    await channel.until(lambda log: ("reset", None) in log)
+    monkeypatch.undo()
+    ingest.offer(record(2))
+    await channel.until(lambda log: ("e1", 2) in receipts(log))
 
 
 class BrokenStore:
