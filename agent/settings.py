@@ -21,6 +21,13 @@ class Login(Section):
     password: SecretStr
 
 
+class DeviceTls(Section):
+    """HTTPS for one PDU or all of a profile: their certificates (SHA-256), or the authority that signed them."""
+
+    ca_file: Path | None = None
+    fingerprints: tuple[str, ...] = ()
+
+
 class Polling(Section):
     hot_s: float = Field(default=1.0, gt=0)
     warm_s: float = Field(default=5.0, gt=0)
@@ -68,6 +75,7 @@ class SiteSettings(NodeSettings):
 
     site_file: Path
     logins: dict[str, Login] = Field(default_factory=dict)
+    device_tls: dict[str, DeviceTls] = Field(default_factory=dict)
     ports: dict[int, int] = Field(default_factory=dict)
     polling: Polling = Polling()
     discovery: Discovery = Discovery()

@@ -1,6 +1,7 @@
 """A small HTTP/1.1 server on h11: what miners, PDUs and the control port answer with."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -56,8 +57,8 @@ class HttpServer:
         self._idle_s = idle_s
         self._tcp = TcpServer(self._converse)
 
-    async def start(self, host: str, port: int) -> None:
-        await self._tcp.start(host, port)
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        await self._tcp.start(host, port, tls)
 
     async def stop(self) -> None:
         await self._tcp.stop()

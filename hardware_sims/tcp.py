@@ -1,6 +1,7 @@
 """A listener that knows its conversations, so that a device can vanish from the network within one call."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 
 from shared.errors import DeviceError
@@ -23,10 +24,10 @@ class TcpServer:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, host: str, port: int) -> None:
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Listen. AddressTaken where the address is in use or may not be bound."""
         try:
-            self._server = await asyncio.start_server(self._accepted, host, port, limit=self._line_limit)
+            self._server = await asyncio.start_server(self._accepted, host, port, limit=self._line_limit, ssl=tls)
         except OSError as error:
             raise AddressTaken(f"{host}:{port}: {error.strerror or error}; choose another network") from error
 

@@ -3,9 +3,10 @@
 `OutletBank` is the copper (contacts, sensors, what hangs on them); the servers only speak for it.
 """
 
+from hardware_sims.pdus.certificate import DeviceCertificate
 from hardware_sims.pdus.outlet import OutletBank, OutletSample
 from hardware_sims.pdus.shelly import ShellyServer
 from hardware_sims.pdus.xerus import XerusServer
 from hardware_sims.pdus.xerus_resource import XerusPdu
 
-__all__ = ["OutletBank", "OutletSample", "ShellyServer", "XerusPdu", "XerusServer"]
+__all__ = ["DeviceCertificate", "OutletBank", "OutletSample", "ShellyServer", "XerusPdu", "XerusServer"]

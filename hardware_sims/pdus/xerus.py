@@ -9,27 +9,40 @@ import msgspec
 
 from hardware_sims.faults import FaultState
 from hardware_sims.http import HttpRequest, HttpResponse, HttpServer
+from hardware_sims.pdus.certificate import DeviceCertificate
 from hardware_sims.pdus.xerus_resource import Params, XerusPdu
 
-PORT = 80
+PORT, TLS_PORT = 80, 443
 USER, PASSWORD = "admin", "raritan"
 _PARSE_ERROR, _METHOD_NOT_FOUND, _INVALID_PARAMS = -32700, -32601, -32602
 
 
 class XerusServer:
-    def __init__(self, pdu: XerusPdu, faults: FaultState) -> None:
+    """With a certificate it speaks HTTPS, and its plain port only sends there: how these PDUs are delivered."""
+
+    def __init__(self, pdu: XerusPdu, faults: FaultState, certificate: DeviceCertificate | None = None) -> None:
         self._pdu = pdu
-        self._http = HttpServer(self._handle, faults)
+        self._certificate = certificate
+        self._https = HttpServer(self._handle, faults)
+        self._http = HttpServer(self._handle if certificate is None else self._send_away, faults)
 
     async def start(self, host: str, port_of: Callable[[int], int]) -> None:
         await self._http.start(host, port_of(PORT))
+        if self._certificate is not None:
+            await self._https.start(host, port_of(TLS_PORT), self._certificate.context())
 
     async def stop(self) -> None:
         await self._http.stop()
+        await self._https.stop()
 
     @property
     def ports(self) -> dict[int, int]:
-        return {PORT: self._http.port}
+        plain = {PORT: self._http.port}
+        return plain if self._certificate is None else plain | {TLS_PORT: self._https.port}
+
+    async def _send_away(self, request: HttpRequest) -> HttpResponse:
+        host = request.headers.get("host", "").partition(":")[0]
+        return HttpResponse(302, b"", {"location": f"https://{host}{request.target}"})
 
     async def _handle(self, request: HttpRequest) -> HttpResponse:
         if not _authorised(request.headers.get("authorization", "")):

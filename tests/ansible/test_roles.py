@@ -68,6 +68,10 @@ def test_the_agent_reads_what_its_role_writes(tmp_path, tls):
             "antminer": {"user": "root", "password": 'quote " and \\ backslash'},
             "raritan.xerus": {"user": "admin", "password": "of the PDU"},
         },
+        bes_agent_device_tls={
+            "raritan.xerus": {"fingerprints": ["ab" * 32]},
+            "pdu-7": {"ca_file": "/etc/ssl/certs/site.pem"},
+        },
     )
     file = tmp_path / "agent.toml"
     file.write_text(text)
@@ -75,6 +79,8 @@ def test_the_agent_reads_what_its_role_writes(tmp_path, tls):
     assert settings.operators == (KEY,)
     assert settings.logins["antminer"].password.get_secret_value() == 'quote " and \\ backslash'
     assert settings.logins["raritan.xerus"].user == "admin"
+    assert settings.device_tls["raritan.xerus"].fingerprints == ("ab" * 32,)
+    assert settings.device_tls["pdu-7"].ca_file == Path("/etc/ssl/certs/site.pem")
     assert (settings.mqtt.tls is not None) is tls
 
 

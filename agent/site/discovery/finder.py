@@ -16,6 +16,7 @@ from agent.site.discovery.mdns import Announcements
 from agent.site.discovery.record import instrument_record, miner_record
 from agent.site.discovery.second_opinion import SecondOpinion
 from agent.site.discovery.sweep import addresses, contains, listens, network, walk
+from agent.site.discovery.trust import Trusts
 from agent.site.drivers.meters import meter
 from agent.site.drivers.miners import Credentials, Lessons, Unwritten, families, identify, miner_profiles
 from agent.site.drivers.pdus import pdu
@@ -68,6 +69,7 @@ class Finder:
         self._logins = {
             name: Credentials(login.user, login.password.get_secret_value()) for name, login in settings.logins.items()
         }
+        self._trusts = Trusts(settings.device_tls, site.pdu)
         self._told: set[tuple[str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._announcements = Announcements(self._announced, settings.discovery.mdns_interfaces)
@@ -199,7 +201,7 @@ class Finder:
 
     async def _settle_pdu(self, instrument: Instrument) -> None:
         login = self._logins.get(instrument.id) or self._logins.get(instrument.profile)
-        driver = pdu(instrument, login, self._settings.ports)
+        driver = pdu(instrument, login, self._settings.ports, self._trusts.of(instrument))
         identity = await self._identity_of(instrument, driver.identify)
         record = instrument_record(instrument, DeviceKind.PDU, identity, driver.confirm_within_s)
         self._roster.put_pdu(Known(record, driver))

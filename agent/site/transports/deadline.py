@@ -11,9 +11,13 @@ REPLY_BYTES = 256 * 1024  # an ordinary reply
 
 
 class Deadlines(msgspec.Struct, frozen=True):
-    """Seconds from the start of a request until connected, from then until the first byte, and for all of it."""
+    """Seconds from the start of a request until connected, from then until the first byte, and for all of it.
+
+    Where it is TLS, `handshake_s` more until connected: small devices take their time for it.
+    """
 
     connect_s: float = 1.0
+    handshake_s: float = 3.0
     first_byte_s: float = 2.0
     total_s: float = 5.0
 

@@ -11,6 +11,7 @@ import h11
 from agent.site.transports.deadline import REPLY_BYTES, Deadlines
 from agent.site.transports.http_auth import BasicAuth, DigestAuth, DigestSession
 from agent.site.transports.http_exchange import HttpConnection, HttpReply
+from agent.site.transports.tls import Trust
 from shared.errors import AuthFailed, DeviceTimeout, Unreachable
 
 __all__ = ["BasicAuth", "DigestAuth", "HttpReply", "HttpTransport"]
@@ -20,7 +21,10 @@ _IDLE_WRITE_S = 1.0  # a connection that rested longer may be closing, and a wri
 
 
 class HttpTransport:
-    """One request at a time; every one ends within `deadlines.total_s`, waiting for its turn included."""
+    """One request at a time; every one ends within `deadlines.total_s`, waiting for its turn included.
+
+    With `trust` it is HTTPS, and without it plain HTTP: neither ever becomes the other.
+    """
 
     def __init__(
         self,
@@ -28,11 +32,13 @@ class HttpTransport:
         port: int,
         *,
         auth: BasicAuth | DigestAuth | None = None,
+        trust: Trust | None = None,
         deadlines: Deadlines | None = None,
         max_bytes: int = REPLY_BYTES,
     ) -> None:
         self._host, self._port = host, port
-        self._place = f"http://{host}:{port}"
+        self._trust = trust
+        self._place = f"{'http' if trust is None else 'https'}://{host}:{port}"
         self._host_header = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._basic = auth.header() if isinstance(auth, BasicAuth) else None
         self._digest = DigestSession(auth) if isinstance(auth, DigestAuth) else None
@@ -46,7 +52,7 @@ class HttpTransport:
     ) -> HttpReply:
         """Any status but 401 is a reply; 401 is one only without credentials, otherwise `AuthFailed`.
 
-        Raises `Unreachable`, `DeviceTimeout` or `ProtocolViolation` when there is no whole reply.
+        Raises `Unreachable`, `DeviceTimeout`, `DeviceUntrusted` or `ProtocolViolation` when there is no whole reply.
         """
         total_s = self._deadlines.total_s
         try:
@@ -95,7 +101,7 @@ class HttpTransport:
             except Unreachable:
                 if request.method != b"GET" or not kept.silent:
                     raise
-        fresh = await HttpConnection.open(self._host, self._port, self._deadlines, self._max_bytes)
+        fresh = await HttpConnection.open(self._host, self._port, self._deadlines, self._max_bytes, self._trust)
         return await self._exchange(fresh, request, body)
 
     def _kept(self, *, is_write: bool) -> HttpConnection | None:

@@ -1,11 +1,13 @@
 """One HTTP/1.1 connection to a device: h11 over an asyncio protocol, one exchange at a time."""
 
 import asyncio
+import ssl
 
 import h11
 import msgspec
 
 from agent.site.transports.deadline import Deadlines, connect_failed, connection_lost
+from agent.site.transports.tls import Trust, handshake_failed
 from shared.errors import DeviceError, DeviceTimeout, ProtocolViolation
 
 HEAD_BYTES = 32 * 1024
@@ -42,17 +44,26 @@ class HttpConnection(asyncio.Protocol):
         self.last_used_s = 0.0
 
     @classmethod
-    async def open(cls, host: str, port: int, deadlines: Deadlines, max_bytes: int) -> "HttpConnection":
-        """Connect within `connect_s`."""
+    async def open(
+        cls, host: str, port: int, deadlines: Deadlines, max_bytes: int, trust: Trust | None
+    ) -> "HttpConnection":
+        """Connect within `connect_s`; with `trust` by TLS, and DeviceUntrusted before a byte of a request is sent."""
         place = f"{host}:{port}"
         loop = asyncio.get_running_loop()
+        within_s = deadlines.connect_s if trust is None else deadlines.connect_s + deadlines.handshake_s
         try:
-            async with asyncio.timeout(deadlines.connect_s):
-                _, connection = await loop.create_connection(lambda: cls(place, max_bytes), host, port)
+            async with asyncio.timeout(within_s):
+                _, connection = await loop.create_connection(
+                    lambda: cls(place, max_bytes), host, port, ssl=None if trust is None else trust.context
+                )
         except TimeoutError as error:
-            raise DeviceTimeout(f"{place}: no connection within {deadlines.connect_s:g} s") from error
+            raise DeviceTimeout(f"{place}: no connection within {within_s:g} s") from error
+        except ssl.SSLError as error:
+            raise handshake_failed(place, error) from error
         except OSError as error:
             raise connect_failed(place, error) from error
+        if trust is not None:
+            connection._identify(trust)
         return connection
 
     @property
@@ -111,6 +122,15 @@ class HttpConnection(asyncio.Protocol):
         self._transport = None
         error = exc if isinstance(exc, OSError) else None
         self._fail(connection_lost(self._place, error, self._received))
+
+    def _identify(self, trust: Trust) -> None:
+        assert self._transport is not None
+        line: ssl.SSLObject = self._transport.get_extra_info("ssl_object")
+        try:
+            trust.check(self._place, line.getpeercert(binary_form=True))
+        except DeviceError:
+            self.close()
+            raise
 
     def _send(self, request: h11.Request, body: bytes) -> None:
         assert self._transport is not None

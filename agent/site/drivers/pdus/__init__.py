@@ -8,6 +8,7 @@ from agent.site.drivers.pdus.pdu import OutletPdu
 from agent.site.drivers.pdus.shelly import Shelly
 from agent.site.drivers.pdus.xerus import Xerus
 from agent.site.transports.http import BasicAuth, DigestAuth, HttpTransport
+from agent.site.transports.tls import Trust
 from shared.profiles import Profile, load
 from shared.site import Instrument
 from shared.states import DeviceKind
@@ -23,11 +24,16 @@ class Credentials(Protocol):
     def password(self) -> str: ...
 
 
+HTTPS_PORT: Final = 443
 _DIALECTS: Final[dict[str, Callable[[Http, Profile], Dialect]]] = {"xerus": Xerus, "shelly": Shelly}
 
 
-def pdu(instrument: Instrument, credentials: Credentials | None, ports: Mapping[int, int]) -> OutletPdu:
-    """The driver of a PDU in the site's file. `ports` maps standard ports to those in use here."""
+def pdu(
+    instrument: Instrument, credentials: Credentials | None, ports: Mapping[int, int], trust: Trust | None = None
+) -> OutletPdu:
+    """The driver of a PDU in the site's file, by HTTPS where there is `trust`. `ports` maps standard ports to those in
+    use here.
+    """
     profile = load(DeviceKind.PDU, instrument.profile)
     settings = profile.transport.http
     assert settings is not None
@@ -35,8 +41,9 @@ def pdu(instrument: Instrument, credentials: Credentials | None, ports: Mapping[
     if credentials is not None and settings.auth != "none":
         scheme = BasicAuth if settings.auth == "basic" else DigestAuth
         auth = scheme(credentials.user, credentials.password)
-    port = instrument.port or ports.get(settings.port, settings.port)
-    return driver(HttpTransport(instrument.address, port, auth=auth), profile)
+    standard = settings.port if trust is None else HTTPS_PORT
+    port = instrument.port or ports.get(standard, standard)
+    return driver(HttpTransport(instrument.address, port, auth=auth, trust=trust), profile)
 
 
 def driver(http: Http, profile: Profile) -> OutletPdu:

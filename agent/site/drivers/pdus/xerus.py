@@ -137,7 +137,7 @@ class Xerus:
             reply = await self._http.request("POST", path, body=body)
         if reply.status in (301, 302, 307, 308):
             raise Unsupported(
-                f"{path}: the PDU sends us to {reply.header('location')}; allow plain HTTP from this agent"
+                f"{path}: the PDU sends us to {reply.header('location')}; set device_tls for it, or let it speak HTTP"
             )
         if reply.status in (401, 403):
             raise AuthFailed(f"{path}: the PDU refuses this user and password")
