@@ -9,24 +9,36 @@ from controller.operations.ports import Telemetry
 from controller.views.history import GapView
 from controller.views.site import NodeView
 from shared.clock import Clock
+from shared.states import ClockQuality
 from shared.wire.telemetry import HostSample, TelemetryBatch
 
 CONNECTED_WITHIN_MS = 15_000
+LIVES_KEPT = 4
 
 
 class HostBook:
-    """The newest word of each node about itself; a sink of ingest."""
+    """The newest word of each node about itself, for each of its latest lives; a sink of ingest.
+
+    Within a life (boot_id) monotonic time tells what is newer, because a node's clock may step. Which life is the
+    present one the node has said in its hello: samples of an older one may still come out of its spool.
+    """
 
     def __init__(self) -> None:
-        self._samples: dict[tuple[str, str], HostSample] = {}
+        self._lives: dict[tuple[str, str], dict[str, tuple[float, HostSample]]] = {}
 
     def apply(self, site: str, node: str, batch: TelemetryBatch) -> None:
-        sample, known = batch.host, self._samples.get((site, node))
-        if sample is not None and (known is None or sample.observed_at_ms >= known.observed_at_ms):
-            self._samples[site, node] = sample
+        if batch.host is None:
+            return
+        lives = self._lives.setdefault((site, node), {})
+        known = lives.pop(batch.boot_id, None)
+        word = (batch.monotonic_s, batch.host)
+        lives[batch.boot_id] = word if known is None or word[0] >= known[0] else known
+        if len(lives) > LIVES_KEPT:
+            del lives[next(iter(lives))]  # not heard for the longest time
 
-    def of(self, site: str, node: str) -> HostSample | None:
-        return self._samples.get((site, node))
+    def of(self, site: str, node: str, boot_id: str) -> HostSample | None:
+        word = self._lives.get((site, node), {}).get(boot_id)
+        return None if word is None else word[1]
 
 
 class LiveNodes:
@@ -45,7 +57,7 @@ class LiveNodes:
         self._moments.of(site)
         now_ms = self._clock.now_ms()
         nodes = sorted(self._directory.nodes(site), key=lambda node: node.node)
-        return tuple(_view(node, self._hosts.of(site, node.node), now_ms) for node in nodes)
+        return tuple(_view(node, self._hosts.of(site, node.node, node.boot_id), now_ms) for node in nodes)
 
     async def gaps(self, site: str, *, limit: int = 100) -> tuple[GapView, ...]:
         self._moments.of(site)
@@ -73,10 +85,15 @@ def _view(node: Node, host: HostSample | None, now_ms: int) -> NodeView:
         view,
         backlog_rows=host.spool_rows,
         backlog_oldest_s=host.spool_oldest_s,
-        clock_quality=host.clock_quality,
+        clock_quality=_clock_quality(host.clock_quality),
         clock_error_ms=host.clock_error_ms,
         devices_up=host.devices_up,
         devices_known=host.devices_known,
         cpu_pct=host.cpu_pct,
         disk_free_mb=host.disk_free_mb,
     )
+
+
+def _clock_quality(code: int) -> ClockQuality:
+    """A code that only a newer agent knows tells us nothing."""
+    return ClockQuality(code) if 0 <= code < len(ClockQuality) else ClockQuality.UNKNOWN

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from controller.mining.fleet.array import Bools, Codes, Floats, Ints
+from controller.mining.fleet.strange import understood, understood_quality
 from shared.quality import QUALITY_BITS, QUALITY_MASK, USABLE
 from shared.wire.telemetry import Counts, Numbers
 
@@ -75,7 +76,9 @@ class Arrival:
 
 
 class ColumnStore:
-    """One row a key. Keys that it was not given are skipped and counted, or taken in where `open_ended`."""
+    """One row a key. Keys that it was not given are skipped and counted, or taken in where `open_ended`. `strange`
+    counts codes and qualities that were not understood.
+    """
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class ColumnStore:
         *,
         open_ended: bool = False,
     ) -> None:
+        self.strange = 0
         self._open_ended = open_ended
         self._index = {key: row for row, key in enumerate(keys)}
         count = len(self._index)
@@ -126,6 +130,7 @@ class ColumnStore:
             to, source = np.array(kept, np.int64).T
             for name in _ARRAYS:
                 getattr(blank._held, name)[..., to] = getattr(self._held, name)[..., source]
+        blank.strange = self.strange
         return blank
 
     def write(self, arrival: Arrival) -> int:
@@ -153,9 +158,11 @@ class ColumnStore:
         held = self._held
         held.observed_at_ms[rows] = observed[fresh]
         held.seen_ms[rows] = seen[fresh]
-        held.quality[rows] = np.array(arrival.quality, np.int64)[fresh]
-        for code, codes in zip(held.codes, arrival.codes, strict=True):
-            code[rows] = np.array(codes, np.int16)[fresh]
+        held.quality[rows], strange = understood_quality(np.array(arrival.quality, np.int64)[fresh])
+        self.strange += strange
+        for name, code, codes in zip(held.code_names, held.codes, arrival.codes, strict=True):
+            code[rows], strange = understood(name, np.array(codes, np.int16)[fresh])
+            self.strange += strange
         for value, column in zip(held.values, arrival.values, strict=True):
             value[rows] = np.array(column, np.float64)[fresh]
 

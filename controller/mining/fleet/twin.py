@@ -55,6 +55,10 @@ class FleetTwin:
             return batch.sample_count()
         return twin.apply(node, batch, self._clock.now_ms())
 
+    def strange(self, site: str) -> int:
+        """How many codes and qualities came that only a newer agent knows; KeyError for an unknown site."""
+        return self._sites[site].strange
+
     def snapshot(self, site: str, now_ms: int | None = None) -> SiteSnapshot:
         """The site as it is known now. KeyError for a site that was never configured."""
         return self._sites[site].snapshot(self._clock.now_ms() if now_ms is None else now_ms, self._limits)
@@ -138,6 +142,10 @@ class _SiteTwin:
             if missed and store is self.miners:
                 self._remember_unlisted(miners.device_id)
         return unknown
+
+    @property
+    def strange(self) -> int:
+        return sum(store.strange for store in (self.miners, self.meters, self.outlets, self.boards))
 
     def snapshot(self, now_ms: int, limits: FleetLimits) -> SiteSnapshot:
         return SiteSnapshot(

@@ -11,7 +11,7 @@ from shared.errors import SettingInvalid
 from shared.quality import Quality
 from shared.site import Feeder, Site
 from shared.states import OpState, PowerSource, Reach
-from shared.wire.telemetry import BoardTable, MinerTable, TelemetryBatch
+from shared.wire.telemetry import MINER_FIELDS, BoardTable, MinerTable, TelemetryBatch
 from tests.controller.mining.conftest import MINERS, NOW_MS, PDU, outlets, record, small_site
 
 
@@ -25,6 +25,38 @@ def test_totals_of_a_site_where_all_is_well(node) -> None:
     assert totals.by_op_state[OpState.HASHING] == 8
     assert totals.by_reach[Reach.UP] == 8
     assert totals.hottest_chip_c == 61.0
+
+
+def apply_codes(node, reach: int, op_state: int, source: int, quality: int) -> None:
+    """A sample of one miner, with codes as an agent of any release may send them."""
+    node.clock.now += 1_000
+    count = len(MinerTable.__struct_fields__) - 6
+    table = MinerTable([MINERS[0]], [node.clock.now], [reach], [op_state], [source], [quality], *[[1.0]] * count)
+    batch = TelemetryBatch(sampled_at_ms=node.clock.now, monotonic_s=9e6, boot_id="newer", miners=table)
+    node.twin.apply("tx1", "edge-1", batch)
+
+
+@pytest.mark.parametrize("strange", [99, -1, 32_767, -32_768])
+def test_codes_of_a_newer_agent_claim_least_and_are_counted(node, strange) -> None:
+    apply_codes(node, strange, strange, strange, 0x1111)
+    snapshot = node.twin.snapshot("tx1")
+    row = snapshot.roster.row[MINERS[0]]
+    assert snapshot.miners.code("reach")[row] == Reach.MALFORMED
+    assert snapshot.miners.code("op_state")[row] == OpState.UNKNOWN
+    assert snapshot.miners.code("power_source")[row] == PowerSource.NONE
+    assert sum(snapshot.totals.by_reach.values()) == snapshot.totals.miners
+    assert sum(snapshot.totals.by_op_state.values()) == snapshot.totals.miners
+    assert node.twin.strange("tx1") == 3
+
+
+def test_a_quality_of_a_newer_agent_is_not_usable(node) -> None:
+    every_good = int("1" * len(MINER_FIELDS), 16)
+    apply_codes(node, Reach.UP, OpState.HASHING, PowerSource.MEASURED_INPUT, every_good ^ 0x8B0)
+    snapshot = node.twin.snapshot("tx1")
+    row = snapshot.roster.row[MINERS[0]]
+    qualities = [int(snapshot.miners.quality_of(field)[row]) for field in MINER_FIELDS[:4]]
+    assert qualities == [Quality.GOOD, Quality.IMPLAUSIBLE, Quality.IMPLAUSIBLE, Quality.GOOD]
+    assert node.twin.strange("tx1") == 1
 
 
 def test_a_silent_miner_counts_at_its_worst_case_never_as_zero(node, clock) -> None:
