@@ -27,14 +27,14 @@ from controller.fleet import AlarmDesk, FleetService
 from controller.gateways.mqtt import MqttGateway, probe
 from controller.gateways.prices import Hashprice, SeriesPrices, load_series, synthetic_day
 from controller.heartbeat import Heartbeat, Signs
-from controller.ingest import Audience, InboxRoute, Ingest
+from controller.ingest import Audience, InboxItem, InboxRoute, Ingest, Refused
 from controller.journal import Dispatcher, HeadSchedule, Journal
 from controller.mining.dispatch.pending import Patience
 from controller.mining.dispatch.service import DispatchPorts, DispatchSettings
 from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
 from controller.operations import LiveOperations, Services
-from controller.own_alarms import BROKER_UNFIT, NOT_STORING, OwnAlarms
+from controller.own_alarms import BROKER_UNFIT, NOT_STORING, REFUSED, OwnAlarms
 from controller.people.service import People
 from controller.power_door import DispatchOrders
 from controller.registry import Registry
@@ -111,6 +111,7 @@ class ControllerApp:
         self.ingest = Ingest(self.telemetry, self.gateway, self._audience(), clock=clock)
         self.own_alarms = OwnAlarms(self.alarms, settings.sites, clock)
         self.ingest.on_trouble = partial(self.own_alarms.judge, NOT_STORING)
+        self.ingest.consumer.on_refused = self._record_refused
         self.web = WebServer(settings.web)
         self.watchdog = Watchdog()
 
@@ -229,6 +230,11 @@ class ControllerApp:
             RecordKind.RESULT: InboxRoute(self.outcomes.message, self.outcomes.handle),
         }
         return Audience((self, self.operations.hosts), self.fleet, routes, online=self.commands.node_returned)
+
+    def _record_refused(self, item: InboxItem, refused: Refused) -> None:
+        kind = RecordKind(item.kind).name.lower()
+        text = f"the {kind} record {item.seq} of {item.node} could not be taken and is in quarantine: {refused.detail}"
+        self.own_alarms.happened(item.site, REFUSED, f"{text} [{refused.code}]")
 
     def _deliver(self, message: Message) -> None:
         self.ingest.offer(message)

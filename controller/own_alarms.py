@@ -15,7 +15,10 @@ from shared.wire.event import Event
 NODE: Final = "controller"
 NOT_STORING: Final = "ingest.not-storing"
 BROKER_UNFIT: Final = "broker.unfit"
-SEVERITIES: Final[Mapping[str, Severity]] = MappingProxyType({NOT_STORING: Severity.P1, BROKER_UNFIT: Severity.P2})
+REFUSED: Final = "inbox.refused"
+SEVERITIES: Final[Mapping[str, Severity]] = MappingProxyType(
+    {NOT_STORING: Severity.P1, BROKER_UNFIT: Severity.P2, REFUSED: Severity.P2}
+)
 RETRY_S = 5.0
 
 log = get_logger("controller.own-alarms")
@@ -28,12 +31,40 @@ class OwnAlarms:
         self._desk = desk
         self._sites = tuple(sites)
         self._clock = clock
-        self._waiting: dict[str, Event] = {}
+        self._waiting: dict[tuple[str, str], tuple[Event, ...]] = {}  # by site and code
         self._news = asyncio.Event()
 
     def judge(self, code: str, problem: str) -> None:
         """Raise the alarm where there is a problem, clear it where the text is empty."""
-        self._waiting[code] = Event(
+        for site in self._sites:
+            self._put(site, code, self._event(code, problem))
+
+    def happened(self, site: str, code: str, text: str) -> None:
+        """Something that is over at once: it stands until somebody has seen it."""
+        self._put(site, code, self._event(code, text), self._event(code, ""))
+
+    async def run(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            for (site, code), events in tuple(self._waiting.items()):
+                try:
+                    await self._desk.report(site, NODE, events)
+                except StorageError as error:
+                    log.warning("alarm.not-written", alarm=code, code=error.code, detail=error.detail)
+                    await asyncio.sleep(RETRY_S)
+                    self._news.set()
+                else:
+                    if self._waiting.get((site, code)) is events:
+                        del self._waiting[site, code]
+
+    def _put(self, site: str, code: str, *events: Event) -> None:
+        """The latest news of a code replaces what has not been written yet."""
+        self._waiting[site, code] = events
+        self._news.set()
+
+    def _event(self, code: str, problem: str) -> Event:
+        return Event(
             at_ms=self._clock.now_ms(),
             code=code,
             subject=NODE,
@@ -41,23 +72,3 @@ class OwnAlarms:
             text=problem or "over",
             active=bool(problem),
         )
-        self._news.set()
-
-    async def run(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            for code, event in tuple(self._waiting.items()):
-                try:
-                    await self._write(event)
-                except StorageError as error:
-                    log.warning("alarm.not-written", alarm=code, code=error.code, detail=error.detail)
-                    await asyncio.sleep(RETRY_S)
-                    self._news.set()
-                else:
-                    if self._waiting.get(code) is event:
-                        del self._waiting[code]
-
-    async def _write(self, event: Event) -> None:
-        for site in self._sites:
-            await self._desk.report(site, NODE, (event,))

@@ -12,6 +12,7 @@ from controller.ingest.model import (
     HelloArrival,
     InboxItem,
     RecordArrival,
+    Refused,
     Rejection,
 )
 from controller.ingest.ports import Audience, InboxRoute, NodeWatcher, ReceiptChannel, TelemetrySink, TelemetryStore
@@ -31,6 +32,7 @@ __all__ = [
     "NodeWatcher",
     "ReceiptChannel",
     "RecordArrival",
+    "Refused",
     "Rejection",
     "TelemetrySink",
     "TelemetryStore",

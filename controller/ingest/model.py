@@ -74,6 +74,14 @@ class InboxItem(NamedTuple):
     body: bytes
 
 
+class Refused(NamedTuple):
+    """Why a consumer did not take a record; `again` where a later try may go better."""
+
+    code: str
+    detail: str
+    again: bool
+
+
 class GapEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the gap ledger. None is unknown."""
 

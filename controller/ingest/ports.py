@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from controller.fleet.model import RecordIdentity
-from controller.ingest.model import Group, GroupResult, InboxItem
+from controller.ingest.model import Group, GroupResult, InboxItem, Refused
 from shared.mqtt import Message
 from shared.wire.record import Hello, Receipt, RecordKind
 from shared.wire.telemetry import TelemetryBatch
@@ -20,11 +20,17 @@ class TelemetryStore(Protocol):
 
     def store(self, group: Group, now_ms: int) -> GroupResult: ...
 
-    async def inbox(self, limit: int) -> Sequence[InboxItem]:
-        """The oldest rows that no consumer has taken."""
+    async def inbox(
+        self, limit: int, *, after: int = 0, kinds: Sequence[int] = tuple(RecordKind)
+    ) -> Sequence[InboxItem]:
+        """The oldest rows above number `after` that no consumer has taken; those of other kinds wait."""
         ...
 
     async def inbox_done(self, numbers: Sequence[int]) -> None: ...
+
+    async def inbox_refused(self, item: InboxItem, refused: Refused) -> None:
+        """Out of the inbox and into quarantine, with every byte."""
+        ...
 
 
 class ReceiptChannel(Protocol):

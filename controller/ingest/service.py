@@ -52,7 +52,7 @@ class IngestCounters:
 
 
 class Ingest:
-    """`offer` takes messages from the broker's thread. Sinks, watcher and consumers run on the event loop, and so does
+    """`offer` takes messages from the broker's thread. Sinks, watcher and `consumer` run on the event loop, and so does
     `on_trouble`, which is told why nothing can be stored, and with nothing when it can.
     """
 
@@ -74,7 +74,7 @@ class Ingest:
         self._settings = settings or IngestSettings()
         self._clock = clock or SystemClock()
         self._decoder = Decoder({kind: route.message for kind, route in audience.routes.items()})
-        self._consumer = InboxConsumer(store, audience.routes)
+        self.consumer = InboxConsumer(store, audience.routes)
         self._queue: queue.Queue[Message | None] = queue.Queue(self._settings.queue_messages)
         self._stopping = threading.Event()
         self._at_work = Work()
@@ -86,7 +86,7 @@ class Ingest:
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._spawn(self._consumer.run())
+        self._spawn(self.consumer.run())
         self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
         self._thread.start()
 
@@ -227,7 +227,7 @@ class Ingest:
                 if not arrival.hello.salvaged:
                     self._spawn(self._greet(self._watcher, arrival))
         if result.inbox:
-            self._consumer.wake()
+            self.consumer.wake()
 
     def _apply(self, site: str, node: str, batch: TelemetryBatch) -> None:
         for sink in self._sinks:

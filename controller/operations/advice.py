@@ -14,6 +14,7 @@ ADVICE = {
     "spool.space-low": "Restore the link to the controller, or free the node's disk.",
     "spool.alternating-epochs": "Find the second machine that sends under this node's identity; was a disk cloned?",
     "ingest.not-storing": "Look at the disk of the controller; the nodes keep everything meanwhile.",
+    "inbox.refused": "Report it with the text; what a node told there has no effect until a later release takes it.",
     "broker.unfit": "Correct the broker's settings as the text says, then start the controller again.",
     "inventory.site-refused": "Correct the site's file at the node; the former description stays in force.",
 }

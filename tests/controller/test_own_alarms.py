@@ -60,6 +60,14 @@ async def test_where_nothing_stood_nothing_is_written(alarms, desk, store):
     assert {alarm.code for alarm in (await store.load()).alarms} == {own_alarms.BROKER_UNFIT}
 
 
+async def test_what_is_over_at_once_stands_until_somebody_has_seen_it(alarms, desk):
+    alarms.happened("north", own_alarms.REFUSED, "record 7 of n1 [bes.error]")
+    await until(lambda: desk.standing("north"))
+    (alarm,) = desk.standing("north")
+    assert (alarm.text, alarm.phase) == ("record 7 of n1 [bes.error]", "cleared")
+    assert desk.standing("south") == []
+
+
 async def test_an_alarm_that_cannot_be_written_is_written_later(alarms, desk, store, monkeypatch):
     monkeypatch.setattr(own_alarms, "RETRY_S", 0.01)
     failures = [StorageFull("no room")] * 3

@@ -16,10 +16,12 @@ from controller.ingest.model import (
     HelloArrival,
     InboxItem,
     RecordArrival,
+    Refused,
     Rejection,
 )
 from controller.storage.sqlite.telemetry_lane import LaneBook
 from controller.storage.sqlite.telemetry_sample import SampleWriter
+from shared.clock import Clock, SystemClock
 from shared.group_commit import GroupCommitter
 from shared.states import Severity
 from shared.wire.codec import pack
@@ -53,8 +55,9 @@ _TRIM_GARBAGE = (
 class SqliteTelemetry:
     """Fills the port TelemetryStore. An async context manager; `committer` also serves roll-ups and retention."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self.path = path
+        self._clock = clock or SystemClock()
         self.committer = GroupCommitter(path, pragmas=_PRAGMAS, migrations=_SCHEMAS)
         self._lanes = LaneBook()
         self._samples = SampleWriter()
@@ -92,15 +95,30 @@ class SqliteTelemetry:
             self._samples.forget()
             raise
 
-    async def inbox(self, limit: int) -> Sequence[InboxItem]:
-        query = "SELECT number, kind, site, node, epoch, seq, body FROM inbox ORDER BY number LIMIT ?"
-        rows = await self.reader.execute_fetchall(query, (limit,))
+    async def inbox(
+        self, limit: int, *, after: int = 0, kinds: Sequence[int] = tuple(RecordKind)
+    ) -> Sequence[InboxItem]:
+        query = (
+            "SELECT number, kind, site, node, epoch, seq, body FROM inbox"  # noqa: S608 # marks only
+            f" WHERE number > ? AND kind IN ({', '.join('?' * len(kinds))}) ORDER BY number LIMIT ?"
+        )
+        rows = await self.reader.execute_fetchall(query, (after, *kinds, limit))
         return [InboxItem(*row) for row in rows]
 
     async def inbox_done(self, numbers: Sequence[int]) -> None:
         await self.committer.call(
             lambda connection: connection.executemany("DELETE FROM inbox WHERE number = ?", ((n,) for n in numbers))
         )
+
+    async def inbox_refused(self, item: InboxItem, refused: Refused) -> None:
+        row = (f"{item.site}/{item.node}", refused.code, refused.detail, item.epoch, item.seq, item.body)
+        now_ms = self._clock.now_ms()
+
+        def move(connection: sqlite3.Connection) -> None:
+            connection.execute(_ADD_QUARANTINE, (now_ms, *row))
+            connection.execute("DELETE FROM inbox WHERE number = ?", (item.number,))
+
+        await self.committer.call(move)
 
     def _store_or_refuse(self, group: Group, now_ms: int, connection: sqlite3.Connection) -> GroupResult:
         try:
@@ -141,9 +159,7 @@ class SqliteTelemetry:
         except _UNFIT_VALUES as error:
             connection.execute("ROLLBACK TO record")
             self._samples.forget_devices()
-            rejection = Rejection(
-                f"{record.site}/{record.node}", UNFIT, str(error), record.body, (*key, record.seq)
-            )
+            rejection = Rejection(f"{record.site}/{record.node}", UNFIT, str(error), record.body, (*key, record.seq))
             result.rejected.append(rejection)
             self._quarantine(connection, rejection, now_ms)
         else:

@@ -9,7 +9,7 @@ from benchmarks.site_load import site_batch
 from controller.ingest import Audience, InboxRoute, Ingest, IngestSettings, consumer, storing
 from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
-from shared.errors import StorageUnavailable
+from shared.errors import Malformed, StorageUnavailable
 from shared.mqtt import Message
 from shared.wire.codec import encode, pack
 from shared.wire.event import Event, EventBatch
@@ -114,7 +114,7 @@ def message(leaf: str, payload: bytes, *, node: str = NODE, site: str = SITE) ->
 
 
 def record(seq: int, body=None, *, kind=RecordKind.TELEMETRY, epoch: str = "e1", **where) -> Message:
-    packed = pack(site_batch(0, 5, 1_000 * seq, cycle=seq) if body is None else body)
+    packed = body if isinstance(body, bytes) else pack(body or site_batch(0, 5, 1_000 * seq, cycle=seq))
     return message(kind.leaf, encode(Record(1, epoch, seq, kind, checksum(seq, packed), 5, packed)), **where)
 
 
@@ -244,12 +244,59 @@ async def test_events_reach_their_consumer_once_and_leave_the_inbox(ingest, chan
 
 
 async def test_a_consumer_that_fails_for_now_is_asked_again_in_order(ingest, listener, monkeypatch):
-    monkeypatch.setattr(consumer, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(consumer, "FIRST_PAUSE_S", 0.01)
     listener.fail_with.append(StorageUnavailable("not now"))
     ingest.offer(event(1, "a"))
     ingest.offer(event(2, "b"))
     await listener.until(lambda: len(listener.events) == 2)
     assert [code for _, _, code in listener.events] == ["a", "b"]
+
+
+async def test_a_row_that_breaks_its_handler_ends_in_quarantine_and_blocks_nobody(
+    ingest, channel, listener, store, monkeypatch
+):
+    monkeypatch.setattr(consumer, "FIRST_PAUSE_S", 0.01)
+    refused = []
+    ingest.consumer.on_refused = lambda item, why: refused.append((item.node, item.seq, why.code))
+    handle = ingest.consumer._routes[RecordKind.EVENT].handle
+
+    async def break_on_it(site, node, batch, record):
+        if batch.events[0].code == "poison":
+            raise KeyError("nobody thought of this")
+        await handle(site, node, batch, record)
+
+    ingest.consumer._routes[RecordKind.EVENT] = InboxRoute(EventBatch, break_on_it)
+    for item in (event(1, "a"), event(2, "poison"), event(3, "b")):
+        ingest.offer(item)
+    ingest.offer(record(1, EventBatch(events=(Event(0, "other", "d", 0, "t"),)), kind=RecordKind.EVENT, node="n2"))
+    await listener.until(lambda: len(listener.events) == 3)
+    codes = [code for _, _, code in listener.events]
+    assert codes.index("other") < codes.index("b"), "another node did not wait"
+    assert [code for code in codes if code != "other"] == ["a", "b"], "its own order was kept"
+    assert refused == [(NODE, 2, "bes.error")]
+    (row,) = await TelemetryReader(store).quarantine()
+    assert (row.epoch, row.seq, row.detail) == ("e1", 2, "KeyError: 'nobody thought of this'")
+    assert ingest.consumer.refused == 1
+
+
+async def test_what_a_handler_refuses_is_kept(ingest, listener, store):
+    listener.fail_with.append(Malformed("not like this"))
+    ingest.offer(event(1, "a"))
+    ingest.offer(event(2, "b"))
+    await listener.until(lambda: len(listener.events) == 1)
+    (row,) = await TelemetryReader(store).quarantine()
+    assert (row.code, row.seq) == ("request.malformed", 1)
+    assert row.size > 0
+
+
+async def test_a_kind_without_a_route_waits(ingest, listener, store):
+    ingest.offer(record(1, b"", kind=RecordKind.RESULT))
+    ingest.offer(event(2, "a"))
+    await listener.until(lambda: bool(listener.events))
+    async with asyncio.timeout(10):
+        while len(waiting := await store.inbox(10)) > 1:
+            await asyncio.sleep(0)
+    assert [(item.kind, item.seq) for item in waiting] == [(RecordKind.RESULT, 1)]
 
 
 async def test_latest_and_presence_are_passed_on_unaccounted(ingest, channel, listener, store):
@@ -368,7 +415,7 @@ class BrokenStore:
         self.tried.set()
         raise StorageUnavailable("the disk is gone")
 
-    async def inbox(self, limit):
+    async def inbox(self, limit, *, after=0, kinds=()):
         return []
 
     async def inbox_done(self, numbers):
