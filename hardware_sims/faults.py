@@ -31,7 +31,7 @@ class Fault(StrEnum):
     REBOOT_MID_COMMAND = "reboot_mid_command"  # the next order is stored, then the device goes down without an answer
     ACCEPTS_AND_IGNORES = "accepts_and_ignores"  # says yes to orders and does nothing
     MOVED = "moved"  # has another `address` now
-    CT_REVERSED = "ct_reversed"  # a meter's current transformer on `phase` (1 to 3) points the wrong way
+    CT_REVERSED = "ct_reversed"  # a meter's current transformers on `phases` (1 to 3) point the wrong way
     STUCK_RELAY = "stuck_relay"  # a PDU's `outlet` (None: all) keeps its contact and reports the order
     BOARD_FAILED = "board_failed"  # a miner's hashboard `slot` is dead for good
     FAN_FAILED = "fan_failed"  # a miner's fan `slot` stands
@@ -43,7 +43,7 @@ class FaultDetail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delay_s: Annotated[float, msgspec.Meta(ge=0)] = 3.0
     factor: float = 1_000.0
     address: str | None = None
-    phase: Annotated[int, msgspec.Meta(ge=1, le=3)] = 1
+    phases: tuple[Annotated[int, msgspec.Meta(ge=1, le=3)], ...] = (1,)
     outlet: int | None = None
     slot: Annotated[int, msgspec.Meta(ge=0)] = 0
 

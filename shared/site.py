@@ -3,7 +3,9 @@
 One schema for the site's TOML file and for the wire, so that controller and agent can never read it differently.
 """
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import msgspec
 from shared.errors import SettingInvalid, SettingMissing
 from shared.units import single_phase_capacity_w, three_phase_capacity_w
 
+PHASES = ("L1", "L2", "L3")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -49,7 +52,8 @@ class Feeder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A meter or PDU: found by address, understood through its profile.
 
-    `mode` is how a Modbus gateway frames (`tcp`, `rtu_over_tcp`); None takes what the profile prefers.
+    `mode` is how a Modbus gateway frames (`tcp`, `rtu_over_tcp`); None takes what the profile prefers. With
+    `generation` power may rightly flow back through a meter: sun, batteries or engines stand below it.
     """
 
     id: str
@@ -59,6 +63,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     unit: int = 1
     name: str = ""
     mode: str | None = None
+    generation: bool = False
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +123,8 @@ def load_site(path: Path) -> Site:
 def site_problems(site: Site) -> Iterator[str]:
     """Each contradiction in one sentence; a site without problems can be dispatched."""
     yield from _id_problems(site)
+    yield from _limit_problems(site.safety)
+    yield from _outlet_problems(site)
     feeders = {feeder.id: feeder for feeder in site.feeder}
     meters = {meter.id for meter in site.meter}
     pdus = {pdu.id for pdu in site.pdu}
@@ -126,17 +133,62 @@ def site_problems(site: Site) -> Iterator[str]:
             yield f"feeder {feeder.id!r} hangs below {feeder.parent!r}, which is not in the file"
         if feeder.meter is not None and feeder.meter not in meters:
             yield f"feeder {feeder.id!r} names meter {feeder.meter!r}, which is not in the file"
-        if feeder.phases not in (1, 3):
-            yield f"feeder {feeder.id!r} has {feeder.phases} phases; write 1 or 3"
-        if (feeder.rating_a is None) != (feeder.voltage_v is None):
-            yield f"feeder {feeder.id!r} needs both rating_a and voltage_v, or neither"
         if _on_a_cycle(feeder, feeders):
             yield f"feeder {feeder.id!r} is its own ancestor"
+        yield from _figure_problems(feeder)
     for placed in site.placement:
         if placed.feeder not in feeders:
             yield f"miner {placed.mac} hangs on feeder {placed.feeder!r}, which is not in the file"
         if placed.pdu is not None and placed.pdu not in pdus:
             yield f"miner {placed.mac} is plugged into PDU {placed.pdu!r}, which is not in the file"
+
+
+def _figure_problems(feeder: Feeder) -> Iterator[str]:
+    name = f"feeder {feeder.id!r}"
+    if feeder.phases not in (1, 3):
+        yield f"{name} has {feeder.phases} phases; write 1 or 3"
+    if feeder.phase is not None and feeder.phase not in PHASES:
+        yield f"{name} is on phase {feeder.phase!r}; write L1, L2 or L3"
+    if (feeder.rating_a is None) != (feeder.voltage_v is None):
+        yield f"{name} needs both rating_a and voltage_v, or neither"
+    for field in ("rating_a", "voltage_v", "limit_w"):
+        value = getattr(feeder, field)
+        if value is not None and not 0 < value < math.inf:
+            yield f"{name} has {field} = {value}; write a number above 0, or leave it out"
+    if not 0 < feeder.continuous_factor <= 1:
+        yield f"{name} has continuous_factor = {feeder.continuous_factor}; write a share above 0, up to 1, such as 0.8"
+    if feeder.unmetered_w < 0:
+        yield f"{name} has unmetered_w = {feeder.unmetered_w}; write what its fans and pumps draw, 0 or more"
+
+
+def _limit_problems(limits: SafetyLimits) -> Iterator[str]:
+    for subject in ("inlet", "chip"):
+        trip_c, resume_c = getattr(limits, f"{subject}_max_c"), getattr(limits, f"{subject}_resume_c")
+        if not -math.inf < resume_c < trip_c < math.inf:
+            yield (
+                f"safety.{subject}_resume_c is {resume_c}, safety.{subject}_max_c is {trip_c};"
+                " it must resume below the temperature at which it trips"
+            )
+    if not 0 < limits.phase_imbalance_max_pct < math.inf:
+        yield f"safety.phase_imbalance_max_pct is {limits.phase_imbalance_max_pct}; write a number above 0, such as 10"
+    if limits.max_orders_per_minute < 1:
+        yield f"safety.max_orders_per_minute is {limits.max_orders_per_minute}; write 1 or more, or no order passes"
+    if limits.fallback_cap_w is not None and limits.fallback_cap_w < 0:
+        yield f"safety.fallback_cap_w is {limits.fallback_cap_w}; write watts, 0 or more"
+
+
+def _outlet_problems(site: Site) -> Iterator[str]:
+    for placed in site.placement:
+        if placed.outlet is not None and placed.pdu is None:
+            yield f"miner {placed.mac} is on outlet {placed.outlet} of no PDU; write its pdu, or leave the outlet out"
+        elif placed.pdu is not None and placed.outlet is None:
+            yield f"miner {placed.mac} is on no outlet of PDU {placed.pdu!r}; write its outlet, or leave the PDU out"
+        elif placed.outlet is not None and placed.outlet < 1:
+            yield f"miner {placed.mac} is on outlet {placed.outlet}; outlets count from 1, as printed on the PDU"
+    plugs = Counter((placed.pdu, placed.outlet) for placed in site.placement if placed.outlet is not None)
+    for (pdu, outlet), count in plugs.items():
+        if pdu is not None and count > 1:
+            yield f"{count} miners are on outlet {outlet} of PDU {pdu!r}; an outlet feeds one, correct the others"
 
 
 def _id_problems(site: Site) -> Iterator[str]:

@@ -113,7 +113,8 @@ class Metering:
         state = self._faults[meter]
         self._sign[meter] = 1.0
         if state.active(Fault.CT_REVERSED):
-            self._sign[meter, state.detail(Fault.CT_REVERSED).phase - 1] = -1.0
+            reversed_phases = [phase - 1 for phase in state.detail(Fault.CT_REVERSED).phases]
+            self._sign[meter, reversed_phases] = -1.0
         if not state.active(Fault.FROZEN):
             self._frozen.pop(meter, None)
         elif meter not in self._frozen:

@@ -220,7 +220,7 @@ async def test_the_site_by_control_is_the_sites_file(site, control):
         ("POST", "/fault", {"device": "nobody", "kind": "dead"}, 404, "nobody"),
         ("POST", "/fault", {"device": "meter-c1", "kind": "explode"}, 400, "kind"),
         ("POST", "/fault", {"device": "meter-c1", "kind": "moved"}, 400, "detail.address"),
-        ("POST", "/fault", {"device": "meter-c1", "kind": "ct_reversed", "detail": {"phase": 4}}, 400, "phase"),
+        ("POST", "/fault", {"device": "meter-c1", "kind": "ct_reversed", "detail": {"phases": [4]}}, 400, "phases"),
         ("POST", "/fault", {"device": "meter-c1", "kind": "slow", "detial": {}}, 400, "detial"),
         ("POST", "/time", {"factor": -1}, 400, "factor"),
         ("POST", "/time", {"factor": 1e9}, 400, "factor"),

@@ -70,7 +70,7 @@ def test_energy_counts_what_is_measured(tree, faults):
 def test_a_reversed_transformer_turns_one_phase(tree, faults):
     made = metering(tree, faults)
     right = made.sample(0)
-    faults.set(Fault.CT_REVERSED, FaultDetail(phase=2))
+    faults.set(Fault.CT_REVERSED, FaultDetail(phases=(2,)))
     made.step(3600.0)
     wrong = made.sample(0)
     assert wrong.power_w[1] == pytest.approx(-right.power_w[1], rel=0.01)
@@ -80,6 +80,16 @@ def test_a_reversed_transformer_turns_one_phase(tree, faults):
     faults.clear()
     made.step(1.0)
     assert made.sample(0).power_w[1] > 0
+
+
+@pytest.mark.parametrize("phases", [(1, 3), (1, 2, 3)])
+def test_any_set_of_transformers_may_be_reversed(tree, faults, phases):
+    made = metering(tree, faults)
+    right_w = made.sample(0).power_w
+    faults.set(Fault.CT_REVERSED, FaultDetail(phases=phases))
+    made.step(1.0)
+    signs = [math.copysign(1, wrong_w / watts) for wrong_w, watts in zip(made.sample(0).power_w, right_w, strict=True)]
+    assert signs == [-1 if phase in phases else 1 for phase in (1, 2, 3)]
 
 
 def test_power_that_flows_back_counts_as_export(tree, faults):

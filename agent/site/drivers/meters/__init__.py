@@ -22,4 +22,4 @@ def meter(instrument: Instrument, ports: Mapping[int, int], gateways: ModbusGate
         raise SettingInvalid(f"meter {instrument.id!r}: mode must be one of {', '.join(settings.modes)}, not {mode!r}")
     port = instrument.port or ports.get(settings.port, settings.port)
     gateway = gateways.at(instrument.address, port, Line.of(settings, mode))
-    return ModbusMeter(gateway, instrument.unit, profile, rivals(profile))
+    return ModbusMeter(gateway, instrument.unit, profile, rivals(profile), generation=instrument.generation)

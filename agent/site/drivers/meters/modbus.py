@@ -34,15 +34,22 @@ FIELDS: Final[dict[str, str]] = {
 
 
 class ModbusMeter:
-    """A `Meter`. Holds the transport until `aclose`."""
+    """A `Meter`. Holds the transport until `aclose`. With `generation` power may rightly flow back."""
 
     def __init__(
-        self, registers: RegisterTransport, unit: int, profile: Profile, rivals: Sequence[Profile] = ()
+        self,
+        registers: RegisterTransport,
+        unit: int,
+        profile: Profile,
+        rivals: Sequence[Profile] = (),
+        *,
+        generation: bool = False,
     ) -> None:
         self.profile = profile
         self._registers = registers
         self._unit = unit
         self._rivals = rivals
+        self._generation = generation
         self._decoder = Decoder(profile, [point for point in profile.points if point.poll != "once"])
         nameplate = [point for point in profile.points if point.name.startswith("identity.")]
         self._nameplate = Decoder(profile, nameplate) if nameplate else None
@@ -67,7 +74,7 @@ class ModbusMeter:
         """One poll of all points; powers that do not fit volts and amperes are marked, and `faults` says why."""
         words = await read_words(self._registers, self._unit, self._decoder)
         measured = self._decoder.decode(words)
-        found = findings(measured)
+        found = findings(measured, generation=self._generation)
         for finding in found:
             for name in finding.points:
                 if name in measured and measured[name].quality.usable:

@@ -1,4 +1,8 @@
-"""Does a meter's power fit its volts and amperes? Finds kilowatts read as watts and reversed current transformers."""
+"""Does a meter's power fit its volts and amperes? Finds kilowatts read as watts and reversed current transformers.
+
+Where nothing generates, power that flows back is a reversed transformer, on however many phases. Where something does,
+only a phase that gives back what its two sisters draw looks reversed.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
@@ -21,10 +25,25 @@ class Finding(NamedTuple):
     fault: str
 
 
-def findings(measured: Mapping[str, Measured]) -> tuple[Finding, ...]:
-    """What is wrong with the powers; nothing where volts or amperes are missing or the load is too small to tell."""
-    reversed_phases = tuple(_reversed_transformers(measured))
+def findings(measured: Mapping[str, Measured], *, generation: bool = False) -> tuple[Finding, ...]:
+    """What is wrong with the powers; nothing where the load is too small to tell."""
+    reversed_phases = tuple(_reversed_transformers(measured) if generation else _flowing_back(measured))
     return reversed_phases or tuple(_misfit(measured))
+
+
+def _flowing_back(measured: Mapping[str, Measured]) -> Iterator[Finding]:
+    """Power that nothing can give."""
+    given = {
+        name: power
+        for name in (*(f"power.{phase}" for phase in PHASES), "power.total")
+        if (power := _usable(measured, name)) is not None and power < -_LEAST_VA / len(PHASES)
+    }
+    if given:
+        said = " and ".join(
+            f"{name.removeprefix('power.').upper()} gives {-power:.0f} W back" for name, power in given.items()
+        )
+        text = f"current transformer reversed? {said}, and the site's file declares no generation"
+        yield Finding((*given, "power.total"), Quality.IMPLAUSIBLE, text)
 
 
 def _reversed_transformers(measured: Mapping[str, Measured]) -> Iterator[Finding]:

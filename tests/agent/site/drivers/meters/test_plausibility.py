@@ -27,6 +27,12 @@ SOUND = {
 }
 
 
+ONE_BACK: dict[str, float | None] = {"power__l1": -22_000.0, "power__total": 22_000.0}
+TWO_BACK = ONE_BACK | {"power__l2": -22_000.0, "power__total": -22_000.0}
+ALL_BACK = TWO_BACK | {"power__l3": -22_000.0, "power__total": -66_000.0}
+TOTAL_ONLY: dict[str, float | None] = {name.replace(".", "__"): None for name in SOUND}
+
+
 def measured(**changes: float | None) -> dict[str, Measured]:
     values = SOUND | {name.replace("__", "."): value for name, value in changes.items()}
     return {name: Measured(value, Quality.ABSENT if value is None else Quality.GOOD) for name, value in values.items()}
@@ -36,7 +42,10 @@ def measured(**changes: float | None) -> dict[str, Measured]:
     ("changes", "quality", "fault"),
     [
         ({}, None, ""),
-        ({"power__total": -66_000.0, "power__l1": -22_000.0, "power__l2": -22_000.0, "power__l3": -22_000.0}, None, ""),
+        (ALL_BACK, Quality.IMPLAUSIBLE, "L1 gives 22000 W back and L2 gives 22000 W back and L3 gives 22000 W back"),
+        (TWO_BACK | {"power_factor__total": None}, Quality.IMPLAUSIBLE, "L1 gives 22000 W back and L2 gives"),
+        (TOTAL_ONLY | {"power__total": -500_000.0}, Quality.IMPLAUSIBLE, "TOTAL gives 500000 W back"),
+        (TOTAL_ONLY | {"power__total": -40.0}, None, ""),  # noise of an unloaded feeder
         ({"power__total": 66.0}, Quality.UNIT_SUSPECT, "kilowatts"),
         ({"power__total": 66_000_000.0}, Quality.UNIT_SUSPECT, "kilowatts"),
         ({"power__l2": -22_000.0, "power__total": 22_000.0}, Quality.IMPLAUSIBLE, "L2 gives 22000 W back"),
@@ -56,6 +65,12 @@ def test_table(changes: dict[str, float | None], quality: Quality | None, fault:
         assert [finding.quality for finding in found] == [quality]
         assert "power.total" in found[0].points
         assert fault in found[0].fault
+
+
+@pytest.mark.parametrize(("changes", "found"), [(ALL_BACK, 0), (TWO_BACK, 0), (ONE_BACK, 1)])
+def test_where_something_generates_power_may_flow_back(changes: dict[str, float | None], found: int) -> None:
+    unknown_factor: dict[str, float | None] = {"power_factor__total": None}
+    assert len(findings(measured(**(changes | unknown_factor)), generation=True)) == found
 
 
 async def test_a_reversed_transformer_takes_the_total_out_of_use_and_keeps_what_was_read() -> None:
