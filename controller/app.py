@@ -155,7 +155,7 @@ class ControllerApp:
             self._connect(),
             self.own_alarms.run(),
             self.keeper.run(),
-            Dispatcher(self.journal, outbox, EFFECT_KIND, delivery.deliver, self.clock).run(),
+            Dispatcher(self.journal, outbox, EFFECT_KIND, delivery.deliver, self.clock, delivery.abandon).run(),
             HeadSchedule(self.journal, self.keys.command).run(),
             TelemetryUpkeep(self.telemetry, clock=self.clock).run(),
             *(desk.run() for desk in self.desks.values()),

@@ -13,10 +13,14 @@ from controller.commands.service import CommandService
 from controller.journal import Append, Commit, Journal, Snapshot
 from controller.journal.ports import Snapshots
 from shared.clock import Clock
+from shared.errors import StorageError
+from shared.log import get_logger
 
 PROJECTION = "commands/1"
 EVENTS_BETWEEN_SNAPSHOTS = 5_000
 ACTOR = "controller"
+PAUSE_S = 1.0
+_log = get_logger("commands.keeper")
 
 
 class CommandKeeper:
@@ -54,7 +58,10 @@ class CommandKeeper:
         self._saved_at = position
 
     async def run(self) -> None:
-        """End what is overdue when it is due; wakes for deadlines and for what is written, never to look around."""
+        """End what is overdue when it is due; wakes for deadlines and for what is written, never to look around.
+
+        What cannot be written, because the journal fails or somebody wrote first, is looked at again a little later.
+        """
         try:
             while True:
                 written = asyncio.ensure_future(self._journal.wait())
@@ -63,10 +70,19 @@ class CommandKeeper:
                     if self._board.position - self._saved_at >= EVENTS_BETWEEN_SNAPSHOTS:
                         await self.checkpoint()
                     await asyncio.wait((written,), timeout=self._wait_s())
+                except StorageError as error:
+                    _log.error("keeper_failed", code=error.code, detail=error.detail)
+                    await asyncio.sleep(PAUSE_S)
                 finally:
                     written.cancel()
         finally:
+            await self._checkpoint_at_the_end()
+
+    async def _checkpoint_at_the_end(self) -> None:
+        try:
             await self.checkpoint()
+        except StorageError as error:  # the next start reads a little more
+            _log.error("board_not_kept", code=error.code, detail=error.detail)
 
     async def end_overdue(self) -> int:
         """Write down that time is over; returns how many parts and pending commands ended."""

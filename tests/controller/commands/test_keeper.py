@@ -8,6 +8,7 @@ from nacl.signing import SigningKey
 from controller.commands import Actor, CommandKeeper, CommandKeys, CommandService, board, keeper
 from controller.journal import Journal
 from shared.actions import Pool, SetPools
+from shared.errors import Conflict, StorageFull
 
 ANN, BOB = Actor("ann", "a"), Actor("bob", "b")
 POOLS = SetPools((Pool("stratum+tcp://pool.example:3333", "u"),))
@@ -143,3 +144,32 @@ async def test_a_snapshot_is_taken_after_many_events(door, monkeypatch: pytest.M
     await asyncio.wait_for(saved.wait(), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("error", [Conflict("somebody wrote first"), StorageFull("no room")])
+async def test_what_cannot_be_written_is_ended_a_little_later(door, monkeypatch: pytest.MonkeyPatch, error) -> None:
+    monkeypatch.setattr(keeper, "PAUSE_S", 0.01)
+    handle = await door.order("m-1", action=POOLS)
+    failures = [error, error]
+    commit = door.store.commit
+
+    async def failing(wanted, at_ms):
+        if failures:
+            raise failures.pop()
+        return await commit(wanted, at_ms)
+
+    monkeypatch.setattr(door.store, "commit", failing)
+    door.clock.ms += 600_001
+    running = asyncio.ensure_future(door.keeper.run())
+    view = await asyncio.wait_for(door.service.settled(handle.command_id), 10)
+    assert view.summary.rule == "command.second-person-missing"
+    assert failures == []
+    assert not running.done()
+
+    async def full(*_args) -> None:
+        raise StorageFull("no room")
+
+    monkeypatch.setattr(door.store, "save", full)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running

@@ -4,10 +4,12 @@ from contextlib import suppress
 import pytest
 
 from controller.journal import Append, Commit, Dispatcher, Journal, NewEvent, OutboxEntry, SideEffect
+from controller.journal import outbox as outbox_module
+from controller.journal.outbox import TRIES
 from controller.storage.sqlite.journal import SqliteJournal
 from controller.storage.sqlite.journal_outbox import SqliteOutbox
 from shared.clock import SystemClock
-from shared.errors import GatewayUnavailable
+from shared.errors import Conflict, DecodeFailed, GatewayUnavailable, StorageFull, StorageUnavailable
 
 
 def effect(key: str, lane: str = "a", kind: str = "mail") -> SideEffect:
@@ -85,6 +87,74 @@ async def test_back_off_grows_to_its_ceiling(journal, outbox, dispatcher, world,
         clock.ms = due_ms
     assert 100 <= waits[0] <= 200
     assert all(15_000 <= wait <= 30_000 for wait in waits[-3:])
+
+
+async def test_what_is_refused_for_good_is_abandoned_with_its_fact_and_frees_its_lane(journal, outbox, clock) -> None:
+    done = []
+
+    async def deliver(entry: OutboxEntry) -> list[Append]:
+        if entry.key == "a1":
+            raise DecodeFailed("this payload is of an older release")
+        done.append(entry.key)
+        return []
+
+    def abandon(entry: OutboxEntry, detail: str) -> tuple[Append, ...]:
+        return (Append("command/1", (NewEvent("Given up", detail.encode(), "outbox"),)),)
+
+    await journal.commit(Commit(effects=(effect("a1", "a"), effect("a2", "a"))))
+    dispatcher = Dispatcher(journal, outbox, "mail", deliver, clock, abandon)
+    await dispatcher.deliver_due()
+    assert done == ["a2"]
+    assert await outbox.next_due_ms("mail") is None
+    (fact,) = await journal.stream("outbox/mail")
+    assert fact.name == "EffectAbandoned"
+    assert b'"key":"a1","code":"wire.decode-failed"' in fact.data
+    (told,) = await journal.stream("command/1")
+    assert told.data == b"this payload is of an older release [wire.decode-failed]"
+
+
+async def test_what_breaks_its_delivery_every_time_is_abandoned_after_some_tries(journal, outbox, clock) -> None:
+    done = []
+
+    async def deliver(entry: OutboxEntry) -> list[Append]:
+        if entry.key == "a1":
+            raise KeyError("bug")
+        done.append(entry.key)
+        return []
+
+    await journal.commit(Commit(effects=(effect("a1", "a"), effect("a2", "a"))))
+    dispatcher = Dispatcher(journal, outbox, "mail", deliver, clock)
+    for _ in range(TRIES):
+        assert done == []
+        await dispatcher.deliver_due()
+        clock.ms += 30_001
+    assert done == ["a2"]
+    (fact,) = await journal.stream("outbox/mail")
+    assert b"KeyError" in fact.data
+
+
+async def test_a_journal_that_fails_for_a_while_does_not_end_it(store, outbox, world, monkeypatch) -> None:
+    monkeypatch.setattr(outbox_module, "PAUSE_S", 0.01)
+    journal = Journal(store, SystemClock())
+    failures = [StorageFull("no room"), StorageUnavailable("locked"), Conflict("somebody wrote first")]
+    commit = store.commit
+
+    async def failing(wanted, at_ms):
+        if wanted.settles and failures:
+            raise failures.pop()
+        return await commit(wanted, at_ms)
+
+    monkeypatch.setattr(store, "commit", failing)
+    running = asyncio.ensure_future(Dispatcher(journal, outbox, "mail", world.deliver, SystemClock()).run())
+    await journal.commit(Commit(effects=(effect("1"),)))
+    async with asyncio.timeout(10):
+        while failures or await outbox.next_due_ms("mail") is not None:
+            await asyncio.sleep(0.01)
+    assert world.delivered == ["1"] * 4
+    assert not running.done()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 async def test_a_crash_before_the_settlement_repeats_the_effect(journal, outbox, world, clock) -> None:
