@@ -25,7 +25,7 @@ from agent.site.telemetry.poller import Poller
 from agent.site.telemetry.schedule import Periods
 from shared.clock import SystemClock
 from shared.log import get_logger
-from shared.site import load_site
+from shared.site import load_site, miner_id
 from shared.states import Reach
 from shared.watchdog import Watchdog
 from shared.wire.record import RecordKind
@@ -100,7 +100,8 @@ class SiteApp:
             keep=self.ledger.keep_replaced,
         )
         pace = Pace(self.site.safety.max_orders_per_minute, self.clock)
-        return CommandService(door, self.ledger, context, self.time, pace)
+        expected = [miner_id(placed.mac) for placed in self.site.placement] + [pdu.id for pdu in self.site.pdu]
+        return CommandService(door, self.ledger, context, self.time, pace, expected)
 
     def _cycle(self) -> Cycle:
         surroundings = Surroundings(

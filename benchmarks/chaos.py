@@ -8,8 +8,8 @@ import random
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ import msgspec
 import typer
 
 from benchmarks.chaos_books import Verdict, compare, read_books, result_rows, stored_mark
-from benchmarks.chaos_door import Execution, issued_orders, judge, reached_orders, resent_parts
+from benchmarks.chaos_door import Execution, issued_orders, judge, narrowed, reached_orders, resent_parts
 from benchmarks.chaos_match import Matter
 from benchmarks.chaos_orders import Orders
 from benchmarks.chaos_stage import MIX, Stage, chaos_stage
@@ -103,8 +103,9 @@ def _figures(options: Options, kept: Path | None = None) -> Figures:
         drain_s = _drain(stage)
         _settle(stage, options.number("settle_s", SETTLE_S, 2.0))
         died += sum(not actor.alive for actor in stage.actors.values())
-        accepted, verdict, execution = _examined(stage)
-        return Figures(kills, died, accepted, verdict, execution, _audited(stage), drain_s, dict(orders.counts))
+        accepted, verdict, execution = _examined(stage, kills["agent"])
+        numbers = {name: len(times) for name, times in kills.items()}
+        return Figures(numbers, died, accepted, verdict, execution, _audited(stage), drain_s, dict(orders.counts))
 
 
 @contextmanager
@@ -121,9 +122,11 @@ def _folder(kept: Path | None) -> Iterator[Path]:
     yield kept.resolve()
 
 
-def _kill(stage: Stage, draw: random.Random, count: int) -> tuple[dict[str, int], int]:
-    """`kill -9` one after the other; the next may fall while the last still starts. Also how many were dead already."""
-    kills: Counter[str] = Counter()
+def _kill(stage: Stage, draw: random.Random, count: int) -> tuple[dict[str, list[int]], int]:
+    """`kill -9` one after the other, at these times; the next may fall while the last still starts. Also how many were
+    dead already.
+    """
+    kills: dict[str, list[int]] = defaultdict(list)
     died = 0
     names = sorted(stage.victims)
     for _ in range(count):
@@ -131,10 +134,10 @@ def _kill(stage: Stage, draw: random.Random, count: int) -> tuple[dict[str, int]
         name = draw.choice(names)
         died += name in stage.actors and not stage.actors[name].alive
         stage.victims[name].kill()
-        kills[name] += 1
+        kills[name].append(SystemClock().now_ms())
         time.sleep(draw.uniform(*DOWN_S))
         stage.victims[name].start()
-    return dict(kills), died
+    return kills, died
 
 
 def _drain(stage: Stage) -> float | None:
@@ -159,20 +162,17 @@ def _settle(stage: Stage, within_s: float) -> None:
         time.sleep(_QUIET_S)
 
 
-def _examined(stage: Stage) -> tuple[Acceptance, Verdict, Execution]:
+def _examined(stage: Stage, agent_kills_ms: Sequence[int]) -> tuple[Acceptance, Verdict, Execution]:
     """Stop agent and controller, in this order, and look at their files."""
     stage.agent.stop()
     time.sleep(_QUIET_S)
     stage.controller.stop()
     accepted, events = acceptance(stage.spool), _events(stage)
     verdict = compare(accepted, read_books(stage.telemetry, accepted.epoch), result_rows(events, accepted.epoch))
-    execution = judge(
-        issued_orders(events),
-        reached_orders(stage.ledger),
-        _executions(stage),
-        resent=resent_parts(events),
-        now_ms=SystemClock().now_ms(),
-    )
+    issued = issued_orders(events)
+    reached = narrowed(reached_orders(stage.ledger), issued, agent_kills_ms)
+    now_ms = SystemClock().now_ms()
+    execution = judge(issued, reached, _executions(stage), resent=resent_parts(events), now_ms=now_ms)
     return accepted, verdict, execution
 
 

@@ -1,6 +1,7 @@
 """What the journal says of orders against what the simulated machines really did."""
 
 import sqlite3
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from benchmarks.chaos_match import Matter, Name, Taken, match
+from benchmarks.chaos_match import APPLIED_WITHIN_MS, Matter, Name, Taken, match
 from controller.commands.event import (
     CommandDropped,
     CommandIssued,
@@ -28,6 +29,8 @@ from shared.wire.command import Order
 
 _BUSY_S = 5.0
 _ONCE = frozenset(verb for verb, action in VERBS.items() if not action.repeatable)
+_ANSWERED = TERMINAL | {OutcomeState.ACKNOWLEDGED}
+_DYING_MS = 1_000  # what a killed agent has sent may still be read
 _SURE = frozenset({OutcomeState.ACKNOWLEDGED, OutcomeState.CONFIRMED})
 
 
@@ -39,6 +42,7 @@ class Issued(msgspec.Struct):
     deadline_ms: int
     heard: set[str]
     ended: bool = False
+    answered_ms: int | None = None
 
     @property
     def name(self) -> Name:
@@ -46,8 +50,8 @@ class Issued(msgspec.Struct):
 
 
 class Execution(NamedTuple):
-    """`doubled` executions are explained by no order that was issued and taken once. `crowded` orders came so close to
-    another one of their kind that one which never ran could hide a double of its neighbour.
+    """`doubled` executions are explained by no order that was issued and taken once. `crowded` orders could have been
+    carried out at the same time as another one of their kind, so that one which never ran could hide a double.
 
     `false_confirmed` are restarts and reboots that were confirmed and never carried out; `found_so` are other orders
     like that, whose wanted state was there anyway. `unissued` were taken by the agent and not issued, or taken twice.
@@ -101,6 +105,8 @@ def _hear(orders: list[Issued], fact: OutcomesRecorded | PartAbandoned) -> None:
             if not row.device_id or order.matter == (row.device_id, row.verb):
                 order.heard.add(row.state)
                 order.ended |= row.state in TERMINAL
+                if row.state in _ANSWERED:
+                    order.answered_ms = min(row.at_ms, order.answered_ms or row.at_ms)
 
 
 def resent_parts(events: Iterable[RecordedEvent]) -> int:
@@ -113,14 +119,30 @@ def reached_orders(ledger: Path) -> list[Taken]:
     query = "SELECT command_id, key_id, accepted_at_ms, body FROM orders JOIN commands USING (command_id)"
     with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)) as database:
         rows = database.execute(query).fetchall()
-    return [Taken((name, _matter(decode(body, Order))), not key, at_ms) for name, key, at_ms, body in rows]
+    return [
+        Taken((name, _matter(decode(body, Order))), not key, at_ms, at_ms + APPLIED_WITHIN_MS)
+        for name, key, at_ms, body in rows
+    ]
+
+
+def narrowed(reached: Iterable[Taken], issued: Iterable[Issued], kills_ms: Sequence[int]) -> list[Taken]:
+    """The same with the time in which each can have been carried out: until the agent said what came of it, or until it
+    was killed, since no later life carries out what it finds.
+    """
+    answered = {order.name: order.answered_ms for order in issued}
+    kills = sorted(kills_ms)
+    found = []
+    for order in reached:
+        ends = [order.until_ms, answered.get(order.name), *(kill + _DYING_MS for kill in _next(kills, order.at_ms))]
+        found.append(order._replace(until_ms=min(end for end in ends if end is not None)))
+    return found
 
 
 def judge(
     issued: list[Issued], reached: list[Taken], done: Mapping[Matter, Sequence[int]], *, resent: int, now_ms: int
 ) -> Execution:
     """`done` has the time of every execution as the machines logged it. Each must belong to an order of its own, which
-    was issued and taken once, shortly before, and not refused.
+    was issued and taken once, could be carried out at that time, and was not refused.
     """
     words = {order.name: order.heard for order in issued}
     able = [order for order in reached if order.local or OutcomeState.REFUSED not in words.get(order.name, ())]
@@ -148,6 +170,11 @@ def judge(
         outcomes=dict(Counter(_end(order) for order in issued)),
         offenders=_named(Counter(found.strange), "doubled") | _named(false, "false_confirmed"),
     )
+
+
+def _next(sorted_ms: Sequence[int], after_ms: int) -> Sequence[int]:
+    place = bisect_left(sorted_ms, after_ms)
+    return sorted_ms[place : place + 1]
 
 
 def _is_machine(matter: Matter) -> bool:

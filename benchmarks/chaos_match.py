@@ -4,7 +4,6 @@ kind that the agent had just taken, and to no other.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 Matter = tuple[str, str]
@@ -12,24 +11,21 @@ Matter = tuple[str, str]
 Name = tuple[str, Matter]
 """The wire id of a command and the matter of its order: a command has one order a matter."""
 
-APPLIED_WITHIN_MS = 30_000
-"""From the ledger to the machine: an order may wait for the line behind another one, each for at most 15 s."""
+APPLIED_WITHIN_MS = 90_000
+"""From the ledger to the machine at most: a minute until it is found, and twice 15 s for a line that is busy."""
 
 
 class Taken(NamedTuple):
-    """An order in the agent's ledger."""
+    """An order in the agent's ledger, and until when it can have been carried out."""
 
     name: Name
     local: bool
     at_ms: int
+    until_ms: int
 
     @property
     def matter(self) -> Matter:
         return self.name[1]
-
-    @property
-    def window(self) -> tuple[int, int]:
-        return self.at_ms, self.at_ms + APPLIED_WITHIN_MS
 
 
 class Match(NamedTuple):
@@ -53,7 +49,7 @@ def match(taken: Iterable[Taken], done: Mapping[Matter, Sequence[int]], sure: Co
     strange: dict[Matter, int] = {}
     for matter, times in done.items():
         mine = sorted(orders[matter], key=lambda order: (order.name not in sure, order.at_ms))
-        served = _served([order.window for order in mine], times)
+        served = _served([(order.at_ms, order.until_ms) for order in mine], times)
         carried_out |= {mine[place].name for place in served}
         if len(times) > len(served):
             strange[matter] = len(times) - len(served)
@@ -78,6 +74,7 @@ def _served(windows: Sequence[tuple[int, int]], times: Sequence[int]) -> set[int
 
 
 def _crowded(orders: Sequence[Taken]) -> int:
-    times = sorted(order.at_ms for order in orders)
-    near = [later - earlier <= APPLIED_WITHIN_MS for earlier, later in pairwise(times)]
-    return sum(before or after for before, after in zip([False, *near], [*near, False], strict=True))
+    return sum(
+        any(one is not other and one.at_ms <= other.until_ms and other.at_ms <= one.until_ms for other in orders)
+        for one in orders
+    )

@@ -1,6 +1,6 @@
 """A person who gives orders all the time, whatever is down: each is asked for once, never again.
 
-Two orders of one verb to one machine are so far apart that none can be taken for the other.
+Two orders of one verb to one machine are some time apart, so that none is taken for the other.
 """
 
 import random
@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from typing import Self
 
-from benchmarks.chaos_match import APPLIED_WITHIN_MS, Matter
+from benchmarks.chaos_match import Matter
 from hardware_sims.demo.client import JsonClient
 from hardware_sims.demo.scene import SITE
 from hardware_sims.model import MinerModel, model_list
@@ -21,7 +21,7 @@ _VERBS = {
     "whatsminer": ("sleep", "wake", "set_power_limit", "restart"),
 }
 _LOWEST_SHARE = 0.85
-_APART_S = 1.5 * APPLIED_WITHIN_MS / 1000
+_APART_S = 30.0
 
 
 class Orders:

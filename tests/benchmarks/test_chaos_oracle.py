@@ -10,7 +10,7 @@ import pytest
 
 from agent.spool import Spool, machine_id
 from benchmarks.chaos_books import Books, compare
-from benchmarks.chaos_door import issued_orders, judge, resent_parts
+from benchmarks.chaos_door import issued_orders, judge, narrowed, resent_parts
 from benchmarks.chaos_match import APPLIED_WITHIN_MS, Taken, match
 from benchmarks.chaos_witness import FILE, Acceptance, Accepted, acceptance, accepted_seq, install
 from controller.commands.event import (
@@ -149,20 +149,23 @@ class Log:
         )
         self.tell(request, CommandIssued(command_id, "s", (part,)))
 
-    def outcome(self, command_id: str, device_id: str, verb: str, state: str) -> None:
-        rows = (OutcomeRow(device_id, verb, state, 0),)
+    def outcome(self, command_id: str, device_id: str, verb: str, state: str, at_ms: int = 10_000) -> None:
+        rows = (OutcomeRow(device_id, verb, state, at_ms),)
         self.tell(OutcomesRecorded(command_id=command_id, part=1, node="n", epoch=EPOCH, seq=1, rows=rows))
 
 
-def judged(log: Log, done: dict[str, list[int]], *, reached=(("a", 0),), now_ms=0):
+def judged(log: Log, done: dict[str, list[int]], *, reached=(("a", 0),), kills_ms=(), now_ms=0):
     """`done` has the times of m-1's executions by verb, `reached` the ids and times of its orders in the ledger."""
     issued = issued_orders(log.events)
     matters = {order.wire_id: order.matter for order in issued}
-    taken = [
-        Taken((f"{name}.1", matters.get(f"{name}.1", ("m-1", "restart"))), False, at_ms) for name, at_ms in reached
-    ]
+    taken = [_taken(name, matters.get(f"{name}.1", ("m-1", "restart")), at_ms) for name, at_ms in reached]
     times = {("m-1", verb): at_ms for verb, at_ms in done.items()}
+    taken = narrowed(taken, issued, kills_ms)
     return judge(issued, taken, times, resent=resent_parts(log.events), now_ms=now_ms)
+
+
+def _taken(name: str, matter: tuple[str, str], at_ms: int) -> Taken:
+    return Taken((f"{name}.1", matter), False, at_ms, at_ms + APPLIED_WITHIN_MS)
 
 
 def test_one_order_carried_out_once_is_as_it_should_be():
@@ -206,6 +209,25 @@ def test_orders_too_close_to_be_told_apart_are_counted():
     assert judged(log, {}, reached=reached).crowded == 2
 
 
+def test_an_order_ends_where_it_was_answered_and_so_hides_nothing_later():
+    log = Log()
+    for name in ("a", "b"):
+        log.order(name, "m-1", Restart())
+    log.outcome("a", "m-1", "restart", "acknowledged", at_ms=10)
+    found = judged(log, {"restart": [12, 13]}, reached=(("a", 0), ("b", 11)))
+    assert (found.doubled, found.crowded) == (1, 0)
+
+
+def test_an_order_dies_with_the_agent_that_had_taken_it():
+    log = Log()
+    for name in ("a", "b"):
+        log.order(name, "m-1", Restart())
+    reached, later = (("a", 100), ("b", 5_000)), {"restart": [5_001, 5_002]}
+    assert judged(log, later, reached=reached, kills_ms=(50, 90_000)).doubled == 0
+    found = judged(log, later, reached=reached, kills_ms=(50, 200, 90_000))
+    assert (found.doubled, found.crowded) == (1, 0)
+
+
 def test_a_confirmed_order_gets_its_execution_before_one_that_nobody_heard_of():
     log = Log()
     for name in ("a", "b"):
@@ -225,8 +247,9 @@ def test_an_execution_before_its_order_or_long_after_it_is_not_its_own(at_ms):
 @pytest.mark.parametrize("first", ["a", "b"])
 def test_each_execution_is_explained_where_that_is_possible(first):
     """The earlier time fits both orders, the later one only b; it does not matter which of the two is served first."""
-    orders = [Taken((name, ("m-1", "restart")), False, at_ms) for name, at_ms in (("a", 0), ("b", 10))]
-    found = match(orders, {("m-1", "restart"): [11, APPLIED_WITHIN_MS + 5]}, {(first, ("m-1", "restart"))})
+    matter = ("m-1", "restart")
+    orders = [_taken(name, matter, at_ms) for name, at_ms in (("a", 0), ("b", 10))]
+    found = match(orders, {matter: [11, APPLIED_WITHIN_MS + 5]}, {(f"{first}.1", matter)})
     assert len(found.carried_out) == 2
     assert not found.strange
 

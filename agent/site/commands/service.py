@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agent.site.commands.door import Door, Opened
 from agent.site.commands.execution import Context, Execution
@@ -19,19 +19,34 @@ from shared.wire.command import Command, Order, SitePlan
 from shared.wire.version import WIRE_VERSION
 
 LOCAL_EXPIRY_MS = 60_000
+FOUND_WITHIN_S = 60.0
 
 log = get_logger("agent.commands")
 
 
 class CommandService:
-    """`plan` is the last signed site plan, None before the first."""
+    """`plan` is the last signed site plan, None before the first.
 
-    def __init__(self, door: Door, ledger: Ledger, context: Context, time: TrustedTime, pace: Pace) -> None:
+    `expected` are the devices of the site's file: in the first minute after the start, orders to them wait until they
+    are found. The controller repeats at once what was missed, and a node finds its devices one by one.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        ledger: Ledger,
+        context: Context,
+        time: TrustedTime,
+        pace: Pace,
+        expected: Collection[str] = (),
+    ) -> None:
         self._door = door
         self._ledger = ledger
         self._context = context
         self._time = time
         self._pace = pace
+        self._expected = frozenset(expected)
+        self._found_by_s = context.clock.monotonic_s() + FOUND_WITHIN_S
         self._execution = Execution(context)
         self._tasks: set[asyncio.Task[None]] = set()
         self.plan: SitePlan | None = ledger.plan()
@@ -153,7 +168,15 @@ class CommandService:
             log.info("command.repeated", command=command.command_id)
 
     def _spawn(self, command: Command, position: int) -> None:
-        self._track(asyncio.create_task(self._execution.carry_out(command, position)))
+        self._track(asyncio.create_task(self._carry_out(command, position)))
+
+    async def _carry_out(self, command: Command, position: int) -> None:
+        device_id = command.orders[position].device_id
+        if device_id in self._expected:
+            left_s = (command.expires_at_ms - self._time.now_ms()) / 1000
+            patience_s = min(self._found_by_s - self._context.clock.monotonic_s(), left_s)
+            await self._context.roster.arrival(device_id, patience_s)
+        await self._execution.carry_out(command, position)
 
     def _track(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

@@ -111,7 +111,7 @@ class House:
             now_ms=self.time.now_ms,
             keep=self.ledger.keep_replaced,
         )
-        self.service = CommandService(door, self.ledger, context, self.time, Pace(100, self.clock))
+        self.service = CommandService(door, self.ledger, context, self.time, Pace(100, self.clock), self.drivers)
 
     async def _store(self, batch: OutcomeBatch, rows: int) -> int:
         assert rows == len(batch.rows)

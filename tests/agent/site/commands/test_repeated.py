@@ -82,6 +82,25 @@ async def test_a_newer_order_that_was_refused_overtakes_nothing(house):
     assert house.drivers[FIRST].applied == ["sleep"]
 
 
+async def test_an_order_waits_for_a_device_of_the_site_that_is_not_found_yet(house):
+    found = house.roster.miners.pop(FIRST)
+    await house.send(house.command(Order(FIRST, Sleep())))
+    await house.send(house.command(Order(FIRST, Wake())))
+    await house.send(house.command(Order("m-stranger", Sleep())))
+    await house.until("refused")
+    assert house.rows[-1] == ("cmd-3", "m-stranger", "refused", "command.unknown-device")
+    house.roster.put_miner(found)
+    await ended(house, 3)
+    assert found.driver.applied == ["sleep", "wake"]
+
+
+async def test_nobody_waits_for_a_device_longer_than_the_order_lives(house):
+    house.roster.miners.pop(FIRST)
+    await house.send(house.command(Order(FIRST, Sleep()), expires_at_ms=house.clock.now_ms() + 200))
+    rows = await house.until("refused")
+    assert rows == [("refused", "command.unknown-device")]
+
+
 async def test_a_refusal_is_final(house):
     """What was refused for its number is not carried out later, when there would be room."""
     house.service._pace = Pace(0, house.clock)
