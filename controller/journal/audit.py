@@ -1,6 +1,6 @@
 """Verify a journal from its file alone: every digest, the chain, the versions, the tree, the signed heads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 
 import msgspec
@@ -11,6 +11,7 @@ from controller.journal.head import SignedHead, TreeHead, open_head
 from controller.journal.merkle import NodeAt, Tree
 from controller.journal.model import LogState, RecordedEvent
 from controller.journal.ports import LogFile
+from controller.journal.schedule import MOST_UNSIGNED
 from shared.crypto.keys import key_id
 from shared.errors import Corrupt, WireError
 
@@ -58,19 +59,33 @@ class _Damaged(Exception):
         self.damage = Damage(position, problem)
 
 
-def verify(log: LogFile, *, trusted: VerifyKey | None = None, anchors: Sequence[Anchor] = ()) -> Report:
+class Expectation(msgspec.Struct, frozen=True):
+    """What the auditor knows from elsewhere. With the controller's key `trusted`, all but the last MOST_UNSIGNED events
+    must stand under a head that it signed; `at_least` is a size that the log, as far as it is signed by that key, has
+    had before.
+    """
+
+    trusted: VerifyKey | None = None
+    anchors: tuple[Anchor, ...] = ()
+    at_least: int = 0
+
+
+def verify(log: LogFile, expected: Expectation = Expectation()) -> Report:  # noqa: B008 # frozen
     """Recompute everything and stop at the first contradiction.
 
-    Without `trusted` and `anchors` a file that was rewritten as a whole, heads included, still passes: pin the key.
+    Without a key, an anchor or a size a file that was rewritten as a whole still passes. With the key alone its newest
+    events can have been cut off together with their heads, and what came after the last head that was left can be of
+    another hand: an anchor or a size that was kept elsewhere shows that.
     """
-    return _Verification(log, trusted, anchors).run()
+    return _Verification(log, expected).run()
 
 
 class _Verification:
-    def __init__(self, log: LogFile, trusted: VerifyKey | None, anchors: Sequence[Anchor]) -> None:
+    def __init__(self, log: LogFile, expected: Expectation) -> None:
         self._log = log
-        self._trusted = trusted
-        self._anchors = sorted(anchors, key=lambda anchor: anchor.size)
+        self._trusted = expected.trusted
+        self._at_least = expected.at_least
+        self._anchors = sorted(expected.anchors, key=lambda anchor: anchor.size)
         self._tree = Tree()
         self._digest = b""
         self._versions: dict[str, int] = {}
@@ -101,6 +116,7 @@ class _Verification:
                 head = next(heads, None)
             self._check_anchors()
         self._check_end(state, head)
+        self._check_signed()
         if problems := self._log.problems():
             raise _Damaged(None, f"the events are whole, but the file is not: {problems[0]}")
 
@@ -164,6 +180,23 @@ class _Verification:
         surplus = chain.from_iterable(self._stored_nodes.values())
         if next(surplus, None) is not None:
             raise _Damaged(None, "there are stored subtrees that no events account for")
+
+    def _check_signed(self) -> None:
+        """Is the log as long as it is known to be, and signed as far as the controller signs?"""
+        size, signed = self._tree.size, self._heads[-1].size if self._heads else 0
+        proven = size if self._trusted is None else signed
+        if proven < self._at_least:
+            what = "the log ends" if self._trusted is None else "what the key has signed ends"
+            raise _Damaged(proven + 1, f"{what} after {proven} events, but it had {self._at_least} before")
+        if self._trusted is None or size == 0:
+            return
+        if not self._heads:
+            raise _Damaged(1, "the key has signed nothing here; a controller signs within a minute of its first event")
+        if size - signed > MOST_UNSIGNED:
+            raise _Damaged(
+                signed + 1,
+                f"{size - signed} events follow the newest head, but a controller signs after at most {MOST_UNSIGNED}",
+            )
 
     def _first_unsigned(self) -> int:
         """The earliest event that a mismatch of the present head may concern."""

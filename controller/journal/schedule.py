@@ -10,16 +10,22 @@ from controller.journal.service import Journal
 from shared.errors import StorageError
 from shared.log import get_logger
 
+EVERY_EVENTS = 1_000
+EVERY_S = 60.0
+MOST_UNSIGNED = 2 * EVERY_EVENTS  # events may be written while a head is being signed
 _log = get_logger("journal.heads")
 
 
 class HeadSchedule:
     """Signs a head when `every_events` are unsigned or `every_s` have passed; `run` until cancelled.
 
-    A last head is signed at cancellation, so that an orderly stop leaves no unsigned tail.
+    A head is signed at the beginning, over what a crash has left, and at cancellation, so that neither leaves an
+    unsigned tail: more than MOST_UNSIGNED events without a head are a sign of heads that were taken away.
     """
 
-    def __init__(self, journal: Journal, key: SigningKey, *, every_events: int = 1_000, every_s: float = 60.0) -> None:
+    def __init__(
+        self, journal: Journal, key: SigningKey, *, every_events: int = EVERY_EVENTS, every_s: float = EVERY_S
+    ) -> None:
         self._journal = journal
         self._key = key
         self._every_events = every_events
@@ -29,6 +35,7 @@ class HeadSchedule:
         journal.subscribe(self._count)
 
     async def run(self) -> None:
+        await self._sign()
         try:
             while True:
                 try:

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from controller.audit_cli import app
 from controller.journal import Journal, NewEvent
-from controller.journal.audit import Anchor, Report, verify
+from controller.journal import audit as audit_module
+from controller.journal.audit import Anchor, Expectation, Report, verify
 from controller.journal.chain import link
 from controller.journal.head import sign_head
 from controller.journal.merkle import Tree
@@ -33,10 +34,10 @@ async def written(path: Path, clock, key: SigningKey) -> Path:
     return path
 
 
-def audit(path: Path, **options) -> Report:
+def audit(path: Path, **known) -> Report:
     log = SqliteLogFile(path)
     try:
-        return verify(log, **options)
+        return verify(log, Expectation(**known))
     finally:
         log.close()
 
@@ -162,18 +163,94 @@ def test_another_signer_is_found_with_the_key_only(written: Path, key: SigningKe
 
 def test_an_anchor_outlives_a_rewritten_file(written: Path) -> None:
     anchor = Anchor(35, audit_root(written, 35))
-    assert audit(written, anchors=[anchor]).damage is None
+    assert audit(written, anchors=(anchor,)).damage is None
     with closing(sqlite3.connect(written)) as connection, connection:
         connection.execute("DELETE FROM tree_head")
     relink(written, lambda row: row.update(data=b'{"n":0}'))
     assert audit(written).damage is None
-    damage = audit(written, anchors=[anchor]).damage
+    damage = audit(written, anchors=(anchor,)).damage
     assert damage is not None
     assert "not those of the anchor" in damage.problem
     relink(written, lambda row: None, keep=20)
-    cut = audit(written, anchors=[anchor]).damage
+    cut = audit(written, anchors=(anchor,)).damage
     assert cut is not None
     assert (cut.position, "an anchor tells of 35" in cut.problem) == (21, True)
+
+
+def forget_heads(path: Path, after: int = 0) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM tree_head WHERE size > ?", (after,))
+
+
+def test_a_log_rewritten_without_its_heads_is_not_whole_for_who_has_the_key(written: Path, key: SigningKey) -> None:
+    forget_heads(written)
+    relink(written, lambda row: row.update(data=b'{"n":0}'))
+    assert audit(written).damage is None, "without the key nobody can tell"
+    damage = audit(written, trusted=key.verify_key).damage
+    assert damage is not None
+    assert (damage.position, "signed nothing here" in damage.problem) == (1, True)
+
+
+def test_more_events_behind_the_newest_head_than_a_controller_leaves_are_damage(
+    written: Path, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_module, "MOST_UNSIGNED", 20)
+    assert audit(written, trusted=key.verify_key).damage is None
+    forget_heads(written, after=12)
+    relink(written, lambda row: row.update(data=b'{"n":0}'))
+    damage = audit(written, trusted=key.verify_key).damage
+    assert damage is not None
+    assert (damage.position, "28 events follow the newest head" in damage.problem) == (13, True)
+
+
+@pytest.mark.parametrize(("at_least", "whole"), [(SIGNED, True), (SIGNED + 1, False)])
+def test_a_size_that_is_known_must_be_signed(written: Path, key: SigningKey, at_least: int, whole: bool) -> None:
+    assert audit(written, at_least=at_least).damage is None
+    assert (audit(written, trusted=key.verify_key, at_least=at_least).damage is None) is whole
+
+
+def test_a_size_that_is_known_shows_a_tail_cut_with_its_heads(written: Path, key: SigningKey) -> None:
+    forget_heads(written, after=12)
+    relink(written, lambda row: None, keep=20)
+    assert audit(written, trusted=key.verify_key).damage is None, "the key alone cannot tell"
+    for known in ({"trusted": key.verify_key}, {}):
+        damage = audit(written, at_least=TOTAL, **known).damage
+        assert damage is not None
+        assert "it had 40 before" in damage.problem
+
+
+def test_a_head_that_was_exported_outlives_a_rewritten_file(written: Path, key: SigningKey, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    kept, public = tmp_path / "kept.json", key.verify_key.encode().hex()
+    exported = run(app, ["head", str(written), str(kept)])
+    assert (exported.exit_code, exported.output) == (0, f"head   30:{audit_root(written, 30).hex()}\n")
+    check = ["verify", str(written), "--key", public, "--head", str(kept)]
+    assert run(app, check).exit_code == 0
+    forget_heads(written, after=12)
+    relink(written, lambda row: row.update(data=b'{"n":0}'))
+    assert run(app, check[:-2]).exit_code == 0, "few events: the key alone cannot tell"
+    rewritten = run(app, check)
+    assert rewritten.exit_code == 1
+    assert "not those of the anchor" in rewritten.output
+
+
+def test_a_head_of_a_stranger_is_no_anchor(written: Path, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    kept = tmp_path / "kept.json"
+    run(app, ["head", str(written), str(kept)])
+    other = SigningKey.generate().verify_key.encode().hex()
+    assert run(app, ["verify", str(written), "--key", other, "--head", str(kept)]).exit_code == 2
+    kept.write_text("{}")
+    refused = run(app, ["verify", str(written), "--head", str(kept)])
+    assert refused.exit_code == 2
+    assert "not a head" in refused.output
+
+
+def test_a_log_without_a_head_has_none_to_export(written: Path, tmp_path: Path) -> None:
+    forget_heads(written)
+    refused = CliRunner().invoke(app, ["head", str(written), str(tmp_path / "kept.json")])
+    assert refused.exit_code == 2
+    assert "no head was signed yet" in refused.output
 
 
 def audit_root(path: Path, size: int) -> bytes:
@@ -240,7 +317,9 @@ def test_the_command_tells_whole_from_damaged(written: Path, key: SigningKey) ->
     assert whole.exit_code == 0
     assert "events 40 verified, 10 of them after the newest signed head" in whole.output
     assert f"head   30:{audit_root(written, 30).hex()}" in whole.output
-    assert "note" in run(app, ["verify", str(written)]).output
+    assert "no key was given" in run(app, ["verify", str(written)]).output
+    short = run(app, ["verify", str(written), "--key", public, "--at-least", str(TOTAL)])
+    assert (short.exit_code, "but it had 40 before" in short.output) == (1, True)
     tamper(written, FIELDS["data"])
     damaged = run(app, ["verify", str(written), "--key", public])
     assert damaged.exit_code == 1
