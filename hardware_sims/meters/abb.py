@@ -2,7 +2,7 @@
 
 from hardware_sims.grid import MeterSample
 from hardware_sims.meters.registers import RegisterImage
-from shared.units import WH_PER_KWH
+from hardware_sims.scale import WH_PER_KWH
 
 FUNCTIONS = (3,)
 _ENERGY = 0x5000

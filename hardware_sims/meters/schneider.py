@@ -2,7 +2,7 @@
 
 from hardware_sims.grid import MeterSample
 from hardware_sims.meters.registers import RegisterImage
-from shared.units import W_PER_KW
+from hardware_sims.scale import W_PER_KW
 
 FUNCTIONS = (3,)
 _MODEL_NAME = 0x001D

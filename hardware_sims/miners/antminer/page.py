@@ -6,7 +6,7 @@ from typing import Any
 from hardware_sims.miners.antminer.firmware import Firmware
 from hardware_sims.miners.antminer.table import NONCES_PER_SHARE, chip_map, error_percent, hardware_errors
 from hardware_sims.miners.machine import Board, Machine, MachineState
-from shared.units import GHS_PER_THS
+from hardware_sims.scale import GHS_PER_THS
 
 RATE_UNIT = "GH/s"
 MIN_FAN_RPM = 600

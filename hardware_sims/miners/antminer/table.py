@@ -7,7 +7,7 @@ from typing import Any
 from hardware_sims.miners.antminer.firmware import Firmware
 from hardware_sims.miners.machine import Board, Machine
 from hardware_sims.miners.share import percent_of_shares
-from shared.units import GHS_PER_THS, MHS_PER_THS
+from hardware_sims.scale import GHS_PER_THS, MHS_PER_THS
 
 CHIPS_IN_GROUP = 9
 NONCES_PER_SHARE = 4

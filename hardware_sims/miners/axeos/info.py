@@ -5,7 +5,7 @@ from typing import Any
 from hardware_sims.miners.axeos.board import BoardKind
 from hardware_sims.miners.axeos.setting import Settings, parts_of
 from hardware_sims.miners.machine import Machine, MachineState
-from shared.units import GHS_PER_THS
+from hardware_sims.scale import GHS_PER_THS
 
 VERSION = "v2.9.0"
 INPUT_MV = 5_000.0

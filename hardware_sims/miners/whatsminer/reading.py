@@ -7,7 +7,7 @@ from typing import Any
 from hardware_sims.miners.machine import Board, Machine, MachineState
 from hardware_sims.miners.share import percent_of_shares
 from hardware_sims.miners.whatsminer.firmware import full_model
-from shared.units import GHS_PER_THS, MHS_PER_THS
+from hardware_sims.scale import GHS_PER_THS, MHS_PER_THS
 
 WINDOWS_S = {"MHS av": math.inf, "MHS 5s": 5.0, "MHS 1m": 60.0, "MHS 5m": 300.0, "MHS 15m": 900.0}
 INPUT_V = 230.0
