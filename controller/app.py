@@ -25,7 +25,7 @@ from controller.commands import (
 from controller.console.app import mount
 from controller.fleet import AlarmDesk, FleetService
 from controller.gateways.mqtt import MqttGateway, probe
-from controller.gateways.prices import Hashprice, SeriesPrices, load_series, synthetic_day
+from controller.gateways.prices import Hashprice, NoPrices, SeriesPrices, load_series, synthetic_day
 from controller.heartbeat import Heartbeat, Signs
 from controller.ingest import Audience, InboxItem, InboxRoute, Ingest, Refused
 from controller.journal import Dispatcher, HeadSchedule, Journal
@@ -240,8 +240,8 @@ class ControllerApp:
         self.ingest.offer(message)
 
 
-def prices_of(feed: PriceFeed, now_ms: int) -> SeriesPrices:
-    """The series of the operator's file, or an invented day that begins now."""
+def prices_of(feed: PriceFeed, now_ms: int) -> SeriesPrices | NoPrices:
+    """The series of the operator's file; an invented day that begins now only where the settings ask for one."""
     hashprice = Hashprice(feed.hashprice_usd_phs_day, now_ms)
     if feed.file is None:
         return SeriesPrices(synthetic_day(now_ms), lambda: hashprice, replay_from_ms=now_ms)
@@ -253,6 +253,8 @@ async def run(settings: ControllerSettings) -> None:
     """Run a controller until SIGTERM or SIGINT."""
     running = asyncio.create_task(ControllerApp(settings).run())
     loop = asyncio.get_running_loop()
+        if not feed.synthetic:
+            return NoPrices()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)
     try:

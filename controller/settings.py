@@ -22,8 +22,9 @@ class Web(Section):
 
 
 class PriceFeed(Section):
-    """Energy prices from a CSV file; without one, an invented series that says so. A file of invented prices is
-    labelled with `synthetic`. The hashprice is what the operator states.
+    """Energy prices from a CSV file. Without one there is no price, and nothing is changed for profit. `synthetic`
+    labels a file of invented prices, or asks for an invented day where no file is named; it is for demonstrations. The
+    hashprice is what the operator states.
     """
 
     file: Path | None = None

@@ -59,7 +59,7 @@ class Ground(NamedTuple):
     """What a plan is made from."""
 
     snapshot: SiteSnapshot
-    quote: Quote
+    quote: Quote | None
     targets_w: Mapping[str, int]
     anchors: Anchors
     bonds: Bonds

@@ -16,6 +16,7 @@ from controller.commands.refusal import Refusal as CommandRefusal
 from controller.mining.dispatch.anchor import anchored
 from controller.mining.dispatch.bond import Bonds
 from controller.mining.dispatch.problem import Lock
+from controller.mining.dispatch.quote import Quote
 from controller.mining.dispatch.service import ACTOR as DISPATCH
 from controller.mining.energy import Curtailment, Phase
 from controller.mining.energy.event import AnyCurtailmentEvent, CurtailmentRequested
@@ -40,7 +41,7 @@ from controller.operations.ports import PriceFeed, SiteDispatch
 from controller.people.model import Actor, Permission
 from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from shared.clock import Clock
-from shared.errors import Denied, Expired
+from shared.errors import Denied, Expired, GatewayUnavailable
 
 PREVIEW_VALID_MS = 60_000
 LISTED = 50
@@ -88,7 +89,7 @@ class LiveCurtailments:
         bonds = Bonds() if dispatch is None else dispatch.pending.bonds(frozenset())
         ground = Ground(
             snapshot=snapshot,
-            quote=self._parts.prices.current(now_ms),
+            quote=_quote(self._parts.prices, now_ms),
             targets_w=self._ledger.caps_w(request.site, now_ms),
             anchors=anchored(None if dispatch is None else dispatch.anchors, snapshot, bonds),
             bonds=bonds,
@@ -111,7 +112,7 @@ class LiveCurtailments:
             uncertainty_w=plan.effect.uncertainty_w,
             target_w=plan.target_w,
             hashrate_ths=plan.effect.hashrate_lost_ths,
-            cost_usd_h=plan.effect.cost_usd_h,
+            cost_usd_h=None if ground.quote is None else plan.effect.cost_usd_h,
             method=method_of(plan.effect),
             expected_s=plan.expected_s,
             checks=checks_of(plan),
@@ -265,3 +266,12 @@ class LiveCurtailments:
             if progress is not None and command.at_ms >= leg_ms:
                 counts.update(progress.counts)
         return tuple(command.command_id for command in asked), counts_in_words(counts)
+
+
+def _quote(prices: PriceFeed, now_ms: int) -> Quote | None:
+    """What holds now; None where there is no price or the last one has run out."""
+    try:
+        quote = prices.current(now_ms)
+    except GatewayUnavailable:
+        return None
+    return quote if quote.current(now_ms) else None

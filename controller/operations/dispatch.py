@@ -90,7 +90,7 @@ def _binding(cycle: Cycle) -> Iterator[BindingConstraint]:
         yield BindingConstraint(
             subject=cycle.problem.tree.ids[at],
             text=cycle.explanation.feeder_sentence(at),
-            shadow_price_usd_mwh=float(worth[at]) * WH_PER_MWH,
+            shadow_price_usd_mwh=None if cycle.held else float(worth[at]) * WH_PER_MWH,
         )
 
 
@@ -101,7 +101,8 @@ def _sentences(cycle: Cycle) -> Iterator[str]:
     counts = np.bincount(cycle.explanation.reason, minlength=len(Reason))
     for reason in sorted(Reason, key=lambda reason: -int(counts[reason])):
         if counts[reason]:
-            yield f"{counts[reason]:,} miners {_REASONS[reason]}."
+            unpriced = cycle.held and reason is Reason.BEST
+            yield f"{counts[reason]:,} miners {_REASONS[Reason.HELD_DOWN if unpriced else reason]}."
     if cycle.transition.blocked.size:
         yield f"{cycle.transition.blocked.size:,} steps up wait for room."
     if cycle.gap_too_wide:

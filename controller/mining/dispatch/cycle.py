@@ -16,10 +16,10 @@ from controller.mining.fleet.snapshot import SiteSnapshot
 class Cycle:
     """One decision with everything that it was made from.
 
-    `held` says why nothing is changed for profit, else empty: energy then costs nothing in `problem` and no miner may
-    climb, so that only limits lead to changes. `landings` are the curtailments that bind. `issued` counts
-    miners ordered now; the rest of `transition` follows when this has been confirmed. `refusals` are the rules by which
-    the power door took some orders not.
+    `held` says why nothing is changed for profit, else empty: nothing has a price in `problem` then, and no miner may
+    climb above where it was, so that only limits lead to changes. `quote` is None where nobody told a price. `landings`
+    are the curtailments that bind. `issued` counts miners ordered now; the rest of `transition` follows when this has
+    been confirmed. `refusals` are the rules by which the power door took some orders not.
     """
 
     site: str
@@ -27,7 +27,7 @@ class Cycle:
     at_ms: int
     trigger: str
     snapshot: SiteSnapshot
-    quote: Quote
+    quote: Quote | None
     problem: Problem
     decision: Decision
     explanation: Explanation

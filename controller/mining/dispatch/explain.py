@@ -38,7 +38,8 @@ _LOCK_WORDS = {
 class Explanation:
     """Per miner: the reason, what its next step earns (NaN where there is none), the price of power at its feeder.
 
-    Prices are $/MWh net of energy. `binding` is the nearest full feeder above, -1 where none is.
+    Prices are $/MWh net of energy, and mean nothing where the problem is not `priced`. `binding` is the nearest full
+    feeder above, -1 where none is.
     """
 
     problem: Problem
@@ -47,6 +48,7 @@ class Explanation:
     next_step_usd_mwh: Floats
     price_usd_mwh: Floats
     binding: Ints
+    priced: bool = True
 
     def sentence(self, miner: int) -> str:
         """One miner's reason in words; `miner` is its position in the problem."""
@@ -55,6 +57,9 @@ class Explanation:
             counted_w = int(problem.locked_w[miner])
             return f"left as it is, counted at {counted_w:,} W: {_LOCK_WORDS[Lock(int(problem.lock[miner]))]}"
         watts = int(problem.power_w[self.decision.mode[miner], miner])
+        if not self.priced:
+            full = f": feeder {problem.tree.ids[self.binding[miner]]} is full" if reason is Reason.FEEDER_FULL else ""
+            return f"kept at {watts:,} W{full}; nothing is changed for profit now"
         if reason is Reason.BEST:
             return f"at {watts:,} W, where it earns most at this price"
         if reason is Reason.UNPROFITABLE:
@@ -75,11 +80,12 @@ class Explanation:
         if problem.cap_w[feeder] >= NO_LIMIT_W:
             return f"{problem.tree.ids[feeder]}: {load_kw:,.1f} kW, no limit"
         own = certificate.multiplier_usd_wh[feeder] * 1000
-        worth = f"one more kW is worth {own:.4f} USD/h" if own > 0 else "not full"
+        worth = f"one more kW is worth {own:.4f} USD/h" if self.priced else "full"
+        worth = worth if own > 0 else "not full"
         return f"{problem.tree.ids[feeder]}: {load_kw:,.1f} of {problem.cap_w[feeder] / 1000:,.1f} kW, {worth}"
 
 
-def explain(problem: Problem, decision: Decision) -> Explanation:
+def explain(problem: Problem, decision: Decision, *, priced: bool = True) -> Explanation:
     """Reasons for all miners at once."""
     slope = _next_slope(problem, decision.mode)
     price = decision.price_usd_wh[problem.feeder]
@@ -92,7 +98,7 @@ def explain(problem: Problem, decision: Decision) -> Explanation:
     idle = (decision.mode == 0) & (problem.hashrate_ths[0] == 0)
     reason[(reason == Reason.BEST) & idle] = Reason.UNPROFITABLE
     reason[~problem.free] = Reason.LOCKED
-    return Explanation(problem, decision, reason, slope * WH_PER_MWH, price * WH_PER_MWH, binding)
+    return Explanation(problem, decision, reason, slope * WH_PER_MWH, price * WH_PER_MWH, binding, priced)
 
 
 def _all(problem: Problem) -> Ints:

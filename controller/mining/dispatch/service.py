@@ -17,8 +17,9 @@ from controller.mining.dispatch.bond import Bonds
 from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.decision import decide
 from controller.mining.dispatch.explain import explain
-from controller.mining.dispatch.formulate import Policy, formulate
+from controller.mining.dispatch.formulate import Policy, formulate, modes_named
 from controller.mining.dispatch.landing import Aim, Approach, under_targets
+from controller.mining.dispatch.lowered import Lowered
 from controller.mining.dispatch.order import Batch, batches
 from controller.mining.dispatch.pending import Patience, PendingOrders
 from controller.mining.dispatch.ports import Caps, Decisions, Orders, Prices, TwinView
@@ -28,7 +29,7 @@ from controller.mining.dispatch.stage import Pace, carried_w, first_wave, stage
 from controller.mining.fleet.array import Ints
 from controller.mining.fleet.snapshot import SiteSnapshot
 from shared.clock import Clock
-from shared.errors import BesError, Denied
+from shared.errors import BesError, Denied, GatewayUnavailable
 from shared.log import get_logger
 
 _log = get_logger(__name__)
@@ -55,7 +56,9 @@ class _Ground:
     """What a decision is made from; immutable."""
 
     snapshot: SiteSnapshot
-    quote: Quote
+    quote: Quote | None
+    held: str
+    returning: Mapping[str, int]
     targets_w: Mapping[str, int]
     anchors: Anchors
     bonds: Bonds
@@ -85,6 +88,7 @@ class DispatchService:
         self._ports = ports
         self._settings = settings or DispatchSettings()
         self._pending = PendingOrders(self._settings.patience)
+        self._lowered = Lowered()
         self._held_by_person: frozenset[str] = frozenset()
         self._anchors: Anchors | None = None
         self._wanted = asyncio.Event()
@@ -145,16 +149,18 @@ class DispatchService:
                 await asyncio.wait_for(self._urgent.wait(), self._settings.min_interval_s)
 
     async def cycle(self, trigger: str) -> Cycle:
-        """Decide once and order the first part of it. Raises GatewayUnavailable without any price."""
+        """Decide once and order the first part of it."""
         async with self._one_at_a_time:
             now_ms = self._ports.clock.now_ms()
             snapshot = self._ports.twin.snapshot(self._site)
-            quote = self._ports.prices.current(now_ms)
+            quote, unpriced = self._quote(now_ms)
             targets_w = self._ports.caps.caps_w(self._site, now_ms)
             self._pending.observe(snapshot)
             bonds = self._pending.bonds(self._held_by_person)
             self._anchors = anchored(self._anchors, snapshot, bonds)
-            ground = _Ground(snapshot, quote, targets_w, self._anchors, bonds)
+            blind = self._blind(snapshot)
+            returning = {} if blind else dict(self._lowered.mode)
+            ground = _Ground(snapshot, quote, blind or unpriced, returning, targets_w, self._anchors, bonds)
             plan = await asyncio.to_thread(self._plan, trigger, ground)
             cycle = plan.cycle
             if self._settings.automatic:
@@ -179,14 +185,14 @@ class DispatchService:
             self._pending.refused((device for device, _ in batch.changes), cycle.at_ms)
             return replace(cycle, refusals=(*cycle.refusals, f"{refusal.rule}: {refusal.detail}"))
         self._pending.given(batch.changes, cycle.at_ms)
+        self._lowered.given(cycle, batch.changes)
         return replace(cycle, issued=cycle.issued + len(batch.changes), order_ids=(*cycle.order_ids, order_id))
 
     def _plan(self, trigger: str, ground: _Ground) -> _Plan:
         """Everything between reading and ordering; runs in a worker thread on immutable values."""
         begun_s = self._ports.clock.monotonic_s()
-        snapshot, quote = ground.snapshot, ground.quote
-        held = self._reason_to_hold(snapshot, quote)
-        limits, approach = self._problem(ground, held)
+        snapshot, held = ground.snapshot, ground.held
+        limits, approach = self._problem(ground)
         problem = approach.problem
         stay = np.where(problem.free, problem.current, 0)
         decision = decide(problem, previous=stay)
@@ -199,10 +205,10 @@ class DispatchService:
             at_ms=snapshot.taken_at_ms,
             trigger=trigger,
             snapshot=snapshot,
-            quote=quote,
+            quote=ground.quote,
             problem=problem,
             decision=decision,
-            explanation=explain(problem, decision),
+            explanation=explain(problem, decision, priced=not held),
             transition=transition,
             landings=approach.landings,
             infeasible=decision.infeasible(problem),
@@ -213,28 +219,35 @@ class DispatchService:
         ups = first_wave(problem, decision.mode, load_w, self._settings.pace)
         return _plan_of(cycle, np.concatenate((transition.downs, ups)))
 
-    def _problem(self, ground: _Ground, held: str) -> tuple[Problem, Approach]:
+    def _problem(self, ground: _Ground) -> tuple[Problem, Approach]:
         """The problem under limits alone, and under targets too; softened where it cannot be solved otherwise."""
-        limits, approach = self._framed(ground, held, soften=False)
+        limits, approach = self._framed(ground, soften=False)
         if approach.problem.overloaded.size:
-            limits, approach = self._framed(ground, held, soften=True)
+            limits, approach = self._framed(ground, soften=True)
         return limits, approach
 
-    def _framed(self, ground: _Ground, held: str, *, soften: bool) -> tuple[Problem, Approach]:
+    def _framed(self, ground: _Ground, *, soften: bool) -> tuple[Problem, Approach]:
         snapshot, anchors, bonds = ground.snapshot, ground.anchors, ground.bonds
-        limits = formulate(snapshot, ground.quote, anchors, bonds, self._settings.policy, soften=soften)
-        if held:
-            no_higher = np.minimum(limits.high, np.where(limits.free, limits.current, limits.high))
-            limits = replace(limits, high=no_higher, energy_usd_wh=0.0)
+        quote = None if ground.held else ground.quote
+        limits = formulate(snapshot, quote, anchors, bonds, self._settings.policy, soften=soften)
+        if ground.held:
+            top = np.maximum(limits.current, modes_named(snapshot, ground.returning)[: len(limits)])
+            limits = replace(limits, high=np.where(limits.free, np.minimum(limits.high, top), limits.high))
         return limits, under_targets(limits, anchors, ground.targets_w, bonds, snapshot, self._settings.aim)
 
-    def _reason_to_hold(self, snapshot: SiteSnapshot, quote: Quote) -> str:
+    def _blind(self, snapshot: SiteSnapshot) -> str:
         fresh = snapshot.fresh
         if fresh.size and fresh.mean() < self._settings.min_fresh_share:
             return f"only {int(fresh.sum()):,} of {fresh.size:,} miners report"
-        if not quote.current(snapshot.taken_at_ms):
-            return "the energy price has run out"
         return ""
+
+    def _quote(self, now_ms: int) -> tuple[Quote | None, str]:
+        """The newest quote, and why nothing can be decided by it; empty where it holds."""
+        try:
+            quote = self._ports.prices.current(now_ms)
+        except GatewayUnavailable as error:
+            return None, error.detail
+        return quote, "" if quote.current(now_ms) else "the energy price has run out"
 
 
 def _plan_of(cycle: Cycle, changed: Ints) -> _Plan:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.gateways.prices import Hashprice, PriceSeries, SeriesPrices, load_series, synthetic_day
+from controller.app import prices_of
+from controller.gateways.prices import Hashprice, NoPrices, PriceSeries, SeriesPrices, load_series, synthetic_day
 from controller.gateways.prices.synthetic import SPIKE_USD_MWH
+from controller.settings import PriceFeed
 from shared.errors import GatewayUnavailable, SettingInvalid, SettingMissing
 
 HOUR_MS = 3_600_000
@@ -127,3 +129,14 @@ def test_the_synthetic_day_is_labelled_the_same_each_time_and_has_its_spike() ->
 def test_the_hashprice_tells_its_age() -> None:
     assert HASHPRICE.age_s(61_000) == 60.0
     assert HASHPRICE.age_s(0) == 0.0
+
+
+def test_without_a_feed_there_is_no_price_and_the_reason_says_what_to_do() -> None:
+    for feed in (NoPrices(), prices_of(PriceFeed(), 0)):
+        with pytest.raises(GatewayUnavailable, match=r"no price feed: set \[prices\] file"):
+            feed.current(1_000)
+        assert feed.between(0, 1 << 60) == ()
+
+
+def test_an_invented_day_is_made_only_for_whoever_asks_for_one() -> None:
+    assert prices_of(PriceFeed(synthetic=True), 0).current(1_000).synthetic

@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
+from controller.gateways.prices import NoPrices
 from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from shared.actions import Sleep
 from shared.errors import Denied, Expired, Forbidden, NotFound
-from tests.controller.operations.conftest import ANNA, OTTO, ROBOT, SITE, VERA, LiveSite
+from tests.controller.operations.conftest import ANNA, INTERVAL_MS, OTTO, ROBOT, SITE, VERA, LiveSite
 
 
 async def preview(live: LiveSite, reduction_w: float | None) -> CurtailmentPreview:
@@ -217,3 +218,24 @@ async def test_two_approvals_at_once_start_it_once(live: LiveSite):
     )
     assert sorted(type(result).__name__ for result in both) == ["CurtailmentView", "Denied"]
     assert len(await live.journal.stream(f"curtailment/{SITE}")) == 2
+
+
+@pytest.mark.parametrize("feed", ["none", "ended"])
+async def test_a_curtailment_without_a_price_is_previewed_without_costs_and_shed(
+    live: LiveSite, monkeypatch: pytest.MonkeyPatch, feed: str
+):
+    if feed == "none":
+        monkeypatch.setattr(live.prices, "current", NoPrices().current)
+    else:
+        live.report(25 * INTERVAL_MS)
+    shown = await preview(live, 50_000)
+    assert shown.cost_usd_h is None
+    assert shown.hashrate_ths > 0
+    await started(live)
+    cycle = await live.dispatch.cycle("curtailment")
+    assert cycle.held
+    assert cycle.issued > 0
+    decision = live.ports.dispatch.decision(SITE)
+    assert decision is not None
+    assert [item.shadow_price_usd_mwh for item in decision.binding] == [None]
+    assert "USD" not in " ".join((*decision.sentences, *(item.text for item in decision.binding)))

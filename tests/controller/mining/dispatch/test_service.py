@@ -10,6 +10,7 @@ from controller.mining.dispatch.pending import Patience
 from controller.mining.dispatch.problem import Lock
 from controller.mining.dispatch.stage import Pace
 from shared.actions import SetPowerLimit, Sleep, SwitchOutlet, Wake
+from shared.errors import StorageUnavailable
 from shared.states import OpState
 from tests.controller.mining.conftest import MINERS, PDU, Machine, outlets, record, small_site
 from tests.controller.mining.dispatch.conftest import service_of
@@ -105,6 +106,48 @@ async def test_a_price_that_has_run_out_holds_everything(world) -> None:
     cycle = await service_of(world).cycle("price")
     assert cycle.held == "the energy price has run out"
     assert world.issued == []
+
+
+NO_PRICE_USD_MWH = -10_000.0  # the world's feed then has none
+
+
+async def test_without_any_price_nothing_is_ordered_within_the_limits(world) -> None:
+    world.price_usd_mwh = NO_PRICE_USD_MWH
+    cycle = await service_of(world).cycle("telemetry")
+    assert cycle.held == "no price"
+    assert cycle.quote is None
+    assert world.issued == []
+    assert "USD" not in "".join(cycle.explanation.sentence(miner) for miner in range(len(cycle.problem)))
+
+
+@pytest.mark.parametrize("until_ms", [0, 5])
+async def test_without_a_price_that_holds_limits_and_curtailments_are_still_kept(world, until_ms: int) -> None:
+    """No feed at all, or a file that has ended."""
+    world.until_ms, world.price_usd_mwh = until_ms, 20.0 if until_ms else NO_PRICE_USD_MWH
+    world.caps = {"site": 20_000}
+    cycle = await service_of(world).cycle("curtailment")
+    assert cycle.decision.certificate.load_w[0] <= 20_000
+    assert world.issued
+    assert "USD" not in cycle.explanation.feeder_sentence(0)
+
+
+async def test_without_a_price_what_was_shed_comes_back_when_the_curtailment_ends_and_nothing_else(world) -> None:
+    world.price_usd_mwh = NO_PRICE_USD_MWH
+    asleep = world.node.machines[MINERS[0]]
+    asleep.state, asleep.power_w, asleep.hashrate_ths = OpState.SLEEPING, 25.0, 0.0  # before, and not by us
+    world.node.report()
+    service = service_of(world, policy=Policy(headroom_pct=0.0, switch_usd=0.001))
+    world.caps = {"site": 15_000}
+    await service.cycle("curtailment")
+    world.obey(world.issued[0])
+    world.node.report()
+    world.caps = {}
+    for _ in range(3):
+        await service.cycle("curtailment")
+        world.obey(world.issued[-1])
+        world.node.report(31_000)
+    assert asleep.state is OpState.SLEEPING
+    assert all(world.node.machines[device].power_w == 3_200.0 for device in MINERS[1:])
 
 
 async def test_what_cannot_be_kept_is_named_and_the_least_violating_decision_is_ordered(world) -> None:
@@ -290,16 +333,22 @@ async def test_advice_without_orders(world) -> None:
     assert world.issued == []
 
 
-async def test_the_loop_runs_on_notice_survives_a_missing_price_and_lets_urgent_pass(world) -> None:
+async def test_the_loop_runs_on_notice_survives_a_failing_cycle_and_lets_urgent_pass(world, monkeypatch) -> None:
     service = service_of(world, min_interval_s=30.0)
+    take, failed = world.snapshot, asyncio.Event()
+
+    def fail(_site: str) -> None:
+        failed.set()
+        raise StorageUnavailable("no snapshot")
+
     decided = asyncio.Event()
     keep = world.recorded.append
     world.record = lambda cycle: (keep(cycle), decided.set())
     loop = asyncio.create_task(service.run())
-    world.price_usd_mwh = -10_000
+    monkeypatch.setattr(world, "snapshot", fail)
     service.notify("price")
-    await asyncio.sleep(0)
-    world.price_usd_mwh = 20.0
+    await asyncio.wait_for(failed.wait(), 5)
+    monkeypatch.setattr(world, "snapshot", take)
     service.notify("limit", urgent=True)
     await asyncio.wait_for(decided.wait(), 5)
     loop.cancel()
