@@ -43,7 +43,7 @@ class TlsSettings(BaseModel):
 
 
 def _refuse_an_open_key(path: Path) -> None:
-    """The group may read: systemd gives the service its copy through an access list, which shows as the group's bits."""
+    """The group may read: systemd lets the service read its copy by an access list, which shows as the group's bits."""
     if path.stat().st_mode & 0o007:
         raise SettingInvalid(f"mqtt.tls: {path}: everybody can read this key; run 'chmod 600 {path}'")
 

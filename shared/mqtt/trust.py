@@ -64,9 +64,7 @@ def handshake_failure(error: ssl.SSLError, settings: MqttSettings) -> str:
 
 def _of_its_certificate(error: ssl.SSLCertVerificationError, settings: MqttSettings) -> str:
     if error.verify_code in _OTHER_NAME:
-        return (
-            f"its certificate is not for {settings.host!r}: set mqtt.host to a name in it, or issue one for it"
-        )
+        return f"its certificate is not for {settings.host!r}: set mqtt.host to a name in it, or issue one for it"
     if error.verify_code == _EXPIRED:
         return "its certificate has expired: renew it on the broker, unless this machine's clock is wrong"
     if error.verify_code == _NOT_YET:
