@@ -23,6 +23,7 @@ from benchmarks.options import Options
 from benchmarks.simulated_site import SimulatedSite
 from controller.storage.sqlite.journal_log import SqliteLogFile
 from hardware_sims.demo.scene import SITE
+from hardware_sims.miners.machine import MachineState
 from shared.clock import SystemClock
 from shared.site import miner_id
 from shared.states import OutcomeState
@@ -33,6 +34,8 @@ SLOW_S = 1.0  # added to every answer of a slow device
 LANDED_SHARE = 0.005
 _NOTICED_S = 90.0
 _EVERY_S = 0.25
+_VIEWED = 8  # one reading in so many is looked at through the API too
+_ON_THE_WAY = frozenset({MachineState.STARTING.value, MachineState.TUNING.value})
 _MEAN_S = 5.0
 
 
@@ -87,32 +90,52 @@ def _break_some(simulated: SimulatedSite) -> int:
 
 
 def _curtailed(stage: Stage, options: Options) -> Watched:
-    """Ask for it, and watch until it has landed and dispatch has been at rest for `rest_s`, at most `end_s`."""
     before = stage.simulated.truth()
     before_w = statistics.fmean(_reading(stage).shown_w for _ in range(4))
     reduction_w = round(before_w * options.number("shed_share", 0.3, 0.3))
     preview = stage.api.post(f"/sites/{SITE}/curtailments/preview", {"reduction_w": reduction_w})
-    asked_ms, begun_s = SystemClock().now_ms(), time.monotonic()
     wish = {"preview_id": preview["id"], "reason": "curtailment benchmark", "confirm": preview["confirm"]}
+    asked_ms = SystemClock().now_ms()
     curtailment_id = stage.api.post(f"/sites/{SITE}/curtailments", wish)["id"]
-    rest_s, end_s = options.number("rest_s", 60.0, 5.0), options.number("end_s", 420.0, 30.0)
-    readings: list[Reading] = []
-    view, stands, stands_since_s = {}, None, begun_s
-    while time.monotonic() - begun_s < end_s and time.monotonic() - stands_since_s < rest_s:
-        readings.append(_reading(stage))
-        if len(readings) % 4 == 1:
-            view = next(
-                found for found in stage.api.get(f"/sites/{SITE}/curtailments") if found["id"] == curtailment_id
-            )
-            if (view["counts"], view["orders"]) != stands or view["landed_at_ms"] is None:
-                stands, stands_since_s = (view["counts"], view["orders"]), time.monotonic()
-        time.sleep(_EVERY_S)
+    rest_s, end_s = options.number("rest_s", 60.0, 5.0), options.number("end_s", 900.0, 30.0)
+    readings, view = _watched(stage, curtailment_id, rest_s, end_s)
     file = SqliteLogFile(stage.journal)
     try:
         given = decisions(file.events(), asked_ms)
     finally:
         file.close()
     return Watched(asked_ms, before_w, view, readings, given, before, stage.simulated.truth())
+
+
+def _watched(stage: Stage, curtailment_id: str, rest_s: float, end_s: float) -> tuple[list[Reading], dict[str, Any]]:
+    """The meter until the curtailment has landed, its orders have stood still for `rest_s` and no machine that they let
+    up is on its way any more; `end_s` at most.
+    """
+    readings: list[Reading] = []
+    view: dict[str, Any] = {}
+    stood: object = None
+    begun_s = still_s = time.monotonic()
+    while time.monotonic() - begun_s < end_s:
+        readings.append(_reading(stage))
+        if len(readings) % _VIEWED == 1:
+            view = _viewed(stage, curtailment_id)
+            stands = (view["counts"], view["orders"])
+            if stands != stood or view["landed_at_ms"] is None or _climbing(stage, view):
+                stood, still_s = stands, time.monotonic()
+        if time.monotonic() - still_s >= rest_s:
+            break
+        time.sleep(_EVERY_S)
+    return readings, view
+
+
+def _viewed(stage: Stage, curtailment_id: str) -> dict[str, Any]:
+    views: list[dict[str, Any]] = stage.api.get(f"/sites/{SITE}/curtailments")
+    return next(view for view in views if view["id"] == curtailment_id)
+
+
+def _climbing(stage: Stage, view: dict[str, Any]) -> bool:
+    """Is a machine starting or tuning after more than one round of orders?"""
+    return len(view["orders"]) > 1 and not _ON_THE_WAY.isdisjoint(stage.simulated.truth()["miners"]["state"])
 
 
 def _reading(stage: Stage) -> Reading:

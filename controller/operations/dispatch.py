@@ -115,7 +115,7 @@ def _landing(landing: Landing) -> str:
     target = f"Feeder {landing.feeder} is kept at {landing.target_w / W_PER_KW:,.1f} kW"
     if landing.expected_w is None:
         return f"{target} by the count of its miners: its meter has not been seen at rest yet."
-    room = ", so miners are let up into the room" if landing.trims else ""
+    room = "; miners that fit into the room are let up" if landing.short else ""
     return f"{target} by its meter, which shows {landing.expected_w / W_PER_KW:,.1f} kW before this decision{room}."
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.mining.dispatch.formulate import current_modes
+from controller.mining.dispatch.mode import current_modes
 from controller.mining.fleet import FleetTwin, SiteSnapshot
 from controller.mining.fleet.array import Floats, Ints
 from controller.operations.layout import layout_of

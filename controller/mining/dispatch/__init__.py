@@ -1,7 +1,8 @@
 """Real-time dispatch: which miner runs in which power mode now, with proof of how good that is.
 
-`formulate` frames a `problem`, `decision` solves it (`hull`, `relax`, `rounding`, `exchange`) and has it checked by
-code that shares nothing with the solver (`audit`); `explain` says why, `stage` orders the way there, `service` runs it.
+`formulate` frames a `problem`, `landing` binds it by the targets of curtailments, in watts of the meters that `anchor`
+compares with the miners. `decision` solves it (`hull`, `relax`, `rounding`, `exchange`) and has it checked by code that
+shares nothing with the solver (`audit`); `explain` says why, `stage` orders the way there, `service` runs it.
 """
 
 from controller.mining.dispatch.cycle import Cycle

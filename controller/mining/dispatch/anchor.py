@@ -2,6 +2,7 @@
 
 A meter is compared with the model only while nothing below it is under way, or a slow meter would be taken for a load.
 Between two such moments the last one stays the anchor from which watts of miners are turned into watts of the meter.
+What each unit draws against its curve is remembered likewise, for when it sleeps or climbs.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from functools import cached_property
 import numpy as np
 
 from controller.mining.dispatch.bond import Bonds, named
+from controller.mining.dispatch.mode import current_modes
 from controller.mining.fleet.array import Bools, Floats, Ints
 from controller.mining.fleet.power import Basis
+from controller.mining.fleet.roster import Roster
 from controller.mining.fleet.snapshot import SiteSnapshot
 from controller.mining.fleet.tree import FeederTree
 from shared.states import OpState
@@ -20,16 +23,22 @@ _UNSETTLED_SHARE = 0.0025  # of the load: what so few watts in motion hide is be
 _UNSEEN_SHARE = 0.03  # of the load: with more, nobody can tell losses from miners that draw unseen
 _COPPER_SHARE = 0.7  # of the losses at high load; the rest stands and does not fall with the load
 _MOST_LOSS = 0.05  # of the load: more than that is no loss but a meter or a miner that errs
+_UNIT_SHARES = (0.3, 1.3)  # of its curve, that a unit may draw; anything else is a reading that errs
+_CLIMBED_SHARE = 0.9
 _HIGH_LOAD = 0.9  # of the highest load that was seen: from there on losses are learned anew
 
 
 @dataclass(frozen=True, eq=False)
 class Anchors:
-    """One element a feeder. `metered_w` and `drawn_w` belong to one moment and are NaN where there was none; `fresh`
+    """One element a feeder, in `unit_share` one a miner of the roster: what it draws of its curve's watts.
+
+    `metered_w` and `drawn_w` belong to one moment and are NaN where there was none; `fresh`
     says that it is this moment. `copper_per_w` are losses that grow with the square, learned at `high_w`.
     """
 
     tree: FeederTree
+    roster: Roster
+    unit_share: Floats
     metered_w: Floats
     drawn_w: Floats
     fresh: Bools
@@ -74,7 +83,7 @@ def anchored(before: Anchors | None, snapshot: SiteSnapshot, bonds: Bonds) -> An
     """The anchors after this moment: those of meters below which nothing moves are new, the others stay."""
     tree, metered_w = snapshot.tree, snapshot.feeders.metered_w
     if before is None or before.tree is not tree:
-        before = _nowhere(tree)
+        before = _nowhere(tree, snapshot.roster)
     drawn_w = (_below(snapshot, snapshot.power.drawn_w) + tree.below(known_load_w(snapshot))).astype(np.float64)
     moving_w = _below(snapshot, np.where(_moving(snapshot, bonds), snapshot.power.worst_w, 0))
     fresh = np.isfinite(metered_w) & (moving_w <= _UNSETTLED_SHARE * np.nan_to_num(metered_w))
@@ -84,6 +93,8 @@ def anchored(before: Anchors | None, snapshot: SiteSnapshot, bonds: Bonds) -> An
     loss = np.clip((load_w - (drawn_w - unseen_w)) / load_w, 0.0, _MOST_LOSS)
     return Anchors(
         tree=tree,
+        roster=snapshot.roster,
+        unit_share=_unit_share(before, snapshot, bonds),
         metered_w=np.where(fresh, metered_w, before.metered_w),
         drawn_w=np.where(fresh, drawn_w, before.drawn_w),
         fresh=fresh,
@@ -92,9 +103,27 @@ def anchored(before: Anchors | None, snapshot: SiteSnapshot, bonds: Bonds) -> An
     )
 
 
-def _nowhere(tree: FeederTree) -> Anchors:
+def _nowhere(tree: FeederTree, roster: Roster) -> Anchors:
     unknown, nothing = np.full(len(tree), np.nan), np.zeros(len(tree))
-    return Anchors(tree, unknown, unknown, np.zeros(len(tree), np.bool_), nothing, nothing)
+    fresh = np.zeros(len(tree), np.bool_)
+    return Anchors(tree, roster, np.ones(len(roster)), unknown, unknown, fresh, nothing, nothing)
+
+
+def _unit_share(before: Anchors, snapshot: SiteSnapshot, bonds: Bonds) -> Floats:
+    """Learned from every miner that hashes and has not been ordered lately; the others keep what they had.
+
+    One that changed lately and draws much less than its curve may still be climbing.
+    """
+    roster, ladders = snapshot.roster, snapshot.roster.ladders
+    kept = before.unit_share
+    if before.roster is not roster:
+        kept = np.array([kept[before.roster.row[d]] if d in before.roster.row else 1.0 for d in roster.device_id])
+    mode = current_modes(snapshot)
+    curve_w = ladders.power_w[np.maximum(mode, 0), np.arange(len(roster))]
+    share = np.clip(snapshot.power.drawn_w / np.maximum(curve_w, 1), *_UNIT_SHARES)
+    hashes = (snapshot.op_state == OpState.HASHING) & (snapshot.power.basis != Basis.ASSUMED) & (curve_w > 0)
+    climbing = named(roster.device_id, bonds.dwell) & (share < _CLIMBED_SHARE)
+    return np.where(hashes & ~_moving(snapshot, bonds) & ~climbing, share, kept)
 
 
 def known_load_w(snapshot: SiteSnapshot) -> Ints:

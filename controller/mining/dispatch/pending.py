@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.mining.dispatch.bond import Bonds
-from controller.mining.dispatch.formulate import current_modes
+from controller.mining.dispatch.mode import current_modes
 from controller.mining.fleet.snapshot import SiteSnapshot
 
 

@@ -8,6 +8,7 @@ from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.pending import Patience
 from controller.mining.dispatch.problem import Lock
 from controller.mining.dispatch.service import DispatchService
+from controller.mining.dispatch.stage import Pace
 from shared.actions import SetPowerLimit, Sleep, Wake
 from shared.states import OpState
 from tests.controller.mining.conftest import MINERS, record
@@ -112,7 +113,7 @@ async def test_once_it_has_settled_the_fewest_miners_are_let_up_into_unused_room
     runs.state, runs.power_w, runs.hashrate_ths = OpState.STOPPED_FAULT, 25.0, 0.0  # by itself: room for one
     orders = plant.orders
     cycle = await plant.cycle()
-    assert cycle.landings[0].trims
+    assert cycle.landings[0].short
     assert [[action for _, action, _ in batch] for batch in plant.world.issued[orders:]] == [[Wake()]]
     await plant.cycle()
     assert plant.orders == orders + 1  # nothing more while the woken one is under way
@@ -131,7 +132,7 @@ async def test_a_miner_that_did_not_obey_is_not_woken_for_a_trim(plant) -> None:
     plant.service.pending.refused([device for device, _, _ in plant.world.issued[0]], plant.world.node.clock.now)
     plant.other_w -= 4_000.0
     cycle = await plant.cycle(SETTLED_MS)
-    assert cycle.landings[0].trims
+    assert cycle.landings[0].short
     assert plant.orders == 1
 
 
@@ -144,7 +145,7 @@ async def test_room_within_the_tolerance_and_the_noise_of_the_meter_move_nobody(
     for noise in (3e-4, -3e-4, 0.0, 4e-4, -4e-4):
         plant.other_w = other_w + noise * plant.metered_w
         cycle = await plant.cycle(SETTLED_MS)
-        assert not cycle.landings[0].trims
+        assert not cycle.landings[0].short
     assert plant.orders == orders
 
 
@@ -157,6 +158,26 @@ async def test_above_the_target_more_is_shed_at_once(plant) -> None:
     plant.wake_by_themselves(first)
     await plant.cycle(5_000)
     assert [action for _, action, _ in plant.world.issued[orders]] == [Sleep()]
+
+
+async def test_much_room_is_filled_while_something_moves_and_the_rest_at_rest(world) -> None:
+    """All slept for a dear price; below a target they come back in waves, without a rest after each of them."""
+    world.node.twin.configure(world.snapshot("tx1").site, [record(device, ON_OFF) for device in MINERS])
+    for machine in world.node.machines.values():
+        machine.state, machine.power_w, machine.hashrate_ths = OpState.SLEEPING, 25.0, 0.0
+    service = service_of(world, patience=Patience(), pace=Pace(wave_miners=2))
+    world.caps = {"site": 20_500}  # for six of the eight, for five of them while something moves
+    world.node.report()
+    for woken in (2, 4, 5):
+        await service.cycle("price")
+        assert sum(len(batch) for batch in world.issued) == woken
+        world.obey(world.issued[-1])
+        world.node.report()
+    await service.cycle("telemetry")
+    assert len(world.issued) == 3
+    world.node.report(SETTLED_MS)
+    await service.cycle("telemetry")
+    assert sum(len(batch) for batch in world.issued) == 6
 
 
 async def test_below_a_target_nobody_climbs_for_profit(plant) -> None:
@@ -192,3 +213,10 @@ async def test_without_any_quiet_moment_the_target_is_kept_by_the_count(world) -
     assert cycle.problem.cap_w[0] == 20_000
     assert cycle.decision.certificate.load_w[0] <= 20_000
     assert (cycle.problem.lock == Lock.UNSETTLED).all()
+
+
+async def test_a_target_of_a_feeder_that_left_the_site_binds_nothing(world) -> None:
+    world.caps = {"gone": 1_000}
+    cycle = await service_of(world).cycle("curtailment")
+    assert cycle.landings == ()
+    assert world.issued == []
