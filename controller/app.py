@@ -244,6 +244,8 @@ def prices_of(feed: PriceFeed, now_ms: int) -> SeriesPrices | NoPrices:
     """The series of the operator's file; an invented day that begins now only where the settings ask for one."""
     hashprice = Hashprice(feed.hashprice_usd_phs_day, now_ms)
     if feed.file is None:
+        if not feed.synthetic:
+            return NoPrices()
         return SeriesPrices(synthetic_day(now_ms), lambda: hashprice, replay_from_ms=now_ms)
     series = load_series(feed.file, feed.time_zone)
     return SeriesPrices(replace(series, synthetic=feed.synthetic), lambda: hashprice)
@@ -253,8 +255,6 @@ async def run(settings: ControllerSettings) -> None:
     """Run a controller until SIGTERM or SIGINT."""
     running = asyncio.create_task(ControllerApp(settings).run())
     loop = asyncio.get_running_loop()
-        if not feed.synthetic:
-            return NoPrices()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)
     try:
