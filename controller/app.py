@@ -38,14 +38,17 @@ from controller.own_alarms import BROKER_UNFIT, NOT_STORING, REFUSED, OwnAlarms
 from controller.people.service import People
 from controller.power_door import DispatchOrders
 from controller.registry import Registry
+from controller.retention import HOUR_UTC, Retention, Stores
 from controller.settings import ControllerSettings, PriceFeed
 from controller.site_desk import DecisionLog, SiteDesk
 from controller.storage.sqlite.journal import SqliteJournal
 from controller.storage.sqlite.journal_outbox import SqliteOutbox
 from controller.storage.sqlite.people import SqlitePeople
 from controller.storage.sqlite.relations import SqliteRelations
+from controller.storage.sqlite.relations_upkeep import RelationsUpkeep
 from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
+from controller.storage.sqlite.telemetry_upkeep import Retention as SampleRetention
 from controller.storage.sqlite.telemetry_upkeep import TelemetryUpkeep
 from controller.web_server import WebServer
 from shared.clock import SystemClock
@@ -91,6 +94,10 @@ class ControllerApp:
         self.ledger = CurtailmentLedger()
         self.prices = prices_of(settings.prices, clock.now_ms())
         self.people = People(self.people_file, clock)
+        self.upkeep = self._upkeep()
+        self.outbox = SqliteOutbox(self.journal_file)
+        stores = Stores(RelationsUpkeep(self.relations), self.upkeep, self.outbox, self.people)
+        self.retention = Retention(stores, settings.keep, clock)
         self.desks = {site: self._desk(site) for site in settings.sites}
         self.operations = LiveOperations(
             Services(
@@ -149,15 +156,14 @@ class ControllerApp:
 
     def _parts(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the controller does."""
-        outbox = SqliteOutbox(self.journal_file)
         delivery = Delivery(self.gateway, self.clock)
         return [
             self._connect(),
             self.own_alarms.run(),
             self.keeper.run(),
-            Dispatcher(self.journal, outbox, EFFECT_KIND, delivery.deliver, self.clock, delivery.abandon).run(),
+            Dispatcher(self.journal, self.outbox, EFFECT_KIND, delivery.deliver, self.clock, delivery.abandon).run(),
             HeadSchedule(self.journal, self.keys.command).run(),
-            TelemetryUpkeep(self.telemetry, clock=self.clock).run(),
+            self.upkeep.run(),
             *(desk.run() for desk in self.desks.values()),
             self.web.run(self._application()),
             self._live(),
@@ -194,6 +200,7 @@ class ControllerApp:
         clockwork = Clockwork()
         clockwork.every(1.0, "curtailments", self.operations.watch)
         clockwork.every(REFRESH_EVERY_S, "people", self.people.refresh)
+        clockwork.nightly(HOUR_UTC, "retention", self.retention.run)
         for desk in self.desks.values():
             clockwork.every(1.0, f"tick-{desk.site}", desk.tick)
             clockwork.every(PLAN_EVERY_S, f"plan-{desk.site}", self._plan_job(desk))
@@ -221,6 +228,11 @@ class ControllerApp:
         patience = Patience(confirm_s=wanted.confirm_s, dwell_s=wanted.dwell_s, disobeyed_s=wanted.disobeyed_s)
         settings = DispatchSettings(automatic=wanted.automatic, min_interval_s=wanted.min_interval_s, patience=patience)
         return SiteDesk(site, ports, settings, self.commands, self.clock)
+
+    def _upkeep(self) -> TelemetryUpkeep:
+        keep = self.settings.keep
+        days = SampleRetention(sample_days=keep.sample_days, five_minute_days=keep.five_minute_days)
+        return TelemetryUpkeep(self.telemetry, days, self.clock)
 
     def _audience(self) -> Audience:
         routes = {

@@ -24,6 +24,12 @@ class Clockwork:
     def every(self, seconds: float, name: str, job: Job) -> None:
         self._scheduler.add_job(_guarded, "interval", args=(name, job), seconds=seconds, id=name)
 
+    def nightly(self, hour_utc: int, name: str, job: Job) -> None:
+        """Once a day, also late where the machine slept at that hour."""
+        self._scheduler.add_job(
+            _guarded, "cron", args=(name, job), hour=hour_utc, timezone="UTC", id=name, misfire_grace_time=None
+        )
+
     def start(self) -> None:
         self._scheduler.start()
 

@@ -47,6 +47,21 @@ class Dispatching(Section):
     disobeyed_s: float = Field(default=900.0, ge=0)
 
 
+class Keep(Section):
+    """For how many days what is kept: samples and five-minute roll-ups (hours are kept for ever), notices and alarms
+    since they were closed, records that nobody understood, settled side effects, marks of handled records. Events of
+    the journal are kept for ever.
+    """
+
+    sample_days: int = Field(default=7, ge=1)
+    five_minute_days: int = Field(default=90, ge=1)
+    notice_days: int = Field(default=90, ge=1)
+    alarm_days: int = Field(default=365, ge=1)
+    quarantine_days: int = Field(default=90, ge=1)
+    outbox_days: int = Field(default=30, ge=1)
+    handled_days: int = Field(default=7, ge=1)
+
+
 class ControllerSettings(Settings):
     model_config = SettingsConfigDict(
         env_prefix="BES_CONTROLLER_", extra="forbid", frozen=True, env_nested_delimiter="__"
@@ -58,4 +73,5 @@ class ControllerSettings(Settings):
     web: Web = Web()
     prices: PriceFeed = PriceFeed()
     dispatch: Dispatching = Dispatching()
+    keep: Keep = Keep()
     log_level: LogLevel = "info"

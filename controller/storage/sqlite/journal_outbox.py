@@ -12,6 +12,14 @@ ORDER BY entry_id LIMIT :limit
 """
 
 
+_FORGET = """
+DELETE FROM outbox WHERE entry_id IN (
+    SELECT entry_id FROM outbox WHERE settled_at_ms < ? ORDER BY entry_id LIMIT ?
+)
+"""
+_BATCH = 2_000
+
+
 class SqliteOutbox:
     """Outbox beside its events; entries come in and are settled by `SqliteJournal.commit`."""
 
@@ -31,3 +39,14 @@ class SqliteOutbox:
     async def retry(self, entry_id: int, at_ms: int, error: str) -> None:
         query = "UPDATE outbox SET attempts = attempts + 1, due_ms = ?, last_error = ? WHERE entry_id = ?"
         await self._journal.committer.call(lambda connection: connection.execute(query, (at_ms, error, entry_id)))
+
+    async def forget_settled(self, before_ms: int) -> int:
+        """Delete entries that were settled before then, keys included, which may be used again; how many."""
+        deleted = 0
+        while True:
+            count = await self._journal.committer.call(
+                lambda connection: connection.execute(_FORGET, (before_ms, _BATCH)).rowcount
+            )
+            deleted += count
+            if count < _BATCH:
+                return deleted

@@ -51,7 +51,7 @@ class SqliteRelations:
         )
 
     async def apply(self, change: FleetChange, source: tuple[str, str, RecordIdentity] | None = None) -> bool:
-        async with self._transaction() as connection:
+        async with self.transaction() as connection:
             if source is not None and not await _first_time(connection, source):
                 return False
             await _write_inventory(connection, change)
@@ -83,7 +83,8 @@ class SqliteRelations:
         return self._opened
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """All that is written in it, or nothing; one at a time."""
         async with self._writing:
             connection = self._connection
             try:
@@ -99,7 +100,7 @@ class SqliteRelations:
 
 async def _first_time(connection: aiosqlite.Connection, source: tuple[str, str, RecordIdentity]) -> bool:
     site, node, (epoch, seq) = source
-    query = "INSERT INTO handled VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    query = "INSERT INTO handled VALUES (?, ?, ?, ?, 1000 * strftime('%s', 'now')) ON CONFLICT DO NOTHING"
     cursor = await connection.execute(query, (site, node, epoch, seq))
     return cursor.rowcount == 1
 

@@ -79,6 +79,13 @@ class TelemetryUpkeep:
         before_ms = self._clock.now_ms() - self._retention.sample_days * _DAY_MS
         return deleted + await self._committer.call(partial(_delete_host_samples, before_ms=before_ms))
 
+    async def forget_quarantine(self, before_ms: int) -> int:
+        """Delete frames that were set apart before then; how many."""
+        deleted = 0
+        while count := await self._committer.call(partial(_delete_quarantine, before_ms=before_ms)):
+            deleted += count
+        return deleted
+
     async def _retain(self, site: str, kind: str, level: Level, before_ms: int) -> int:
         """Oldest bucket first: what lies before the horizon must all be gone."""
         deleted = 0
@@ -92,6 +99,14 @@ class TelemetryUpkeep:
 
 def _site_kinds(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     return connection.execute("SELECT DISTINCT site, kind FROM device").fetchall()
+
+
+def _delete_quarantine(connection: sqlite3.Connection, before_ms: int) -> int:
+    return connection.execute(
+        "DELETE FROM quarantine WHERE quarantine_no IN"
+        " (SELECT quarantine_no FROM quarantine WHERE at_ms < ? ORDER BY quarantine_no LIMIT ?)",
+        (before_ms, _BATCH),
+    ).rowcount
 
 
 def _delete_host_samples(connection: sqlite3.Connection, before_ms: int) -> int:

@@ -1,4 +1,5 @@
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -49,3 +50,17 @@ def test_a_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 42")
     with pytest.raises(StorageUnavailable, match="schema 42 is newer"):
         migrate(path, "relations")
+
+
+def test_what_was_handled_before_0002_is_kept_as_if_it_were_handled_now(tmp_path: Path) -> None:
+    path = tmp_path / "controller.db"
+    first = (Path(migration.__file__).parent / "schema" / "relations" / "0001.sql").read_text()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"{first}; PRAGMA user_version = 1;")
+        connection.execute("INSERT INTO handled VALUES ('north', 'n1', 'e', 7)")
+        connection.commit()
+    migrate(path, "relations")
+    with closing(sqlite3.connect(path)) as connection:
+        (row,) = connection.execute("SELECT site, node, epoch, seq, at_ms / 86400000 FROM handled").fetchall()
+    assert row[:4] == ("north", "n1", "e", 7)
+    assert 0 <= time.time() // 86_400 - row[4] <= 1
