@@ -6,6 +6,7 @@ settings lost. A full run writes the table that docs/ shows.
 
 import asyncio
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -30,6 +31,7 @@ from benchmarks.truth_cell import (
     SWITCH_OFF,
     TAKEN,
     UNPLUGGED,
+    WITNESSED_VERBS,
     Cell,
     Truth,
     alive,
@@ -48,7 +50,7 @@ from shared.wire.command import Order, OutcomeRow
 NAME = "truth"
 MODELS: Mapping[str, str] = {"antminer-stock": "Antminer S21", "whatsminer-v2": "M60S", "axeos": "BitAxe Gamma"}
 FED_BY: Mapping[str, str] = {"raritan.xerus": "antminer-stock", "shelly.gen2": "axeos"}
-FRESH_MS = 15_000
+FRESH_S = 15.0
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,8 +124,8 @@ def _sims_words(plan: Sequence[tuple[str, str, str]]) -> list[str]:
     counts = {
         family: sum((1 + (fault == TAKEN)) for name, _, fault in plan if name == family) for family in MINER_VERBS
     }
-    # Each container has at least one PDU of either kind; one more is left to those whose own plug is pulled.
-    containers = max(pdus.values()) + 1
+    # Each container has at least one PDU of either kind. Those of a few more are left whole.
+    containers = max(pdus.values()) + math.ceil(max(pdus.values()) / 3)
     for profile, family in FED_BY.items():
         counts[family] += 2 * pdus[profile]
     words = ["--miners", str(sum(counts.values())), "--containers", str(containers)]
@@ -140,8 +142,10 @@ def _placed(plan: Sequence[tuple[str, str, str]], simulated: SimulatedSite) -> l
     for family, verb, fault in plan:
         if family in PDU_PROFILES:
             continue
-        # A PDU moves its contacts whenever a fault of it begins or ends, so that no plug pulled there stays out.
-        mine = _take(free, family, without=ordered_pdus if fault == UNPLUGGED else frozenset())
+        # A PDU moves its contacts whenever a fault of it begins or ends, so that no plug pulled there stays out; and
+        # where outlets bear witness, a broken one would be a second fault of the cell.
+        sound = fault == UNPLUGGED or verb in WITNESSED_VERBS
+        mine = _take(free, family, without=ordered_pdus if sound else frozenset())
         intruder = _take(free, family) if fault == TAKEN else None
         cells.append(
             Cell(
@@ -265,7 +269,7 @@ def _verdict(rig: Rig, cell: Cell, before: Mapping[str, Truth], after: Mapping[s
     return Verdict(
         cell=cell,
         outcome=None if action is None else rig.rows.get((cell.device_id, action.verb)),
-        op_state=state.op_state(rig.image.sampled_at_ms, FRESH_MS),
+        op_state=state.op_state(rig.image.sampled_s, FRESH_S),
         reach=state.reach,
         before=before[cell.miner_id],
         after=after[cell.miner_id],

@@ -2,7 +2,7 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Clock(Protocol):
@@ -21,6 +21,18 @@ class SystemClock:
 
     def monotonic_s(self) -> float:
         return time.monotonic()
+
+
+class Instant(NamedTuple):
+    """One moment on both clocks: wall time for what is shown or signed, monotonic time for every age and timer."""
+
+    wall_ms: int
+    monotonic_s: float
+
+
+def instant(clock: Clock) -> Instant:
+    """Now."""
+    return Instant(clock.now_ms(), clock.monotonic_s())
 
 
 def utc(ms: int) -> datetime:

@@ -7,54 +7,30 @@ back, never repeated.
 """
 
 import asyncio
-import itertools
-from collections.abc import Awaitable, Callable, Sequence
+import math
 from contextlib import suppress
 
-import msgspec
-
 from agent.site.commands.concern import Concern, concerns
-from agent.site.commands.outcome import Outcomes
+from agent.site.commands.confirmation import Confirmation, Watched
+from agent.site.commands.context import Context, Conversations, Target
 from agent.site.commands.outlet_batch import OutletBatches
-from agent.site.commands.refusal import EXPIRED, NOT_SEEN, STATE_CHANGED, SUPERSEDED, UNKNOWN_DEVICE, UNSUPPORTED
-from agent.site.devices.image import ProcessImage
-from agent.site.devices.ports import Effect, Miner, Pdu, ReadBack
+from agent.site.commands.outlet_witness import OutletWitness
+from agent.site.commands.refusal import EXPIRED, NOT_SEEN, STATE_CHANGED, UNKNOWN_DEVICE, UNSUPPORTED
+from agent.site.devices.ports import Effect, ReadBack
 from agent.site.devices.reading import Evidence
-from agent.site.roster import Known, Roster
-from agent.site.safety import Interlocks
-from agent.site.telemetry.live import Live
-from shared.actions import Action, ReadNow, SwitchOutlet
-from shared.clock import Clock
+from agent.site.safety import adds_load
+from shared.actions import Action, ReadNow, Sleep, SwitchOutlet
+from shared.clock import instant
 from shared.errors import DeviceError, DeviceTimeout, ProtocolViolation, StorageError, Unreachable
 from shared.log import get_logger
 from shared.states import OpState, OutcomeState
 from shared.wire.command import Command, Order
 
-CONVERSATIONS = 256
-APPLY_DEADLINE_S = 15.0
-CONFIRM_WITHIN_S = 180.0
 RESUME_WITHIN_S = 120.0
-_READ_BACK_PAUSES_S = (0.3, 0.7, 1.0, 2.0, 3.0)
-_STATE_AGE_MS = 15_000
+_STATE_AGE_S = 15.0
 _NOBODY_KNOWS = (DeviceTimeout, Unreachable, ProtocolViolation)
 
 log = get_logger("agent.commands")
-
-Target = Known[Miner] | Known[Pdu]
-
-
-class Context(msgspec.Struct, frozen=True):
-    """What an execution needs of the site around it."""
-
-    roster: Roster
-    live: Live
-    interlocks: Interlocks
-    outcomes: Outcomes
-    clock: Clock
-    image: Callable[[], ProcessImage]
-    heat: Callable[[str], None]
-    now_ms: Callable[[], int]
-    keep: Callable[[str, int, Sequence[Evidence]], Awaitable[None]]
 
 
 class Execution:
@@ -62,13 +38,17 @@ class Execution:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._places = asyncio.Semaphore(CONVERSATIONS)
+        self._conversations = Conversations()
+        self._confirmation = Confirmation(context, self._conversations)
         self._outlets = OutletBatches()
         self._watched: dict[Concern, asyncio.Event] = {}
+        self._shown_s = -math.inf  # when an effect was seen last
 
     async def carry_out(self, command: Command, position: int) -> None:
         """From admission to the end; never raises."""
         order = command.orders[position]
+        if adds_load(order.action):  # judged on what orders before it have changed
+            await self._context.image_after(self._shown_s)
         target = self._admit(command, position)
         if target is None:
             return
@@ -77,14 +57,13 @@ class Execution:
             if isinstance(order.action, ReadNow):
                 await self._read_now(command, position, target)
                 return
+            witness = OutletWitness(order.action, order.device_id, self._context.image())
             before = await self._apply(command, position, target)
             if before is not _ENDED:
-                await self._watch(command, position, target, before, superseded)
+                await self._watch(command, position, Watched(target, witness, superseded, before))
         except Exception as error:
             log.exception("order.bug", command=command.command_id, device=order.device_id)
             self._end(command, position, OutcomeState.UNKNOWN, rule="bes.error", detail=type(error).__name__)
-        finally:
-            self._context.interlocks.settle(self._load_of(order))
 
     async def resume(self, command: Command, position: int) -> None:
         """An order that an earlier life of this agent did not see to its end: look, do not repeat."""
@@ -97,7 +76,8 @@ class Execution:
             detail = "the agent restarted; not repeated"
             self._end(command, position, OutcomeState.UNKNOWN, rule=NOT_SEEN, detail=detail)
             return
-        await self._watch(command, position, target, None, superseded)
+        witness = OutletWitness(order.action, order.device_id, self._context.image())
+        await self._watch(command, position, Watched(target, witness, superseded))
 
     def _admit(self, command: Command, position: int) -> Target | None:
         """The device, where every rule lets the order pass."""
@@ -126,19 +106,14 @@ class Execution:
 
     def _load_of(self, order: Order) -> str:
         """The miner whose draw the order changes: for an outlet, the one that is plugged into it."""
-        if isinstance(order.action, SwitchOutlet):
-            for miner in self._context.image().miners.values():
-                placed = miner.placement
-                if placed is not None and (placed.pdu, placed.outlet) == (order.device_id, order.action.outlet):
-                    return miner.device_id
-        return order.device_id
+        return self._context.interlocks.load_of(order.device_id, order.action)
 
     def _state_change(self, order: Order) -> str | None:
         """What differs from the state that the sender saw; an unknown state differs from nothing."""
         miner = self._context.image().miners.get(order.device_id)
         if order.expected_state is None or miner is None:
             return None
-        now = miner.op_state(self._context.clock.now_ms(), _STATE_AGE_MS)
+        now = miner.op_state(self._context.clock.monotonic_s(), _STATE_AGE_S)
         if now is OpState.UNKNOWN or now == order.expected_state:
             return None
         then = OpState(order.expected_state)
@@ -156,7 +131,7 @@ class Execution:
                 finally:
                     before = batch.before.get(order.action.outlet)
             else:
-                async with self._places, target.line.for_order(), asyncio.timeout(APPLY_DEADLINE_S):
+                async with self._conversations.with_device(target):
                     before = await target.driver.prepare(order.action)
                     acknowledgement = await target.driver.apply(order.action)
         except _NOBODY_KNOWS as error:
@@ -165,6 +140,7 @@ class Execution:
         except TimeoutError:
             return before
         except DeviceError as error:
+            self._context.interlocks.withdraw(self._load_of(order), order.action)
             self._refuse(command, position, error.code, error.detail)
             return _ENDED
         self._context.heat(order.device_id)
@@ -180,43 +156,18 @@ class Execution:
         )
         return before
 
-    async def _watch(
-        self, command: Command, position: int, target: Target, before: object, superseded: asyncio.Event
-    ) -> None:
-        """Read back until the effect shows; at the deadline say what was seen last."""
+    async def _watch(self, command: Command, position: int, watched: Watched) -> None:
         order = command.orders[position]
-        within_s = target.record.confirm_within_s.get(order.action.verb, CONFIRM_WITHIN_S)
-        deadline_s = self._context.clock.monotonic_s() + within_s
-        seen: ReadBack | None = None
-        for attempt in itertools.count():
-            pause_s = _READ_BACK_PAUSES_S[min(attempt, len(_READ_BACK_PAUSES_S) - 1)]
-            if await _happens_within(superseded, pause_s):
-                detail = "a newer order to this device took over before the effect was seen"
-                self._end(command, position, OutcomeState.UNKNOWN, rule=SUPERSEDED, detail=detail)
-                return
-            latest = await self._read_back(target, order.action, before)
-            seen = latest or seen
-            if latest is not None and latest.effect is Effect.SHOWN:
-                self._end(command, position, OutcomeState.CONFIRMED, seen=latest)
-                return
-            if self._context.clock.monotonic_s() >= deadline_s:
-                break
-        if seen is not None and seen.effect is Effect.NOT_SHOWN:
-            self._end(command, position, OutcomeState.CONTRADICTED, seen=seen, detail=f"not within {within_s:.0f} s")
-        else:
-            self._end(command, position, OutcomeState.UNKNOWN, seen=seen, rule=NOT_SEEN)
-
-    async def _read_back(self, target: Target, action: Action, before: object) -> ReadBack | None:
-        """None where the device did not answer."""
-        try:
-            async with self._places, target.line.for_order(), asyncio.timeout(APPLY_DEADLINE_S):
-                return await target.driver.read_back(action, before)
-        except (DeviceError, TimeoutError):
-            return None
+        ending = await self._confirmation.of(order, watched)
+        if ending.state is OutcomeState.CONFIRMED:
+            self._shown_s = self._context.clock.monotonic_s()
+            if _rests(order.action):
+                self._context.interlocks.rests(self._load_of(order))
+        self._end(command, position, ending.state, rule=ending.rule, detail=ending.detail, seen=ending.seen)
 
     async def _read_now(self, command: Command, position: int, target: Target) -> None:
         try:
-            async with self._places, target.line.for_order(), asyncio.timeout(APPLY_DEADLINE_S):
+            async with self._conversations.with_device(target):
                 evidence = await self._read_into_image(target)
         except (DeviceError, TimeoutError) as error:
             code = error.code if isinstance(error, DeviceError) else DeviceTimeout.code
@@ -226,15 +177,15 @@ class Execution:
         self._end(command, position, OutcomeState.CONFIRMED, seen=seen)
 
     async def _read_into_image(self, target: Target) -> tuple[Evidence, ...]:
-        now_ms = self._context.clock.now_ms
+        clock = self._context.clock
         miner = self._context.roster.miners.get(target.device_id)
         if miner is not None:
             reading = await miner.driver.read_full()
-            self._context.live.miner_read(miner, now_ms(), reading)
+            self._context.live.miner_read(miner, instant(clock), reading)
             return reading.evidence
         pdu = self._context.roster.pdus[target.device_id]
         outlets = await pdu.driver.read()
-        self._context.live.pdu_read(pdu, now_ms(), outlets)
+        self._context.live.pdu_read(pdu, instant(clock), outlets)
         return outlets.evidence
 
     def _take_over(self, order: Order) -> asyncio.Event:
@@ -269,10 +220,6 @@ class Execution:
 _ENDED = object()
 
 
-async def _happens_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
+def _rests(action: Action) -> bool:
+    """Does nothing run on once this has had its effect?"""
+    return isinstance(action, Sleep) or (isinstance(action, SwitchOutlet) and not action.on)

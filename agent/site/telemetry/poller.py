@@ -11,7 +11,7 @@ from agent.site.devices.ports import Meter, Miner, Pdu
 from agent.site.roster import Known, Roster
 from agent.site.telemetry.live import Live
 from agent.site.telemetry.schedule import Periods, Schedule
-from shared.clock import Clock
+from shared.clock import Clock, Instant, instant
 from shared.errors import AuthFailed, BesError, DeviceError, DeviceTimeout, IdentityChanged, Unreachable
 from shared.log import get_logger
 from shared.states import Reach
@@ -103,11 +103,11 @@ class Poller:
         except (DeviceError, TimeoutError) as error:
             self._live.miner_failed(known, self._clock.now_ms(), reach_of(error))
             return False
-        self._live.miner_read(known, self._clock.now_ms(), reading)
+        self._live.miner_read(known, instant(self._clock), reading)
         return True
 
     async def _poll_meter(self, known: Known[Meter]) -> bool:
-        started_ms = self._clock.now_ms()
+        started_s = self._clock.monotonic_s()
         try:
             async with known.line.for_poll(), asyncio.timeout(POLL_DEADLINE_S):
                 reading = await known.driver.read()
@@ -115,18 +115,24 @@ class Poller:
             self._live.meter_failed(known, self._clock.now_ms(), reach_of(error))
             return False
         # A register is as old as the middle of the exchange that brought it (reference: gateway scheduling).
-        self._live.meter_read(known, (started_ms + self._clock.now_ms()) // 2, reading)
+        self._live.meter_read(known, _middle(started_s, instant(self._clock)), reading)
         return True
 
     async def _poll_pdu(self, known: Known[Pdu]) -> bool:
         try:
             async with known.line.for_poll(), asyncio.timeout(POLL_DEADLINE_S):
+                began = instant(self._clock)
                 reading = await known.driver.read()
         except (DeviceError, TimeoutError) as error:
             self._live.pdu_failed(known, self._clock.now_ms(), reach_of(error))
             return False
-        self._live.pdu_read(known, self._clock.now_ms(), reading)
+        self._live.pdu_read(known, began, reading)
         return True
+
+
+def _middle(started_s: float, ended: Instant) -> Instant:
+    half_s = (ended.monotonic_s - started_s) / 2
+    return Instant(ended.wall_ms - round(half_s * 1000), ended.monotonic_s - half_s)
 
 
 def reach_of(error: BesError | TimeoutError) -> Reach:

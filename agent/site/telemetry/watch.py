@@ -19,7 +19,7 @@ MINER_FROZEN = "device.frozen"
 METER_SILENT = "meter.silent"
 METER_FROZEN = "meter.frozen"
 METER_FAULT = "meter.fault"
-SILENT_AFTER_MS = 20_000
+SILENT_AFTER_S = 20.0
 
 SEVERITIES = {
     MINER_SILENT: Severity.P3,
@@ -31,6 +31,7 @@ SEVERITIES = {
     "interlock.chip-hot": Severity.P2,
     "interlock.inlet-high": Severity.P1,
     "interlock.feeder-overload": Severity.P1,
+    "interlock.meter-low": Severity.P2,
 }
 
 
@@ -55,13 +56,13 @@ class Watch:
 
 def _conditions(image: ProcessImage) -> Iterator[tuple[tuple[str, str], str]]:
     for miner in image.miners.values():
-        yield from _of_miner(miner, image.sampled_at_ms)
+        yield from _of_miner(miner, image.sampled_s)
     for meter in image.meters.values():
-        yield from _of_meter(meter, image.sampled_at_ms)
+        yield from _of_meter(meter, image.sampled_s)
 
 
-def _of_miner(miner: MinerState, now_ms: int) -> Iterator[tuple[tuple[str, str], str]]:
-    if _silent(miner, now_ms):
+def _of_miner(miner: MinerState, now_s: float) -> Iterator[tuple[tuple[str, str], str]]:
+    if _silent(miner, now_s):
         yield (MINER_SILENT, miner.device_id), f"does not answer ({miner.reach.name.lower()})"
         return
     if miner.reading is None:
@@ -72,8 +73,8 @@ def _of_miner(miner: MinerState, now_ms: int) -> Iterator[tuple[tuple[str, str],
         yield (MINER_FROZEN, miner.device_id), "repeats the same values to the last digit"
 
 
-def _of_meter(meter: MeterState, now_ms: int) -> Iterator[tuple[tuple[str, str], str]]:
-    if _silent(meter, now_ms):
+def _of_meter(meter: MeterState, now_s: float) -> Iterator[tuple[tuple[str, str], str]]:
+    if _silent(meter, now_s):
         yield (METER_SILENT, meter.device_id), f"does not answer ({meter.reach.name.lower()})"
         return
     if meter.reading is None:
@@ -84,10 +85,11 @@ def _of_meter(meter: MeterState, now_ms: int) -> Iterator[tuple[tuple[str, str],
         yield (METER_FROZEN, meter.device_id), "repeats the same values to the last digit"
 
 
-def _silent(state: MinerState | MeterState, now_ms: int) -> bool:
-    if state.reach is Reach.UP:
+def _silent(state: MinerState | MeterState, now_s: float) -> bool:
+    """One that was never found is not silent yet: discovery looks for it."""
+    if state.reach in (Reach.UP, Reach.NEVER):
         return False
-    return state.observed_at_ms is None or now_ms - state.observed_at_ms > SILENT_AFTER_MS
+    return state.observed_s is None or now_s - state.observed_s > SILENT_AFTER_S
 
 
 def _event(at_ms: int, code: str, subject: str, text: str, *, active: bool) -> Event:

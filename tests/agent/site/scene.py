@@ -4,6 +4,7 @@ import msgspec
 
 from agent.site.devices.image import MeterState, MinerState, ProcessImage, Rating
 from agent.site.devices.reading import MeterReading, MinerReading, qualities
+from shared.clock import Instant
 from shared.quality import Quality
 from shared.site import Feeder, Instrument, Placement, SafetyLimits, Site, miner_id
 from shared.states import OpState, Reach
@@ -24,6 +25,11 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         self.ms += int(seconds * 1000)
         self.s += seconds
+
+
+def at(ms: int) -> Instant:
+    """The two clocks in step."""
+    return Instant(ms, ms / 1000)
 
 
 def mac(number: int) -> str:
@@ -63,6 +69,14 @@ def small_site(miners: int = 6, **limits: object) -> Site:
     )
 
 
+def plugged(site: Site) -> Site:
+    """Miner i is on outlet 1 of PDU `pdu-i`."""
+    placement = tuple(
+        msgspec.structs.replace(placed, pdu=f"pdu-{number}", outlet=1) for number, placed in enumerate(site.placement)
+    )
+    return msgspec.structs.replace(site, placement=placement)
+
+
 def image_of(
     site: Site,
     now_ms: int,
@@ -82,12 +96,13 @@ def image_of(
             Rating(max_w=max_w, sleep_w=25),
             placed,
             now_ms if reading else None,
+            now_ms / 1000 if reading else None,
             reading,
         )
     meters = {}
     if site_w is not None:
-        meters["m-site"] = MeterState("m-site", Reach.UP, now_ms, good_meter(power_w=site_w))
-    return ProcessImage(1, now_ms, miners, meters, {})
+        meters["m-site"] = MeterState("m-site", Reach.UP, now_ms, now_ms / 1000, good_meter(power_w=site_w))
+    return ProcessImage(1, now_ms, now_ms / 1000, miners, meters, {})
 
 
 def changed(reading: MinerReading, **values: object) -> MinerReading:

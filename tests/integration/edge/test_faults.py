@@ -44,7 +44,7 @@ def believed_hashing(agent, device_id: str) -> bool:
 
 @pytest.mark.slow
 async def test_nine_broken_machines_at_once_neither_lie_nor_hold_up_the_others(start, sims, desk, monkeypatch):
-    monkeypatch.setattr(watch, "SILENT_AFTER_MS", 8_000)
+    monkeypatch.setattr(watch, "SILENT_AFTER_S", 8.0)
     agent = await start(polling=REAL_PERIODS)
     broken = {sims.miners_of(model)[which]: (kind, detail) for model, which, kind, detail in CASES}
     for device_id, (kind, detail) in broken.items():
@@ -68,7 +68,7 @@ async def test_nine_broken_machines_at_once_neither_lie_nor_hold_up_the_others(s
 
 
 async def test_alarms_end_once_when_the_devices_are_well_again(start, sims, desk, monkeypatch):
-    monkeypatch.setattr(watch, "SILENT_AFTER_MS", 2_000)
+    monkeypatch.setattr(watch, "SILENT_AFTER_S", 2.0)
     await start()
     miner, meter = sims.miners_of("M60S")[3], sims.site.meter[0].id
     await sims.fault(miner, "silent")
@@ -83,7 +83,7 @@ async def test_alarms_end_once_when_the_devices_are_well_again(start, sims, desk
 async def test_a_machine_that_repeats_old_values_is_marked_and_its_sleep_is_not_confirmed(
     start, sims, desk, monkeypatch
 ):
-    monkeypatch.setattr(flatline, "SPAN_MS", 3_000)
+    monkeypatch.setattr(flatline, "SPAN_S", 3.0)
     agent = await start()
     liar = sims.miners_of("M60S")[3]
     agent.confirm_within(liar, 5.0)

@@ -10,6 +10,7 @@ from agent.site.devices.ports import Acknowledgement, Effect
 from agent.site.devices.reading import Evidence
 from agent.site.safety import Demand
 from shared.actions import Pool, ReadNow, SetPools, Sleep, Wake
+from shared.clock import instant
 from shared.crypto.signing import seal
 from shared.errors import DeviceTimeout, WritesDisabled
 from shared.states import OpState
@@ -152,7 +153,7 @@ async def test_local_demands_pass_the_same_interlocks_and_leave_the_same_trail(h
 async def test_read_now_brings_the_reading_into_the_image_and_its_evidence_home(house):
     await house.send(house.command(Order(FIRST, ReadNow())))
     await house.until("accepted", "confirmed")
-    frozen = house.live.freeze(1, house.clock.now_ms())
+    frozen = house.live.freeze(1, instant(house.clock))
     assert frozen.miners[FIRST].reading.power_w == 1_234.0
 
 
