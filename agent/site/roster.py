@@ -5,7 +5,7 @@ an order takes the line from a poll that is under way, never from another order.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Generic, TypeVar
 
@@ -15,6 +15,7 @@ from shared.site import Placement
 from shared.wire.event import DeviceRecord
 
 UNKNOWN_MODEL_W = 6_000  # more than any air-cooled miner draws, so that a feeder is never overbooked by ignorance
+UNKNOWN_RAMP_S = 600.0  # as long as the slowest family takes
 
 Driver = TypeVar("Driver", Miner, Meter, Pdu)
 
@@ -53,12 +54,22 @@ class Line:
 
 
 class Known(Generic[Driver]):
-    """A device with its driver. `record` is what the controller is told of it; `location` is address and port."""
+    """A device with its driver. `record` is what the controller is told of it; `high_factor` what a miner draws in mode
+    `high` over mode `normal`, None where it has no such mode.
+    """
 
-    def __init__(self, record: DeviceRecord, driver: Driver, *, placement: Placement | None = None) -> None:
+    def __init__(
+        self,
+        record: DeviceRecord,
+        driver: Driver,
+        *,
+        placement: Placement | None = None,
+        high_factor: float | None = None,
+    ) -> None:
         self.record = record
         self.driver: Driver = driver
         self.placement = placement
+        self._high_factor = high_factor
         self.line = Line()
 
     @property
@@ -67,9 +78,22 @@ class Known(Generic[Driver]):
 
     @property
     def rating(self) -> Rating:
-        """From its power ladder; a miner without one counts as `UNKNOWN_MODEL_W`."""
-        curve = self.record.curve
-        return Rating(max_w=curve[-1][0] if curve else UNKNOWN_MODEL_W, sleep_w=self.record.sleep_w)
+        """From its power ladder; a miner without one counts as `UNKNOWN_MODEL_W`. The longest time in which its
+        profile expects the effect of an order is that of its ramp.
+        """
+        within_s = self.record.confirm_within_s
+        ramp_s = max(within_s.values(), default=UNKNOWN_RAMP_S)
+        return rating_of(self.record.curve, self.record.sleep_w, self._high_factor, ramp_s)
+
+
+def rating_of(
+    curve: Sequence[tuple[int, float]], sleep_w: int, high_factor: float | None, ramp_s: float = UNKNOWN_RAMP_S
+) -> Rating:
+    """From a power ladder; a model without one counts as `UNKNOWN_MODEL_W`, in whatever mode."""
+    if not curve:
+        return Rating(UNKNOWN_MODEL_W, sleep_w, ramp_s, known=False)
+    max_w = curve[-1][0]
+    return Rating(max_w, sleep_w, ramp_s, high_w=None if high_factor is None else round(high_factor * max_w))
 
 
 class Roster:

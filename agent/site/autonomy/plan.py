@@ -5,15 +5,14 @@ cap of the plan's running interval holds; when the plan has run out, its fallbac
 file. Autonomy only ever sheds: to start machines again is for somebody who sees the whole picture.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
 from agent.site.devices.image import MinerState, ProcessImage
-from agent.site.safety.load import FeederLoad, Tree, draw_w
+from agent.site.safety.asked import Asked
+from agent.site.safety.shedding import hungriest_first, shed
 from agent.site.safety.verdict import Demand
-from shared.actions import Sleep
-from shared.states import OpState
 
 PLAN_CAP = "autonomy.plan-cap"
 FALLBACK_CAP = "autonomy.fallback-cap"
@@ -43,12 +42,11 @@ class PlanWindow(msgspec.Struct, frozen=True):
 class Autonomy:
     """Remembers when it last shed, because a shed needs time to show at the meter."""
 
-    def __init__(self, tree: Tree, fallback_cap_w: int | None, silence_s: float = SILENCE_S) -> None:
+    def __init__(self, fallback_cap_w: int | None, silence_s: float = SILENCE_S) -> None:
         self._silence_s = silence_s
-        self._tree = tree
-        self._roots = [feeder.id for feeder in tree.feeders.values() if feeder.parent is None]
         self._fallback_cap_w = fallback_cap_w
-        self._settled_at_ms = 0
+        self._asked = Asked(2 * SETTLE_S)
+        self._settled_s = 0.0
 
     def rule_in_force(self, plan: PlanWindow | None, silent_s: float, now_ms: int) -> tuple[str, int] | None:
         """The rule and its cap in watts; None while the controller leads or nothing limits."""
@@ -62,40 +60,26 @@ class Autonomy:
         return (FALLBACK_CAP, min(known)) if known else None
 
     def decide(
-        self, image: ProcessImage, loads: dict[str, FeederLoad], plan: PlanWindow | None, silent_s: float
+        self, image: ProcessImage, load_w: float, plan: PlanWindow | None, silent_s: float, now_ms: int
     ) -> list[Demand]:
-        """The machines that must sleep now."""
-        rule = self.rule_in_force(plan, silent_s, image.sampled_at_ms)
-        if rule is None or image.sampled_at_ms < self._settled_at_ms:
+        """The machines that must sleep now. `load_w` is the whole site's; `now_ms` the time of signed plans."""
+        rule = self.rule_in_force(plan, silent_s, now_ms)
+        if rule is None or image.sampled_s < self._settled_s:
             return []
         name, cap_w = rule
-        excess_w = sum(loads[root].load_w for root in self._roots) - cap_w
+        excess_w = load_w - cap_w
         if excess_w <= 0:
             return []
-        self._settled_at_ms = image.sampled_at_ms + int(SETTLE_S * 1000)
+        self._settled_s = image.sampled_s + SETTLE_S
         detail = (
             f"site {excess_w / 1000:.0f} kW above its cap of {cap_w / 1000:.0f} kW, controller silent {silent_s:.0f} s"
         )
-        return list(_shed(image, self._in_order(image, plan), excess_w, name, detail))
-
-    def _in_order(self, image: ProcessImage, plan: PlanWindow | None) -> Iterable[MinerState]:
-        """First those the plan names, then the hungriest: an unknown machine must not be forgotten."""
-        named: Sequence[str] = plan.shed_order if plan is not None else ()
-        yield from (image.miners[device_id] for device_id in named if device_id in image.miners)
-        rest = image.miners.keys() - set(named)
-        yield from sorted(
-            (image.miners[device_id] for device_id in rest),
-            key=lambda miner: (-draw_w(miner, image.sampled_at_ms), miner.device_id),
-        )
+        return list(shed(self._asked, name, _in_order(image, plan), image, excess_w, detail))
 
 
-def _shed(
-    image: ProcessImage, candidates: Iterable[MinerState], excess_w: float, rule: str, detail: str
-) -> Iterable[Demand]:
-    for miner in candidates:
-        if excess_w <= 0:
-            return
-        if miner.reading is not None and miner.reading.op_state is OpState.SLEEPING:
-            continue
-        excess_w -= max(draw_w(miner, image.sampled_at_ms) - miner.rating.sleep_w, 0)
-        yield Demand(rule, miner.device_id, Sleep(), detail)
+def _in_order(image: ProcessImage, plan: PlanWindow | None) -> Iterator[MinerState]:
+    """First those the plan names, then the hungriest; an unknown machine comes last and is not forgotten."""
+    named = plan.shed_order if plan is not None else ()
+    yield from (image.miners[device_id] for device_id in named if device_id in image.miners)
+    rest = image.miners.keys() - set(named)
+    yield from hungriest_first((image.miners[device_id] for device_id in rest), image)

@@ -173,7 +173,7 @@ class Finder:
                 await driver.aclose()
                 raise
             record = msgspec.structs.replace(record, curve=profile.curve(record.model, expected_ths))
-        return Known(record, driver, placement=placement)
+        return Known(record, driver, placement=placement, high_factor=profile.high_mode_power)
 
     def _ask_for_a_second_opinion(self, address: str) -> None:
         """Beside the sweep, because pyasic takes its time."""

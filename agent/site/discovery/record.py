@@ -2,12 +2,24 @@
 
 from collections.abc import Mapping
 
+from agent.site.devices.image import MinerState
 from agent.site.devices.reading import DeviceIdentity
-from agent.site.drivers.miners import MinerProfile
+from agent.site.drivers.miners import MinerProfile, miner_profiles
+from agent.site.roster import rating_of
 from shared.profiles import load
-from shared.site import Instrument, Placement
-from shared.states import DeviceKind
+from shared.site import Instrument, Placement, miner_id
+from shared.states import DeviceKind, Reach
 from shared.wire.event import DeviceRecord
+
+
+def never_read(placed: Placement) -> MinerState:
+    """A miner of the site's file before it is found: it may draw the worst that the model in the file draws."""
+    device_id, model = miner_id(placed.mac), placed.model or ""
+    for profile in miner_profiles().values():
+        if curve := profile.curve(model):
+            rating = rating_of(curve, profile.sleep_w, profile.high_mode_power)
+            return MinerState(device_id, Reach.NEVER, rating, placed)
+    return MinerState(device_id, Reach.NEVER, rating_of((), 0, None), placed)
 
 
 def miner_record(

@@ -5,6 +5,7 @@ it by rule. Each rule is a module; their ids and sentences stand in docs/refusal
 """
 
 from agent.site.safety.interlocks import Interlocks
+from agent.site.safety.order import adds_load
 from agent.site.safety.verdict import Demand, Refusal
 
-__all__ = ["Demand", "Interlocks", "Refusal"]
+__all__ = ["Demand", "Interlocks", "Refusal", "adds_load"]

@@ -1,7 +1,7 @@
-"""Phase imbalance: an order may not add to a leg that already stands too far above its sisters.
+"""Phase imbalance: an order may not add to a leg that stands too far above its sisters, or would.
 
-What counts is how the legs stand before the order. A machine is a third of a small leg, so that any one of them would
-leave balanced legs apart: a rule on what comes after could never bring a site back from half its load.
+A machine is a third of a small leg: wherever it is added, it leaves balanced legs apart. So the step of the order
+itself is allowed above the mean; a rule without that could never bring a site back from half its load.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,9 @@ def imbalance_refusal(
     added_w: float,
     limit_pct: float,
 ) -> Refusal | None:
-    """Refuse where the leg of `path` draws more than `limit_pct` above the mean of what all three draw or soon will."""
+    """Refuse where the leg of `path` draws, or would draw with `added_w`, more than `limit_pct` above the mean of the
+    three legs. Promised watts count as drawn.
+    """
     leg = tree.feeders[path[0]]
     if leg.phase is None or leg.parent is None:
         return None
@@ -30,11 +32,16 @@ def imbalance_refusal(
     capacities_w = [loads[child].capacity_w for child in legs]
     if len(legs) != _LEGS or any(capacity_w is None for capacity_w in capacities_w):
         return None
-    mean_w = sum(loads[child].load_w + reserved_w.get(child, 0.0) for child in legs) / _LEGS
-    if mean_w + added_w / _LEGS < _WORTH_BALANCING * sum(capacity or 0 for capacity in capacities_w) / _LEGS:
+    drawn_w = {child: loads[child].load_w + reserved_w.get(child, 0.0) for child in legs}
+    mean_w, after_mean_w = sum(drawn_w.values()) / _LEGS, (sum(drawn_w.values()) + added_w) / _LEGS
+    if after_mean_w < _WORTH_BALANCING * sum(capacity or 0 for capacity in capacities_w) / _LEGS:
         return None
-    above_pct = (loads[leg.id].load_w / mean_w - 1) * 100 if mean_w > 0 else 0.0
-    if above_pct <= limit_pct:
+    above_w, after_above_w = drawn_w[leg.id] - mean_w, drawn_w[leg.id] + added_w - after_mean_w
+    limit = limit_pct / 100
+    if above_w <= limit * mean_w and after_above_w <= max(limit * after_mean_w, added_w):
         return None
-    detail = f"{leg.id} is {above_pct:.0f} % above the mean of its legs, limit {limit_pct:.0f} %"
+    detail = (
+        f"{leg.id} is {above_w:.0f} W above the mean of its legs and would be {after_above_w:.0f} W,"
+        f" limit {limit_pct:.0f} % of {after_mean_w:.0f} W"
+    )
     return Refusal(PHASE_IMBALANCE, detail)

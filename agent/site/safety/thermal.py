@@ -1,20 +1,23 @@
 """Too hot: chips of one miner, inlet air of one container, each with hysteresis.
 
-An unknown temperature changes nothing: what was tripped stays tripped, what was well stays well.
+A hot miner sleeps. Of a hot container the hottest machines sleep, some at a time, until the air is below its limit. An
+unknown temperature changes nothing: what was tripped stays tripped, what was well stays well.
 """
 
+import math
 import statistics
 from collections.abc import Iterator
 
 from agent.site.devices.image import MinerState, ProcessImage
-from agent.site.safety.load import FRESH_MS
+from agent.site.safety.asked import Asked
+from agent.site.safety.load import FRESH_S, at_rest
 from agent.site.safety.refusal import CHIP_HOT, INLET_HIGH
 from agent.site.safety.verdict import Alarm, Demand
-from shared.actions import Sleep
 from shared.site import SafetyLimits
-from shared.states import OpState
 
-ASK_AGAIN_MS = 60_000
+INLET_SETTLE_S = 120.0  # air follows a shed within minutes
+_INLET_SHARE = 0.25  # of the machines that are awake, at a time
+_INLET_SENSORS = 3  # one or two may lie; where a container has fewer machines, all of them
 
 
 class Hysteresis:
@@ -47,40 +50,69 @@ class Thermal:
         self.chips = Hysteresis(limits.chip_max_c, limits.chip_resume_c)
         self.inlets = Hysteresis(limits.inlet_max_c, limits.inlet_resume_c)
         self._limits = limits
-        self._told_ms: dict[str, int] = {}
+        self._hot = Asked()
+        self._in_hot_air = Asked()
+        self._shed_s: dict[str, float] = {}
 
-    def observe(self, image: ProcessImage) -> Iterator[Alarm]:
-        inlets_c: dict[str, list[float]] = {}
+    def observe(self, image: ProcessImage) -> Iterator[Alarm | Demand]:
+        """What changed, and who must sleep now."""
         for miner in image.miners.values():
-            chip_c = miner.value("chip_temp_c", image.sampled_at_ms, FRESH_MS)
-            changed = self.chips.update(miner.device_id, chip_c)
-            if changed is not None:
-                yield Alarm(
-                    CHIP_HOT, miner.device_id, changed, f"{chip_c:.0f} °C, limit {self._limits.chip_max_c:.0f} °C"
-                )
-            inlet_c = miner.value("inlet_temp_c", image.sampled_at_ms, FRESH_MS)
-            if inlet_c is not None and miner.placement is not None:
-                inlets_c.setdefault(miner.placement.container, []).append(inlet_c)
-        for container, values_c in inlets_c.items():
-            median_c = statistics.median(values_c)
-            changed = self.inlets.update(container, median_c)
-            if changed is not None:
-                detail = f"median of {len(values_c)} inlets {median_c:.0f} °C, limit {self._limits.inlet_max_c:.0f} °C"
-                yield Alarm(INLET_HIGH, container, changed, detail)
+            yield from self._chips_of(miner, image)
+        for container, miners in _by_container(image).items():
+            yield from self._air_of(container, miners, image)
 
-    def demands(self, image: ProcessImage) -> Iterator[Demand]:
-        """Hot miners must sleep; one that is still awake and hot `ASK_AGAIN_MS` later is told again."""
-        now_ms = image.sampled_at_ms
-        self._told_ms = {device_id: ms for device_id, ms in self._told_ms.items() if device_id in self.chips.tripped}
-        for device_id, chip_c in self.chips.tripped.items():
-            told_ms = self._told_ms.get(device_id)
-            if told_ms is None or (now_ms - told_ms >= ASK_AGAIN_MS and _awake(image.miners[device_id], now_ms)):
-                self._told_ms[device_id] = now_ms
-                detail = f"{chip_c:.0f} °C, limit {self._limits.chip_max_c:.0f} °C"
-                yield Demand(CHIP_HOT, device_id, Sleep(), detail)
+    def _chips_of(self, miner: MinerState, image: ProcessImage) -> Iterator[Alarm | Demand]:
+        """A hot miner that is not seen at rest is told again, and then cut off at its outlet."""
+        changed = self.chips.update(miner.device_id, _fresh(miner, "chip_temp_c", image))
+        chip_c = self.chips.tripped.get(miner.device_id)
+        if changed is False:
+            self._hot.forget(miner.device_id)
+            yield Alarm(CHIP_HOT, miner.device_id, False, f"down to {self._limits.chip_resume_c:.0f} °C")
+        if chip_c is None:
+            return
+        detail = f"{chip_c:.0f} °C, limit {self._limits.chip_max_c:.0f} °C"
+        if changed:
+            yield Alarm(CHIP_HOT, miner.device_id, True, detail)
+        told = self._hot.at_s(miner.device_id) is not None
+        if not told or (self._hot.may_ask(miner.device_id, image.sampled_s) and not at_rest(miner, image)):
+            yield self._hot.ask(CHIP_HOT, miner, detail, image.sampled_s)
+
+    def _air_of(self, container: str, miners: list[MinerState], image: ProcessImage) -> Iterator[Alarm | Demand]:
+        inlets_c = [inlet_c for miner in miners if (inlet_c := _fresh(miner, "inlet_temp_c", image)) is not None]
+        if not inlets_c:
+            return
+        median_c = statistics.median(inlets_c)
+        changed = self.inlets.update(container, median_c)
+        detail = f"median of {len(inlets_c)} inlets {median_c:.0f} °C, limit {self._limits.inlet_max_c:.0f} °C"
+        if changed is not None:
+            yield Alarm(INLET_HIGH, container, changed, detail)
+        if median_c >= self._limits.inlet_max_c and len(inlets_c) >= min(_INLET_SENSORS, len(miners)):
+            yield from self._cool(container, miners, image, f"{container}: {detail}")
+
+    def _cool(self, container: str, miners: list[MinerState], image: ProcessImage, detail: str) -> Iterator[Demand]:
+        """The hottest of those that are awake; the next when the air had time to follow."""
+        last_s = self._shed_s.get(container)
+        if last_s is not None and image.sampled_s - last_s < INLET_SETTLE_S:
+            return
+        self._shed_s[container] = image.sampled_s
+        awake: list[MinerState] = []
+        for miner in miners:
+            if at_rest(miner, image):
+                self._in_hot_air.forget(miner.device_id)
+            elif self._in_hot_air.may_ask(miner.device_id, image.sampled_s):
+                awake.append(miner)
+        awake.sort(key=lambda miner: (-(_fresh(miner, "chip_temp_c", image) or 0.0), miner.device_id))
+        for miner in awake[: math.ceil(_INLET_SHARE * len(awake))]:
+            yield self._in_hot_air.ask(INLET_HIGH, miner, detail, image.sampled_s)
 
 
-def _awake(miner: MinerState, now_ms: int) -> bool:
-    """Read a moment ago and not at rest."""
-    fresh = miner.value("chip_temp_c", now_ms, FRESH_MS) is not None
-    return fresh and miner.op_state(now_ms, FRESH_MS) not in (OpState.SLEEPING, OpState.STOPPED_THERMAL)
+def _by_container(image: ProcessImage) -> dict[str, list[MinerState]]:
+    found: dict[str, list[MinerState]] = {}
+    for miner in image.miners.values():
+        if miner.placement is not None:
+            found.setdefault(miner.placement.container, []).append(miner)
+    return found
+
+
+def _fresh(miner: MinerState, field: str, image: ProcessImage) -> float | None:
+    return miner.value(field, image.sampled_s, FRESH_S)

@@ -56,7 +56,8 @@ class MinerProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One family. `confirm_within_s` gives each verb the time in which its effect must show.
 
     A machine that started less than `starting_grace_s` ago is starting; `process_restart_s` is the longest that its
-    mining process stays away when it restarts; `sleep_w` is the draw of the control board alone.
+    mining process stays away when it restarts; `sleep_w` is the draw of the control board alone. Ladders are of
+    mode `normal`; `high_mode_power` is the draw in mode `high` over that, where the firmware has such a mode.
     """
 
     family: str
@@ -67,6 +68,7 @@ class MinerProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     starting_grace_s: float
     process_restart_s: float
     sleep_w: int
+    high_mode_power: float | None = None
     confirm_within_s: dict[str, float]
     default_login: Login | None = None
     firmware: tuple[Firmware, ...]
@@ -146,6 +148,8 @@ def _problem(profile: MinerProfile) -> str | None:
             return f"{name} is no regular expression: {error}"
         if found not in groups:
             return f"{name} has {found} groups; it needs one, around what counts"
+    if profile.high_mode_power is not None and profile.high_mode_power < 1:
+        return f"high_mode_power is {profile.high_mode_power}; mode high draws no less than normal, write 1 or more"
     if not profile.firmware:
         return "write at least one [[firmware]] entry"
     for ladder in profile.ladder:
