@@ -2,34 +2,43 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 
 from agent.node import Gauges, NodeHealth, identity, keys, spool_of, uplink_of
 from agent.settings import SiteSettings
 from agent.silence import Silence
 from agent.site.autonomy.plan import Autonomy, PlanWindow
 from agent.site.commands import CommandService
+from agent.site.commands.context import Context
 from agent.site.commands.door import Door
-from agent.site.commands.execution import Context
 from agent.site.commands.ledger import Ledger
 from agent.site.commands.outcome import Outcomes
 from agent.site.commands.pace import Pace
 from agent.site.commands.trusted_time import TrustedTime
 from agent.site.devices.image import ProcessImage
 from agent.site.discovery.finder import Finder, Hooks
+from agent.site.discovery.record import never_read
 from agent.site.roster import Roster
 from agent.site.safety import Interlocks
-from agent.site.telemetry.cycle import Cycle, Surroundings
+from agent.site.telemetry.cycle import Cycle
 from agent.site.telemetry.inventory import Inventories
 from agent.site.telemetry.live import Live
 from agent.site.telemetry.poller import Poller
 from agent.site.telemetry.schedule import Periods
+from agent.site.telemetry.surroundings import Surroundings
+from agent.site.telemetry.telling import SPOOL
+from agent.storage import Storage
 from shared.clock import SystemClock
+from shared.config.settings import state_folder
+from shared.errors import SettingInvalid, StorageError
 from shared.log import get_logger
-from shared.site import load_site, miner_id
+from shared.site import Site, load_site, miner_id
 from shared.states import Reach
 from shared.watchdog import Watchdog
 from shared.wire.record import RecordKind
 from shared.wire.telemetry import HostSample
+
+LEDGER = "ledger"
 
 log = get_logger("agent.site")
 
@@ -38,17 +47,16 @@ class SiteApp:
     """Everything of one site; `run` ends when it is cancelled or told by a signal."""
 
     def __init__(self, settings: SiteSettings) -> None:
-        settings.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state_folder(settings.state_directory)
         self.settings = settings
         self.clock = clock = SystemClock()
-        self.site = load_site(settings.site_file)
+        self.site = site_of(settings)
         self.time = TrustedTime(clock)
         self.spool = spool_of(settings, clock)
         self.ledger = Ledger(settings.state_directory / "commands.db")
-        self.ledger.open()
         self.inventories = Inventories(self.site, clock)
         self.roster = Roster(self.inventories.changed)
-        self.live = Live()
+        self.live = Live(map(never_read, self.site.placement))
         self.interlocks = Interlocks(self.site)
         self.poller = Poller(self.roster, self.live, clock, self._periods(), in_flight=settings.polling.in_flight)
         self.outcomes = Outcomes(
@@ -62,17 +70,19 @@ class SiteApp:
         self.health = NodeHealth(settings, clock)
         self.watchdog = Watchdog()
         self.cycle = self._cycle()
-        hooks = Hooks(poll=self.poller.add, tell=self.cycle.tell, reachable=self._reachable, lessons=self.ledger)
+        telling, parts = self.cycle.telling, {LEDGER: self._open_ledger, SPOOL: self.spool.open}
+        self.storage = Storage(parts, telling.failed, telling.recovered)
+        hooks = Hooks(poll=self.poller.add, tell=self.cycle.telling.add, reachable=self._reachable, lessons=self.ledger)
         self.finder = Finder(settings, self.site, self.roster, hooks, clock)
 
     async def run(self) -> None:
-        await self.spool.open()
+        await self.storage.open()
         await self.uplink.start()
-        self.commands.resume()
         self.watchdog.ready()
         log.info("site.started", site=self.site.id, node=self.node.name, miners=len(self.site.placement))
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self.storage.run())
                 for part in (self.poller.run(), self.finder.run(), self.cycle.run(), self.outcomes.run()):
                     group.create_task(part)
         finally:
@@ -80,8 +90,13 @@ class SiteApp:
             await self.commands.aclose()
             await self.uplink.stop()
             await self.roster.aclose()
-            await self.spool.close()
+            with suppress(StorageError, OSError):
+                await self.spool.close()
             self.ledger.close()
+
+    async def _open_ledger(self) -> None:
+        self.ledger.open()
+        self.commands.resume()
 
     def _commands(self) -> CommandService:
         settings = self.settings
@@ -95,6 +110,7 @@ class SiteApp:
             outcomes=self.outcomes,
             clock=self.clock,
             image=lambda: self.cycle.image,
+            image_after=self._image_after,
             heat=self.poller.heat,
             now_ms=self.time.now_ms,
             keep=self.ledger.keep_replaced,
@@ -103,12 +119,17 @@ class SiteApp:
         expected = [miner_id(placed.mac) for placed in self.site.placement] + [pdu.id for pdu in self.site.pdu]
         return CommandService(door, self.ledger, context, self.time, pace, expected)
 
+    async def _image_after(self, monotonic_s: float) -> None:
+        await self.cycle.image_after(monotonic_s)
+
     def _cycle(self) -> Cycle:
         surroundings = Surroundings(
             store=self.spool.append,
+            urgent=self.uplink.urgent,
             obey=self.commands.submit_local,
             plan=self._plan_window,
             silent_s=self.silence.lasts_s,
+            trusted_ms=self.time.now_ms,
             host=self._host_sample,
             inventory=lambda: self.inventories.due(self.roster.records),
             inventory_told=self.inventories.told,
@@ -116,7 +137,7 @@ class SiteApp:
             alive=self.watchdog.alive,
             boot_id=self.node.boot_id,
         )
-        autonomy = Autonomy(self.interlocks.tree, self.site.safety.fallback_cap_w, self.settings.silence_s)
+        autonomy = Autonomy(self.site.safety.fallback_cap_w, self.settings.silence_s)
         return Cycle(self.live, self.interlocks, autonomy, surroundings, self.clock, self.settings.cycle_s)
 
     def _periods(self) -> Periods:
@@ -144,6 +165,17 @@ class SiteApp:
         image = self.cycle.image
         state = image.miners.get(device_id) or image.meters.get(device_id) or image.pdus.get(device_id)
         return state is not None and state.reach is Reach.UP
+
+
+def site_of(settings: SiteSettings) -> Site:
+    """The site's file, which must describe the site that the settings name."""
+    site = load_site(settings.site_file)
+    if site.id != settings.site:
+        raise SettingInvalid(
+            f"{settings.site_file}: describes site {site.id!r}, and the settings of this node say site = "
+            f"{settings.site!r}; correct the one that is wrong"
+        )
+    return site
 
 
 async def run(settings: SiteSettings) -> None:

@@ -15,22 +15,23 @@ from nacl.signing import SigningKey
 
 from agent.site.autonomy.plan import Autonomy
 from agent.site.commands import CommandService
+from agent.site.commands.context import Context
 from agent.site.commands.door import Door
-from agent.site.commands.execution import Context
 from agent.site.commands.ledger import Ledger
 from agent.site.commands.outcome import Outcomes
 from agent.site.commands.pace import Pace
 from agent.site.commands.trusted_time import TrustedTime
 from agent.site.devices.image import ProcessImage
-from agent.site.discovery.record import instrument_record, miner_record
+from agent.site.discovery.record import instrument_record, miner_record, never_read
 from agent.site.drivers.miners import FAMILIES, Credentials, miner_profiles
 from agent.site.drivers.pdus import pdu
 from agent.site.roster import Known, Roster
 from agent.site.safety import Demand, Interlocks
-from agent.site.telemetry.cycle import Cycle, Surroundings
+from agent.site.telemetry.cycle import Cycle
 from agent.site.telemetry.live import Live
 from agent.site.telemetry.poller import Poller
 from agent.site.telemetry.schedule import Periods
+from agent.site.telemetry.surroundings import Surroundings
 from benchmarks.agent_process import LOGINS, NODE
 from benchmarks.poll_load import family_of
 from shared.clock import SystemClock
@@ -63,7 +64,7 @@ class Rig:
         self._ended = asyncio.Event()
         self._open = 0
         self.roster = Roster(lambda _record: None)
-        live = Live()
+        live = Live(map(never_read, self._site.placement))
         interlocks = Interlocks(self._site)
         self._poller = Poller(self.roster, live, clock, PERIODS, in_flight=256)
         self._ledger = Ledger(folder / "commands.db")
@@ -76,6 +77,7 @@ class Rig:
             outcomes=self._outcomes,
             clock=clock,
             image=lambda: self._cycle.image,
+            image_after=self._image_after,
             heat=self._poller.heat,
             now_ms=clock.now_ms,
             keep=self._ledger.keep_replaced,
@@ -83,7 +85,7 @@ class Rig:
         time_source = TrustedTime(clock)
         door = Door(site.id, NODE, _keys(self._operator), _keys(self._approver), self._ledger, time_source)
         self._commands = CommandService(door, self._ledger, context, time_source, Pace(60_000, clock))
-        self._cycle = Cycle(live, interlocks, Autonomy(interlocks.tree, None), self._surroundings(), clock, 1.0)
+        self._cycle = Cycle(live, interlocks, Autonomy(None), self._surroundings(), clock, 1.0)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -151,6 +153,9 @@ class Rig:
         seen += sum(state.observed_at_ms is not None for state in self.image.pdus.values())
         return len(self.roster) - seen
 
+    async def _image_after(self, monotonic_s: float) -> None:
+        await self._cycle.image_after(monotonic_s)
+
     async def _connect_miner(self, placed: Placement) -> None:
         family, profile = family_of(placed), miner_profiles()[family_of(placed)]
         login = Credentials(*LOGINS[family]) if family in LOGINS else None
@@ -159,7 +164,8 @@ class Rig:
         identity = await driver.identify()
         record = miner_record(miner_id(placed.mac), identity, address, profile, driver.verbs, placed)
         shortened = dict.fromkeys(record.confirm_within_s, self._confirm_within_s)
-        record = msgspec.structs.replace(record, confirm_within_s=shortened)
+        curve = profile.curve(record.model, (await driver.read_hot()).hashrate_expected_ths)
+        record = msgspec.structs.replace(record, curve=curve, confirm_within_s=shortened)
         self.roster.put_miner(Known(record, driver, placement=placed))
         self._poller.add(record.device_id)
 
@@ -183,9 +189,11 @@ class Rig:
 
         return Surroundings(
             store=store,
+            urgent=lambda _events: True,
             obey=obey,
             plan=lambda: None,
             silent_s=lambda: 0.0,
+            trusted_ms=lambda: 0,
             host=host,
             inventory=lambda: None,
             inventory_told=lambda _message: None,

@@ -13,7 +13,7 @@ from agent.spool.quarantine import DATABASE, WITNESS, Quarantine
 from agent.spool.salvage import SCHEMAS
 from agent.spool.witness import Testimony, Witness
 from shared.clock import Clock
-from shared.errors import Corrupt, StorageUnavailable
+from shared.errors import Corrupt, StorageError, StorageUnavailable
 from shared.group_commit import GroupCommitter
 from shared.log import get_logger
 
@@ -36,17 +36,21 @@ class SpoolFile:
 
     def open(self) -> str | None:
         """Ready for work when it returns; the reason why an older file was set aside, or None."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         reason = None
         try:
-            self._start()
-        except Corrupt as error:
-            reason = error.detail
-            self.committer.stop()
-            place = self.quarantine.take(self._folder)
-            log.warning("spool.damaged", reason=reason, quarantine=str(place))
-            self._start()
-        self.ballast.restore()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._start()
+            except Corrupt as error:
+                reason = error.detail
+                self.committer.stop()
+                place = self.quarantine.take(self._folder)
+                log.warning("spool.damaged", reason=reason, quarantine=str(place))
+                self._start()
+            self.ballast.restore()
+        except (StorageError, OSError):
+            self.committer.stop()  # the next try begins from nothing
+            raise
         return reason
 
     def close(self) -> None:

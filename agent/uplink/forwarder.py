@@ -153,7 +153,7 @@ class Forwarder:
         fresh = [state for state in states if state.epoch not in self._lanes]
         self._lanes = {state.epoch: self._lanes.get(state.epoch, _Lane(state)) for state in states}
         for state in fresh:
-            self._line.publish(self._node.up("hello"), encode(self._hello(state)))
+            self._line.publish(self._node.up("hello"), encode(self.hello(state)))
         if fresh:
             # First what is missing: the controller's mark waits at a hole until it knows of it.
             for record in (await self._spool.gap_records())[: self._settings.window]:
@@ -181,7 +181,7 @@ class Forwarder:
             self._highest_sent[record.epoch] = max(highest, record.seq)
         return done
 
-    def _hello(self, lane: LaneState) -> Hello:
+    def hello(self, lane: LaneState) -> Hello:
         return Hello(
             version=WIRE_VERSION,
             epoch=lane.epoch,

@@ -11,10 +11,12 @@ from agent.uplink.forwarder import Forwarder
 from agent.uplink.inbox import Handler, Inbox
 from agent.uplink.latest import Latest
 from agent.uplink.model import Node, UplinkCounters, UplinkSettings
+from agent.uplink.urgent import Urgent
 from shared.clock import Clock, SystemClock
 from shared.errors import DecodeFailed
 from shared.mqtt import Endpoint, Message, MqttSession, Subscription, Will
 from shared.wire.codec import encode
+from shared.wire.event import EventBatch
 from shared.wire.record import Presence
 from shared.wire.topics import all_down, parse
 from shared.wire.version import WIRE_VERSION
@@ -52,6 +54,7 @@ class Uplink:
             self._received,
         )
         self._forwarder = Forwarder(spool, self.session, node, trusted, self._settings, self._clock)
+        self._urgent = Urgent(self.session, node, self._forwarder.hello)
         self._latest = Latest(self.session, node.up("latest"), self._settings.latest_every_s)
 
     @property
@@ -69,6 +72,10 @@ class Uplink:
     def latest(self, message: msgspec.Struct) -> None:
         """Show this as the present state; only the newest is sent, and none is kept."""
         self._latest.offer(message)
+
+    def urgent(self, events: EventBatch) -> bool:
+        """Tell this past the spool, which cannot be written; False where no live line took it."""
+        return self._urgent.tell(events)
 
     async def start(self) -> None:
         """Returns at once; connecting goes on behind."""

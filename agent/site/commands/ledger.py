@@ -14,6 +14,7 @@ import msgspec
 
 from agent.site.commands.concern import concerns
 from agent.site.devices.reading import Evidence
+from shared.errors import StorageError
 from shared.group_commit import GroupCommitter
 from shared.states import TERMINAL, OutcomeState
 from shared.wire.codec import decode, encode
@@ -43,17 +44,24 @@ class Admission(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """Serves between `open` and `close`. Floors and lessons are read from memory; everything else from the file."""
+    """`serves` between `open` and `close`. Floors and lessons are read from memory; everything else from the file."""
 
     def __init__(self, path: Path) -> None:
         self._committer = GroupCommitter(path, migrations=Path(__file__).parent / "schemas")
         self._floors: dict[str, int] = {}
         self._lessons: dict[str, str] = {}
+        self.serves = False
 
     def open(self) -> None:
+        """`StorageError` where the disk does not let us write; then it may be tried again."""
         self._committer.start()
-        self._floors = self._committer.run(_read_floors)
-        self._lessons = self._committer.run(lambda db: dict(db.execute("SELECT subject, lesson FROM lesson")))
+        try:
+            self._floors = self._committer.run(_read_floors)
+            self._lessons = self._committer.run(lambda db: dict(db.execute("SELECT subject, lesson FROM lesson")))
+        except StorageError:
+            self._committer.stop()
+            raise
+        self.serves = True
 
     def close(self) -> None:
         self._committer.stop()

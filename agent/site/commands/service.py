@@ -4,8 +4,9 @@ import asyncio
 import uuid
 from collections.abc import Collection, Sequence
 
+from agent.site.commands.context import Context
 from agent.site.commands.door import Door, Opened
-from agent.site.commands.execution import Context, Execution
+from agent.site.commands.execution import Execution
 from agent.site.commands.ledger import Admission, Ledger, Standing
 from agent.site.commands.pace import Pace
 from agent.site.commands.refusal import OVERTAKEN, RATE, REPLAYED
@@ -19,6 +20,7 @@ from shared.wire.command import Command, Order, SitePlan
 from shared.wire.version import WIRE_VERSION
 
 LOCAL_EXPIRY_MS = 60_000
+LOCAL_WRITE_S = 1.0
 FOUND_WITHIN_S = 60.0
 
 log = get_logger("agent.commands")
@@ -49,7 +51,7 @@ class CommandService:
         self._found_by_s = context.clock.monotonic_s() + FOUND_WITHIN_S
         self._execution = Execution(context)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.plan: SitePlan | None = ledger.plan()
+        self.plan: SitePlan | None = ledger.plan() if ledger.serves else None
 
     async def command_received(self, sealed: bytes) -> None:
         """A sealed command from the broker. Whatever is wrong with it becomes a refusal with a rule.
@@ -101,17 +103,18 @@ class CommandService:
             orders=tuple(self._order_of(demand) for demand in demands),
         )
         try:
-            await self._ledger.accept_local(command, now_ms)
-        except (
-            StorageError
-        ) as error:  # a full disk must not keep a breaker from being saved; sleeping twice is harmless
-            log.warning("local.not-written", code=error.code, detail=error.detail)
+            async with asyncio.timeout(LOCAL_WRITE_S):
+                await self._ledger.accept_local(command, now_ms)
+        except (StorageError, TimeoutError) as error:
+            # A full disk, or one that hangs, must not keep a breaker from being saved; sleeping twice is harmless.
+            log.warning("local.not-written", detail=str(error) or f"not within {LOCAL_WRITE_S} s")
         for position in range(len(command.orders)):
             self._spawn(command, position)
 
     def resume(self) -> None:
-        """Look after what an earlier life left open; nothing of it is executed again."""
+        """Look after what an earlier life left open; nothing of it is executed again. Needs the ledger open."""
         self._ledger.prune(self._time.now_ms())
+        self.plan = self._ledger.plan()
         for command, position in self._ledger.unfinished():
             self._track(asyncio.create_task(self._execution.resume(command, position)))
 

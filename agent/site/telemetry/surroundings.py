@@ -1,0 +1,31 @@
+"""What a cycle needs of the node around it."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from agent.site.autonomy.plan import PlanWindow
+from agent.site.devices.image import ProcessImage
+from agent.site.safety import Demand
+from shared.wire.event import EventBatch, Inventory
+from shared.wire.record import RecordKind
+from shared.wire.telemetry import HostSample, TelemetryBatch
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """`store` is done when the record is durable and returns its number; it and `host` raise `StorageError` or OSError.
+    `urgent` tells past the disk and says whether a live line took it; `trusted_ms` is the time of signed documents.
+    """
+
+    store: Callable[[RecordKind, msgspec.Struct, int], Awaitable[int]]
+    urgent: Callable[[EventBatch], bool]
+    obey: Callable[[list[Demand]], Awaitable[None]]
+    plan: Callable[[], PlanWindow | None]
+    silent_s: Callable[[], float]
+    trusted_ms: Callable[[], int]
+    host: Callable[[ProcessImage, float], Awaitable[HostSample]]
+    inventory: Callable[[], Inventory | None]
+    inventory_told: Callable[[Inventory], None]
+    latest: Callable[[TelemetryBatch], None]
+    alive: Callable[[str], None]
+    boot_id: str
