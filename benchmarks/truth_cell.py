@@ -73,6 +73,7 @@ MINER_VERBS: Mapping[str, tuple[str, ...]] = {
 }
 PDU_PROFILES = ("raritan.xerus", "shelly.gen2")
 SWITCH_OFF = "switch_off"
+WITNESSED_VERBS = frozenset({"sleep", "wake"})
 _RUNS = frozenset({"tuning", "hashing"})
 
 

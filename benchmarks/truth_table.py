@@ -39,7 +39,7 @@ through the agent's door, ledger, execution and driver, and a comparison with th
 
 Of {cells} cells: {false_alive} said to be alive that were not, {false_success} confirmed that were not obeyed,
 {lost_settings} with settings lost, {false_refusal} refused that were obeyed, {false_asleep} said to be asleep that were
-not (a frozen machine without an uptime of its own is unmasked only by its outlet or its meter).
+not. Each machine stands on an outlet that is measured: a frozen machine that has woken is unmasked there.
 
 ## Faults
 

@@ -29,11 +29,16 @@ class Effect(Enum):
 
 
 class ReadBack(msgspec.Struct, frozen=True):
-    """`observed` is what the read saw, in a few words a person understands."""
+    """`observed` is what the read saw, in a few words a person understands; `reading` all of it, where it was one.
+
+    `stored`: the device keeps the setting that was ordered, read back from it, and only the effect is unseen.
+    """
 
     effect: Effect
     observed: str
     evidence: tuple[Evidence, ...] = ()
+    reading: MinerReading | None = None
+    stored: bool = False
 
 
 class Commandable(Protocol):

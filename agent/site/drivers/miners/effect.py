@@ -16,15 +16,15 @@ class Before(msgspec.Struct, frozen=True):
 
 
 def shown(observed: str, reading: MinerReading) -> ReadBack:
-    return ReadBack(Effect.SHOWN, observed, reading.evidence)
+    return _read(Effect.SHOWN, observed, reading)
 
 
 def not_shown(observed: str, reading: MinerReading) -> ReadBack:
-    return ReadBack(Effect.NOT_SHOWN, observed, reading.evidence)
+    return _read(Effect.NOT_SHOWN, observed, reading)
 
 
-def unseen(observed: str) -> ReadBack:
-    return ReadBack(Effect.UNSEEN, observed)
+def unseen(observed: str, *, stored: bool = False) -> ReadBack:
+    return ReadBack(Effect.UNSEEN, observed, stored=stored)
 
 
 def judged(done: bool, observed: str, reading: MinerReading) -> ReadBack:
@@ -43,6 +43,11 @@ def system_restarted(before: object, reading: MinerReading, now_s: float) -> boo
     if not isinstance(before, Before):
         return None
     return _went_back(before.reading.uptime_s, reading.uptime_s, now_s - before.at_s)
+
+
+def _read(effect: Effect, observed: str, reading: MinerReading) -> ReadBack:
+    """A reading without a single value carries evidence only."""
+    return ReadBack(effect, observed, reading.evidence, reading if reading.quality else None)
 
 
 def _went_back(then_s: int | None, now_s: int | None, passed_s: float) -> bool | None:

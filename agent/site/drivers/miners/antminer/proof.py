@@ -65,9 +65,9 @@ class AntminerProof:
             return not_shown(said, now)
         if seen.gone_s is not None:
             gone = f"mode sleep; no mining process for {seen.gone_s:.0f} s"
-            return shown(gone, now) if seen.gone_s >= self._profile.process_restart_s else unseen(gone)
+            return shown(gone, now) if seen.gone_s >= self._profile.process_restart_s else unseen(gone, stored=True)
         if seen.activity is Activity.UNCLEAR:
-            return unseen(said)
+            return unseen(said, stored=True)
         was_asleep = not isinstance(before, Before) or before.reading.op_state is OpState.SLEEPING
         had_hashed = isinstance(before, Before) and bool(before.reading.hashrate_ths)
         still = seen.activity is Activity.STILL

@@ -73,7 +73,8 @@ class WhatsminerProof:
         draws = power_w is not None and power_w > _REST_FACTOR * self._profile.sleep_w
         if not seen.off or draws or seen.activity is Activity.HASHING:
             return not_shown(said, now)
-        return shown(said, now) if seen.activity is Activity.STILL or power_w is not None else unseen(said)
+        proven = seen.activity is Activity.STILL or power_w is not None
+        return shown(said, now) if proven else unseen(said, stored=True)
 
     async def _pools(self, wanted: tuple[Pool, ...]) -> ReadBack:
         reply, sent = await self._machine.read("pools")
