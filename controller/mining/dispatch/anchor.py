@@ -85,7 +85,8 @@ def anchored(before: Anchors | None, snapshot: SiteSnapshot, bonds: Bonds) -> An
     if before is None or before.tree is not tree:
         before = _nowhere(tree, snapshot.roster)
     drawn_w = (_below(snapshot, snapshot.power.drawn_w) + tree.below(known_load_w(snapshot))).astype(np.float64)
-    moving_w = _below(snapshot, np.where(_moving(snapshot, bonds), snapshot.power.worst_w, 0))
+    moving = _moving(snapshot, bonds)
+    moving_w = _below(snapshot, np.where(moving, snapshot.power.worst_w, 0))
     fresh = np.isfinite(metered_w) & (moving_w <= _UNSETTLED_SHARE * np.nan_to_num(metered_w))
     unseen_w = _below(snapshot, np.where(snapshot.power.basis == Basis.ASSUMED, snapshot.power.drawn_w, 0))
     high = fresh & (metered_w > 0) & (metered_w >= _HIGH_LOAD * before.high_w) & (unseen_w <= _UNSEEN_SHARE * metered_w)
@@ -94,7 +95,7 @@ def anchored(before: Anchors | None, snapshot: SiteSnapshot, bonds: Bonds) -> An
     return Anchors(
         tree=tree,
         roster=snapshot.roster,
-        unit_share=_unit_share(before, snapshot, bonds),
+        unit_share=_unit_share(before, snapshot, moving, bonds),
         metered_w=np.where(fresh, metered_w, before.metered_w),
         drawn_w=np.where(fresh, drawn_w, before.drawn_w),
         fresh=fresh,
@@ -109,7 +110,7 @@ def _nowhere(tree: FeederTree, roster: Roster) -> Anchors:
     return Anchors(tree, roster, np.ones(len(roster)), unknown, unknown, fresh, nothing, nothing)
 
 
-def _unit_share(before: Anchors, snapshot: SiteSnapshot, bonds: Bonds) -> Floats:
+def _unit_share(before: Anchors, snapshot: SiteSnapshot, moving: Bools, bonds: Bonds) -> Floats:
     """Learned from every miner that hashes and has not been ordered lately; the others keep what they had.
 
     One that changed lately and draws much less than its curve may still be climbing.
@@ -123,7 +124,7 @@ def _unit_share(before: Anchors, snapshot: SiteSnapshot, bonds: Bonds) -> Floats
     share = np.clip(snapshot.power.drawn_w / np.maximum(curve_w, 1), *_UNIT_SHARES)
     hashes = (snapshot.op_state == OpState.HASHING) & (snapshot.power.basis != Basis.ASSUMED) & (curve_w > 0)
     climbing = named(roster.device_id, bonds.dwell) & (share < _CLIMBED_SHARE)
-    return np.where(hashes & ~_moving(snapshot, bonds) & ~climbing, share, kept)
+    return np.where(hashes & ~moving & ~climbing, share, kept)
 
 
 def known_load_w(snapshot: SiteSnapshot) -> Ints:

@@ -7,9 +7,10 @@ import numpy as np
 
 from controller.mining.dispatch.anchor import Anchors, known_load_w
 from controller.mining.dispatch.bond import Bonds, named
+from controller.mining.dispatch.mode import current_modes
 from controller.mining.dispatch.problem import Lock, Problem
 from controller.mining.dispatch.quote import Quote
-from controller.mining.fleet.array import Codes, Floats, Ints
+from controller.mining.fleet.array import Bools, Codes, Floats, Ints
 from controller.mining.fleet.ladder import Idle, Ladders
 from controller.mining.fleet.power import Basis
 from controller.mining.fleet.snapshot import SiteSnapshot
@@ -18,8 +19,6 @@ from shared.states import OpState
 from shared.units import energy_price_usd_per_wh, hashprice_usd_per_ths_h
 
 SOFT_LOCKS = (Lock.UNSETTLED, Lock.DWELL)
-_UNIT_SHARES = (0.3, 1.3)  # of its curve, that a unit may draw; anything else is a reading that errs
-_CLIMBED_SHARE = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,8 @@ def formulate(
     lock = _locks(snapshot, ladders, current, bonds, ordered)
     softened = np.isin(lock, SOFT_LOCKS) & (current >= 0) & soften
     settling = settled[:placed] >= 0
-    power_w = _power_w(snapshot, ladders, current, np.where(settling, np.int8(Lock.UNSETTLED), lock))
+    unsettled = settling | (ordered[:placed] >= 0)
+    power_w = _power_w(snapshot, ladders, current, anchors.unit_share[:placed], unsettled)
     current_w = np.where(current >= 0, power_w[current, np.arange(placed)], 0)
     counted_w = snapshot.power.counted_w[:placed]
     return Problem(
@@ -72,7 +72,7 @@ def formulate(
         lock=lock,
         # An order under way is trusted until its time is over, and what it has just changed until outlets and meters
         # can show it, or the next decision would order it all again; ups wait for what is measured (stage).
-        locked_w=np.where((ordered[:placed] >= 0) | settling, current_w, np.maximum(counted_w, current_w)),
+        locked_w=np.where(unsettled, current_w, np.maximum(counted_w, current_w)),
         cap_w=_limits_w(snapshot, policy),
         reserved_w=known_load_w(snapshot) + anchors.hidden_w,
         energy_usd_wh=0.0 if quote is None else energy_price_usd_per_wh(quote.energy_usd_mwh),
@@ -81,31 +81,6 @@ def formulate(
         ),
         switch_usd_h=policy.switch_usd_h,
     )
-
-
-def current_modes(snapshot: SiteSnapshot) -> Ints:
-    """The mode that each miner of the roster is in; -1 where that cannot be said."""
-    ladders, state = snapshot.roster.ladders, snapshot.op_state
-    everyone = np.arange(len(state))
-    target = np.where(ladders.limits, snapshot.value("power_limit_w"), np.nan)
-    target = np.where(np.isnan(target), snapshot.value("power_w"), target)
-    running = _nearest_running(ladders, target)
-    runs = np.isin(state, (OpState.HASHING, OpState.STARTING, OpState.TUNING)) & (ladders.modes > 0)
-    idle = (ladders.idle != Idle.NONE) & (state == OpState.SLEEPING)
-    unpowered = (ladders.idle == Idle.OUTLET) & snapshot.outlet.off & ~snapshot.fresh
-    mode = np.where(runs, running[everyone], -1)
-    return np.where(idle | unpowered, 0, mode)
-
-
-def _nearest_running(ladders: Ladders, target_w: Floats) -> Ints:
-    """The running mode nearest to some watts; the top where the watts are not known."""
-    first = (ladders.idle != Idle.NONE).astype(np.int64)
-    best, distance = np.maximum(ladders.modes - 1, 0), np.full(len(target_w), np.inf)
-    for mode in range(len(ladders.power_w)):
-        away = np.abs(ladders.power_w[mode] - target_w)
-        nearer = (mode >= first) & (mode < ladders.modes) & (away < distance)
-        best, distance = np.where(nearer, mode, best), np.where(nearer, away, distance)
-    return best
 
 
 def modes_named(snapshot: SiteSnapshot, named_modes: Mapping[str, int]) -> Ints:
@@ -141,22 +116,15 @@ def _limits_w(snapshot: SiteSnapshot, policy: Policy) -> Ints:
     return np.where(cap_w < NO_LIMIT_W, np.floor(cap_w * (1 - policy.headroom_pct / 100)).astype(np.int64), cap_w)
 
 
-def _power_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, lock: Codes) -> Ints:
-    """[M, n]: the curves, each moved to what its unit really draws in the mode that it is in.
-
-    One that changed lately and draws much less than its curve may still be climbing: its curve stays.
-    """
+def _power_w(snapshot: SiteSnapshot, ladders: Ladders, current: Ints, unit_share: Floats, unsettled: Bools) -> Ints:
+    """[M, n]: the curves, each moved to what its unit really draws, awake by its share of the curve, asleep as seen."""
     placed = len(current)
-    state, drawn_w = snapshot.op_state[:placed], snapshot.power.drawn_w[:placed]
-    steady = (lock != Lock.UNSETTLED) & (snapshot.power.basis[:placed] != Basis.ASSUMED)
+    drawn_w = snapshot.power.drawn_w[:placed]
+    power_w = np.rint(ladders.power_w * unit_share).astype(np.int64)
     idles = ladders.idle != Idle.NONE
-    curve_w = ladders.power_w[current, np.arange(placed)]
-    share = np.clip(drawn_w / np.maximum(curve_w, 1), *_UNIT_SHARES)
-    climbing = (lock == Lock.DWELL) & (share < _CLIMBED_SHARE)
-    runs = steady & (state == OpState.HASHING) & (current >= idles) & ~climbing
-    power_w = np.rint(ladders.power_w * np.where(runs, share, 1.0)).astype(np.int64)
-    lowest_w = power_w[np.minimum(1, ladders.modes - 1), np.arange(placed)] if len(power_w) > 1 else power_w[0]
-    rests = steady & idles & (state == OpState.SLEEPING) & (current == 0)
+    rests = idles & (current == 0) & (snapshot.op_state[:placed] == OpState.SLEEPING) & ~unsettled
+    rests &= snapshot.power.basis[:placed] != Basis.ASSUMED
+    lowest_w = power_w[np.clip(ladders.modes - 1, 0, 1), np.arange(placed)]
     idle_w = np.where(rests, np.minimum(drawn_w, np.maximum(lowest_w - 1, 0)), ladders.power_w[0])
     power_w[0] = np.where(idles, idle_w, power_w[0])
     return power_w

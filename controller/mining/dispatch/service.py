@@ -157,7 +157,7 @@ class DispatchService:
             targets_w = self._ports.caps.caps_w(self._site, now_ms)
             self._pending.observe(snapshot)
             bonds = self._pending.bonds(self._held_by_person)
-            self._anchors = anchored(self._anchors, snapshot, bonds)
+            self._anchors = await asyncio.to_thread(anchored, self._anchors, snapshot, bonds)
             blind = self._blind(snapshot)
             returning = {} if blind else dict(self._lowered.mode)
             ground = _Ground(snapshot, quote, blind or unpriced, returning, targets_w, self._anchors, bonds)

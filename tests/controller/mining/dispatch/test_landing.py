@@ -149,6 +149,16 @@ async def test_room_within_the_tolerance_and_the_noise_of_the_meter_move_nobody(
     assert plant.orders == orders
 
 
+async def test_a_climbing_miner_is_expected_where_its_unit_stood_before(plant) -> None:
+    """Its curve says 3,200 W, it drew 3,328 W: so much is coming, and nobody has to be shed when it comes."""
+    machine = plant.world.node.machines[MINERS[0]]
+    machine.state, machine.power_w, machine.hashrate_ths = OpState.TUNING, 500.0, 20.0
+    plant.world.caps = {"site": TARGET_W}
+    cycle = await plant.cycle()
+    row = cycle.snapshot.roster.row[MINERS[0]]
+    assert cycle.problem.locked_w[row] == 3_328
+
+
 async def test_above_the_target_more_is_shed_at_once(plant) -> None:
     plant.world.caps = {"site": TARGET_W}
     await plant.cycle()
