@@ -53,8 +53,8 @@ class MqttGateway:
         return self.session.publish(topic, seal(RECEIPT_DOMAIN, receipt, [self._key]))
 
     async def publish_command(self, site: str, node: str, sealed: bytes) -> None:
-        """Returns when the broker has taken it over; GatewayUnavailable otherwise. A node that is away misses it, and gets
-        it again when it comes back in time.
+        """Returns when the broker has taken it over; GatewayUnavailable otherwise. A node that is away misses it, and
+        gets it again when it comes back in time.
         """
         await asyncio.to_thread(self.session.deliver, down(site, node, "command"), sealed)
 

@@ -10,6 +10,7 @@ from nacl.signing import SigningKey
 from shared.crypto.keys import key_id
 from shared.crypto.signing import seal, unseal
 from shared.errors import DecodeFailed, SignatureInvalid, VersionUnsupported, WireError
+from shared.wire.bound import HIGHEST, LATEST_MS
 from shared.wire.codec import MAX_BODY_BYTES, decode, encode, pack, unpack
 from shared.wire.envelope import Envelope
 from shared.wire.event import EventBatch, Inventory
@@ -32,7 +33,8 @@ KEY = SigningKey(b"k" * 32)
 TRUSTED = {key_id(KEY.verify_key): KEY.verify_key}
 RECEIPT = Receipt(1, "north", "n1", "e", 7, 0)
 SEALED = seal(RECEIPT_DOMAIN, RECEIPT, [KEY])
-numbers = st.integers(0, 1 << 53)
+numbers = st.integers(0, HIGHEST)
+times = st.integers(0, LATEST_MS)
 
 
 def message_or_wire_error(call) -> object | None:
@@ -88,8 +90,8 @@ def test_a_signature_for_one_purpose_does_not_serve_another():
             numbers,
             st.none() | numbers,
             st.text(max_size=8),
-            st.none() | numbers,
-            st.none() | numbers,
+            st.none() | times,
+            st.none() | times,
         ),
         max_size=5,
     )
@@ -124,6 +126,12 @@ def test_a_body_that_hides_its_size_is_refused_too():
     hidden = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(MAX_BODY_BYTES + 1))
     with pytest.raises(DecodeFailed):
         unpack(hidden, EventBatch)
+
+
+@pytest.mark.parametrize("time_ms", [-1, LATEST_MS + 1, (1 << 64) - 1])
+def test_a_time_that_has_no_date_is_refused(time_ms):
+    with pytest.raises(DecodeFailed, match="Expected `int`"):
+        decode(encode(Presence(1, True, "b", time_ms)), Presence)
 
 
 def test_a_newer_version_is_refused_and_newer_fields_are_ignored():
