@@ -1,8 +1,8 @@
-"""Dispatch's way to the power door: its orders are a program's commands like everybody else's."""
+"""Dispatch's way to the power door: its orders are commands like everybody else's."""
 
 from collections.abc import Sequence
 
-from controller.commands import Actor, CommandService
+from controller.commands import Actor, CommandService, Origin
 from controller.mining.dispatch.ports import OrderLine
 
 
@@ -15,6 +15,6 @@ class DispatchOrders:
     async def issue(
         self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
     ) -> str:
-        by = Actor(name=actor, program=True)
+        by = Actor(name=actor, origin=Origin.DISPATCH)
         handle = await self._commands.issue(site, orders, reason=reason, actor=by, expires_in_s=expires_in_s)
         return handle.command_id

@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 
-from controller.commands import Actor, CommandService, PlanRequest
+from controller.commands import Actor, CommandService, Origin, PlanRequest
 from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.ports import Prices
 from controller.mining.dispatch.service import DispatchPorts, DispatchService, DispatchSettings
@@ -18,7 +18,7 @@ PLAN_HOURS = 24
 HOUR_MS = 3_600_000
 _LEAST_THS = 1e-3
 _PAUSE_S = 1.0
-PLANNER = Actor(name="planner", program=True)
+PLANNER = Actor(name="planner", origin=Origin.DISPATCH)
 
 log = get_logger("controller.site")
 

@@ -14,13 +14,18 @@ class Pending(NamedTuple):
     progress: CommandProgress
     request: CommandRequested
 
+    @property
+    def actor(self) -> Actor:
+        """Who asked."""
+        return Actor(self.progress.actor, self.request.session, self.request.origin, self.request.sponsor)
+
     def again(self) -> Request:
         """What was asked for, to be checked as it stands now."""
         return Request(
             site=self.request.site,
             orders=tuple((line.device_id, line.action, line.expected_state) for line in self.request.orders),
             reason=self.request.reason,
-            actor=Actor(self.progress.actor, self.progress.session),
+            actor=self.actor,
             expires_in_s=self.request.expires_in_s,
             retry_of=self.request.retry_of,
         )

@@ -17,8 +17,8 @@ _TYPED = (Confirmation.TYPED, Confirmation.SECOND_PERSON)
 class AuthorityPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Thresholds of one deployment. A command above a row's devices or watts needs the next row's confirmation.
 
-    `assumed_device_w` bounds a device whose power nobody knows. Programs are bound to `program_verbs`; their reach is
-    bounded by the plan that people approved and by the site's own rules.
+    `assumed_device_w` bounds a device whose power nobody knows. Programs are bound to `program_verbs`, and those with a
+    token to the same thresholds as people; dispatch is bounded by what people approved and by the site's own rules.
     """
 
     click_devices: int = 1
@@ -80,8 +80,11 @@ def check_program(actions: Sequence[Action], policy: AuthorityPolicy) -> None:
 
 
 def check_second_person(first: Actor, second: Actor) -> None:
-    """Another person in a session of his own."""
+    """Another person in a session of his own, and not the one who made the token by which the first has asked."""
     if second.program:
         raise Denied(Refusal.SECOND_PERSON_PROGRAM, f"{second.name} is a program; a person must approve")
     if second.name == first.name or (second.session and second.session == first.session):
         raise Denied(Refusal.SECOND_PERSON_SAME, f"{first.name} asked for it; somebody else must approve")
+    if second.name == first.sponsor:
+        detail = f"{first.name} asked by a token that {second.name} has made; somebody else must approve"
+        raise Denied(Refusal.SECOND_PERSON_SAME, detail)

@@ -6,7 +6,7 @@ import msgspec
 
 from controller.commands.authority import AuthorityPolicy, check_program, confirmation_for, reach_of, typed_for
 from controller.commands.check import order_problem
-from controller.commands.model import Actor, Confirmation, Excluded, OrderLine, OrderRequest, Reach
+from controller.commands.model import Actor, Confirmation, Excluded, OrderLine, OrderRequest, Origin, Reach
 from controller.commands.ports import Directory
 from controller.commands.refusal import Refusal
 from controller.fleet.model import Device
@@ -81,7 +81,8 @@ def drafted(request: Request, directory: Directory, policy: AuthorityPolicy) -> 
 
 
 def _confirmation(actor: Actor, actions: Sequence[Action], reach: Reach, policy: AuthorityPolicy) -> Confirmation:
-    return Confirmation.CLICK if actor.program else confirmation_for(actions, reach, policy)
+    """Whoever comes through a token needs what a person needs; only dispatch is bound otherwise."""
+    return Confirmation.CLICK if actor.origin is Origin.DISPATCH else confirmation_for(actions, reach, policy)
 
 
 def _check_frame(request: Request) -> None:

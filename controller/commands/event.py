@@ -8,7 +8,10 @@ from shared.wire.command import OutcomeRow
 
 
 class CommandRequested(msgspec.Struct, frozen=True, kw_only=True):
-    """Always first. With `approval_until_ms` it waits for a second person until then."""
+    """Always first. With `approval_until_ms` it waits for a second person until then.
+
+    `session` and `sponsor` are those of the actor. Before there was an origin `dispatch`, its commands said `program`.
+    """
 
     command_id: str
     site: str
@@ -21,6 +24,7 @@ class CommandRequested(msgspec.Struct, frozen=True, kw_only=True):
     confirmation: Confirmation
     approval_until_ms: int | None = None
     retry_of: str = ""
+    sponsor: str = ""
 
 
 class CommandApproved(msgspec.Struct, frozen=True):

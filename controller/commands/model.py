@@ -41,7 +41,8 @@ class Status(StrEnum):
 
 class Origin(StrEnum):
     PERSON = "person"
-    PROGRAM = "program"
+    PROGRAM = "program"  # with a bearer token, through the API
+    DISPATCH = "dispatch"  # the controller's own dispatch and planner
     SITE = "site"  # the site acted by itself: interlock or signed plan
 
 
@@ -55,11 +56,17 @@ class Confirmation(StrEnum):
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who orders. `session` is the id of the browser session or token; a program acts without a person's click."""
+    """Who orders. `session` is the id of the browser session or token; `sponsor` the person who made that token."""
 
     name: str
     session: str = ""
-    program: bool = False
+    origin: Origin = Origin.PERSON
+    sponsor: str = ""
+
+    @property
+    def program(self) -> bool:
+        """No person: it may order a few verbs only, and never be the second person."""
+        return self.origin is not Origin.PERSON
 
 
 class OrderLine(msgspec.Struct, frozen=True, array_like=True):

@@ -18,7 +18,7 @@ from controller.commands.event import (
     codec,
     command_stream,
 )
-from controller.commands.model import Actor, CommandHandle, Confirmation, OrderRequest, Origin, Status
+from controller.commands.model import Actor, CommandHandle, Confirmation, OrderRequest, Status
 from controller.commands.plan import PlanDesk, PlanRequest
 from controller.commands.ports import Directory
 from controller.commands.progress import CommandProgress
@@ -97,7 +97,7 @@ class CommandService:
     async def approve(self, command_id: str, actor: Actor) -> CommandHandle:
         """Give the second person's word: the command is checked again, signed by both keys and queued."""
         pending = checked_pending(await self.progress(command_id), command_id, self._clock.now_ms())
-        check_second_person(Actor(pending.progress.actor, pending.progress.session), actor)
+        check_second_person(pending.actor, actor)
         draft = self._included(pending.again(), pending.progress.site)
         appends, effects = self._issued(command_id, draft, approved=True)
         events = (codec.encode(CommandApproved(command_id), actor.name), *appends)
@@ -205,7 +205,7 @@ class CommandService:
         return CommandRequested(
             command_id=command_id,
             site=request.site,
-            origin=Origin.PROGRAM if request.actor.program else Origin.PERSON,
+            origin=request.actor.origin,
             session=request.actor.session,
             reason=request.reason,
             expires_in_s=request.expires_in_s,
@@ -214,6 +214,7 @@ class CommandService:
             confirmation=draft.confirmation,
             approval_until_ms=until_ms if waits else None,
             retry_of=request.retry_of,
+            sponsor=request.actor.sponsor,
         )
 
     def _issued(

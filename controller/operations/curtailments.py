@@ -146,6 +146,7 @@ class LiveCurtailments:
             reason=start.reason,
             actor=actor.name,
             ends_at_ms=kept.request.ends_at_ms,
+            sponsor=actor.created_by,
         )
         snapshot = self._parts.moments.of(site).snapshot
         state = await self._write(site, actor.name, lambda: self._ledger.request(snapshot, wish))
@@ -157,7 +158,7 @@ class LiveCurtailments:
     async def approve(self, curtailment_id: str, actor: Actor) -> CurtailmentView:
         actor.require(Permission.OPERATE)
         state = self._ledger.get(curtailment_id)
-        check_second_person(Sender(state.requested_by), sender_of(actor))
+        check_second_person(Sender(state.requested_by, sponsor=state.sponsor), sender_of(actor))
         if state.phase is Phase.REQUESTED and self._too_late(state):
             raise Denied(CommandRefusal.SECOND_PERSON_MISSING, f"{curtailment_id} was not approved in time; start anew")
         return self._view(await self._started(state, actor))

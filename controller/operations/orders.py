@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from controller.commands import Actor as Sender
-from controller.commands import CommandHandle, CommandService, Confirmation
+from controller.commands import CommandHandle, CommandService, Confirmation, Origin
 from controller.commands.model import Excluded as ExcludedOrder
 from controller.commands.model import OrderRequest as OrderLine
 from controller.commands.progress import CommandProgress, OrderProgress
@@ -169,7 +169,8 @@ class LiveOrders:
 
 def sender_of(actor: Actor) -> Sender:
     """The same person or program, in the power door's words."""
-    return Sender(name=actor.name, session=actor.key, program=actor.program)
+    origin = Origin.PROGRAM if actor.program else Origin.PERSON
+    return Sender(name=actor.name, session=actor.key, origin=origin, sponsor=actor.created_by)
 
 
 def _reasons(excluded: tuple[ExcludedOrder, ...]) -> Iterator[Excluded]:

@@ -64,12 +64,15 @@ class ProgramToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts, on whose authority; what every consequential call is given. `key` is the session's or token's id."""
+    """Who acts, on whose authority; what every consequential call is given. `key` is the session's or token's id,
+    `created_by` whoever made the token.
+    """
 
     name: str
     permissions: frozenset[Permission]
     key: str
     program: bool = False
+    created_by: str = ""
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -85,4 +88,10 @@ def actor_of_session(session: Session) -> Actor:
 
 def actor_of_token(token: ProgramToken) -> Actor:
     granted = {Permission.VIEW, token.scope} & {Permission.VIEW, Permission.OPERATE}
-    return Actor(name=f"program {token.name}", permissions=frozenset(granted), key=token.id, program=True)
+    return Actor(
+        name=f"program {token.name}",
+        permissions=frozenset(granted),
+        key=token.id,
+        program=True,
+        created_by=token.created_by,
+    )

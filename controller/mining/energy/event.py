@@ -9,7 +9,9 @@ class CurtailmentEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="eve
 
 
 class CurtailmentRequested(CurtailmentEvent, frozen=True, kw_only=True, tag="curtailment_requested"):
-    """Bring `feeder` down to `target_w` within `land_within_s` of the start; None ends by hand only."""
+    """Bring `feeder` down to `target_w` within `land_within_s` of the start; None ends by hand only. `sponsor` is the
+    person who made the token by which a program asks.
+    """
 
     site: str
     feeder: str
@@ -19,6 +21,7 @@ class CurtailmentRequested(CurtailmentEvent, frozen=True, kw_only=True, tag="cur
     reason: str
     actor: str
     ends_at_ms: int | None = None
+    sponsor: str = ""
 
 
 class CurtailmentStarted(CurtailmentEvent, frozen=True, kw_only=True, tag="curtailment_started"):

@@ -50,6 +50,7 @@ class Curtailment:
     requested_by: str
     requested_at_ms: int
     ends_at_ms: int | None
+    sponsor: str = ""
     phase: Phase = Phase.REQUESTED
     started_at_ms: int | None = None
     started_by: str = ""
@@ -103,6 +104,7 @@ def requested(event: CurtailmentRequested) -> Curtailment:
         requested_by=event.actor,
         requested_at_ms=event.at_ms,
         ends_at_ms=event.ends_at_ms,
+        sponsor=event.sponsor,
     )
 
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from controller.commands import Actor, AuthorityPolicy
+from controller.commands import Actor, AuthorityPolicy, Origin
 from controller.journal import NewEvent
 from shared.actions import (
     Locate,
@@ -20,7 +20,8 @@ from shared.crypto.keys import key_id
 from shared.errors import Conflict
 
 ANN, BOB = Actor("ann", "session-a"), Actor("bob", "session-b")
-DISPATCH = Actor("dispatch", program=True)
+DISPATCH = Actor("dispatch", origin=Origin.DISPATCH)
+ROBOT = Actor("program robot", "token-1", Origin.PROGRAM, sponsor="ann")
 POOLS = SetPools((Pool("stratum+tcp://pool.example:3333", "us.er"),))
 
 
@@ -148,7 +149,7 @@ async def test_a_large_order_goes_out_only_with_what_its_preview_named(door, typ
     assert (issued.status, issued.devices) == ("running", 51)
 
 
-async def test_nothing_is_typed_for_small_orders_nor_by_programs(door) -> None:
+async def test_nothing_is_typed_for_small_orders_nor_by_dispatch(door) -> None:
     small = await door.order(*MANY[:50], dry_run=True)
     assert (small.confirmation, small.confirm) == ("dialog", "")
     assert (await door.order(*MANY[:50], typed="")).status == "running"
@@ -175,9 +176,17 @@ async def test_a_preview_lasts_a_minute(door) -> None:
     assert await door.refused(door.service.issue_preview(preview.command_id, actor=ANN)) == "command.expired-preview"
 
 
-async def test_a_program_orders_power_without_a_click_and_without_a_second_person(door) -> None:
+async def test_dispatch_orders_power_without_a_click_and_without_a_second_person(door) -> None:
     handle = await door.order(*(f"m-{n}" for n in range(150)), actor=DISPATCH)
     assert (handle.status, handle.confirmation) == ("running", "click")
+    assert (await door.service.view(handle.command_id)).summary.origin is Origin.DISPATCH
+
+
+async def test_a_token_confirms_what_a_person_has_to_confirm(door) -> None:
+    assert await door.refused(door.order(*MANY, actor=ROBOT, typed="")) == "command.not-confirmed"
+    handle = await door.order(*MANY, actor=ROBOT)
+    assert (handle.status, handle.confirmation) == ("running", "typed")
+    assert (await door.service.view(handle.command_id)).summary.origin is Origin.PROGRAM
 
 
 class TestTwoPeople:
@@ -209,6 +218,25 @@ class TestTwoPeople:
         same_session = Actor("bob", "session-a")
         assert await door.refused(approve(handle.command_id, same_session)) == "command.second-person-same"
         assert await door.refused(approve(handle.command_id, DISPATCH)) == "command.second-person-program"
+
+    @pytest.mark.parametrize("policy", [AuthorityPolicy(second_person_power_w=500_000)])
+    @pytest.mark.parametrize("actor", [ANN, ROBOT], ids=["by hand", "by token"])
+    async def test_150_miners_wait_for_a_second_person_whoever_asks(self, door, actor: Actor) -> None:
+        handle = await door.order(*(f"m-{n}" for n in range(150)), actor=actor)
+        assert (handle.status, handle.confirmation) == ("pending", "second-person")
+        assert await door.dispatcher.deliver_due() == 0
+        assert (await door.service.approve(handle.command_id, BOB)).status == "running"
+
+    @pytest.mark.parametrize("policy", [AuthorityPolicy(second_person_power_w=500_000)])
+    async def test_whoever_made_the_token_cannot_approve_what_it_asked_for(self, door) -> None:
+        devices = tuple(f"m-{n}" for n in range(150))
+        together = door.order(*devices, actor=ROBOT, second_actor=ANN)
+        assert await door.refused(together) == "command.second-person-same"
+        handle = await door.order(*devices, actor=ROBOT)
+        assert await door.refused(door.service.approve(handle.command_id, ANN)) == "command.second-person-same"
+        other = Actor("program other", "token-2", Origin.PROGRAM, sponsor="bob")
+        assert await door.refused(door.service.approve(handle.command_id, other)) == "command.second-person-program"
+        assert await door.dispatcher.deliver_due() == 0
 
     async def test_nobody_in_ten_minutes_ends_it(self, door) -> None:
         handle = await door.order("m-1", action=POOLS)

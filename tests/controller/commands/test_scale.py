@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from controller.commands import Actor, Arrival
+from controller.commands import Actor, Arrival, Origin
 from controller.fleet.model import RecordIdentity
 from shared.actions import Pool, SetPools, SetPowerLimit
 from shared.wire.codec import MAX_MESSAGE_BYTES
 from shared.wire.command import OutcomeBatch, OutcomeRow
 
-DISPATCH = Actor("dispatch", program=True)
+DISPATCH = Actor("dispatch", origin=Origin.DISPATCH)
 DEVICES = 1_000
 ROUNDS = 5  # the best counts: other processes share the machine
 ISSUE_BUDGET_S = 0.050

@@ -9,7 +9,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from controller.commands import Actor as Sender
-from controller.commands import AuthorityPolicy, CommandKeys, CommandService, OutcomeInbox
+from controller.commands import AuthorityPolicy, CommandKeys, CommandService, Origin, OutcomeInbox
 from controller.fleet import AlarmDesk, FleetService, RecordIdentity
 from controller.gateways.prices import Hashprice, PriceSeries, SeriesPrices
 from controller.ingest.model import Group, RecordArrival
@@ -58,7 +58,7 @@ def person(name: str, role: Role = Role.OPERATOR) -> Actor:
 
 
 ANNA, OTTO, VERA = person("anna"), person("otto"), person("vera", Role.VIEWER)
-ROBOT = Actor(name="program robot", permissions=Role.OPERATOR.permissions, key="token", program=True)
+ROBOT = Actor(name="program robot", permissions=Role.OPERATOR.permissions, key="token", program=True, created_by="otto")
 
 
 class FakeClock:
@@ -119,7 +119,7 @@ class DoorOrders:
         self._commands = commands
 
     async def issue(self, site, orders, *, reason, actor, expires_in_s) -> str:
-        sender = Sender(name=actor, program=True)
+        sender = Sender(name=actor, origin=Origin.DISPATCH)
         handle = await self._commands.issue(site, orders, reason=reason, actor=sender, expires_in_s=expires_in_s)
         return handle.command_id
 

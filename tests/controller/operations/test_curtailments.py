@@ -137,6 +137,20 @@ async def test_a_preview_is_good_once_and_for_a_minute(live: LiveSite):
         await live.ports.curtailments.start(late.id, given("drill", late), ANNA)
 
 
+async def test_whoever_made_a_token_cannot_approve_its_curtailment_not_even_after_a_restart(live: LiveSite):
+    shown = await preview(live, 120_000)
+    view = await live.ports.curtailments.start(shown.id, given("price spike", shown), ROBOT)  # made by otto
+    assert view.phase == "awaiting-approval"
+    live.wire()
+    live.configure()
+    await live.live.restore((SITE,))
+    live.report()
+    with pytest.raises(Denied) as denied:
+        await live.ports.curtailments.approve(view.id, OTTO)
+    assert denied.value.rule == "command.second-person-same"
+    assert (await live.ports.curtailments.approve(view.id, ANNA)).phase == "shedding"
+
+
 async def test_a_big_one_waits_for_another_person(live: LiveSite):
     view = await started(live, 120_000)
     assert view.phase == "awaiting-approval"

@@ -110,6 +110,19 @@ async def test_a_big_order_waits_for_another_person(live: LiveSite):
     assert (approved.phase, approved.approved_by) == ("running", "otto")
 
 
+async def test_a_large_order_by_token_waits_for_a_person_who_did_not_make_the_token(live: LiveSite):
+    request = order(Sleep(), query="")
+    with pytest.raises(Denied) as denied:
+        await live.ports.orders.issue(request, ROBOT)
+    assert denied.value.rule == "command.not-confirmed"
+    waiting = await live.ports.orders.issue(msgspec.structs.replace(request, confirm="60"), ROBOT)
+    assert waiting.phase == "awaiting-approval"
+    with pytest.raises(Denied) as denied:
+        await live.ports.orders.approve(waiting.id, OTTO)
+    assert denied.value.rule == "command.second-person-same"
+    assert (await live.ports.orders.approve(waiting.id, ANNA)).phase == "running"
+
+
 async def test_who_may_not_order_does_not(live: LiveSite):
     with pytest.raises(Forbidden):
         await live.ports.orders.issue(order(Sleep(), MINERS[0]), VERA)

@@ -213,6 +213,7 @@ async def test_program_tokens_are_kept_as_hashes_and_never_administer(
     actor = again.program(secret)
     assert actor.may(Permission.OPERATE)
     assert not actor.may(Permission.ADMINISTER)
+    assert (actor.program, actor.created_by) == (True, "ada")
     with pytest.raises(Malformed):
         await people.issue_token("root", Permission.ADMINISTER, admin)
     with pytest.raises(Conflict):
