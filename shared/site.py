@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from shared.errors import SettingInvalid, SettingMissing
+from shared.pool_address import pool_address
 from shared.units import single_phase_capacity_w, three_phase_capacity_w
 
 PHASES = ("L1", "L2", "L3")
@@ -173,6 +174,9 @@ def _limit_problems(limits: SafetyLimits) -> Iterator[str]:
         yield f"safety.phase_imbalance_max_pct is {limits.phase_imbalance_max_pct}; write a number above 0, such as 10"
     if limits.max_orders_per_minute < 1:
         yield f"safety.max_orders_per_minute is {limits.max_orders_per_minute}; write 1 or more, or no order passes"
+    for entry in limits.allowed_pools:
+        if pool_address(entry) is None:
+            yield f"safety.allowed_pools: {entry!r} is no pool; write it like 'stratum+tcp://pool.example:3333'"
     if limits.fallback_cap_w is not None and limits.fallback_cap_w < 0:
         yield f"safety.fallback_cap_w is {limits.fallback_cap_w}; write watts, 0 or more"
 

@@ -1,12 +1,12 @@
 """Is an order one that this device can be given? Each check answers with the rule that says no."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from controller.commands.refusal import Refusal
 from controller.fleet.model import Device
 from shared.actions import Action, ReadNow, SetPools, SetPowerLimit, SetPowerMode, SwitchOutlet
+from shared.pool_address import pool_address, pool_allowed
 from shared.site import Site
 
 Problem = tuple[Refusal, str]
@@ -14,7 +14,6 @@ MODES = ("low", "normal", "high")
 MOST_POOLS = 3
 MOST_OUTLETS = 64
 LONGEST_POOL_FIELD = 255
-_POOL_URL = re.compile(r"stratum2?(\+(tcp|ssl|tls))?://[A-Za-z0-9.\-\[\]:]+:\d{1,5}(/\S*)?")
 
 
 def order_problem(device: Device | None, action: Action, site: Site) -> Problem | None:
@@ -48,14 +47,14 @@ def _mode(action: SetPowerMode, _device: Device, _site: Site) -> Problem | None:
 def _pools(action: SetPools, _device: Device, site: Site) -> Problem | None:
     if not 1 <= len(action.pools) <= MOST_POOLS:
         return Refusal.BAD_POOLS, f"{len(action.pools)} pools; give 1 to {MOST_POOLS}"
-    allowed = site.safety.allowed_pools
     for pool in action.pools:
-        if not _POOL_URL.fullmatch(pool.url) or not pool.user:
+        address = pool_address(pool.url)
+        if address is None or address.port is None or not pool.user:
             return Refusal.BAD_POOLS, f"pool {pool.url[:60]!r} must be stratum+tcp://host:port with a user"
         if max(len(pool.url), len(pool.user), len(pool.password)) > LONGEST_POOL_FIELD:
             return Refusal.BAD_POOLS, f"a field of pool {pool.url[:60]!r} is longer than {LONGEST_POOL_FIELD}"
-        if allowed and not pool.url.startswith(allowed):
-            return Refusal.POOL_NOT_ALLOWED, f"{pool.url} does not begin with an entry of the site's allowed_pools"
+        if not pool_allowed(pool.url, site.safety.allowed_pools):
+            return Refusal.POOL_NOT_ALLOWED, f"{pool.url} is not the place of an entry of the site's allowed_pools"
     return None
 
 

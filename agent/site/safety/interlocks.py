@@ -15,6 +15,7 @@ from agent.site.safety.reservation import Reservations
 from agent.site.safety.thermal import Thermal
 from agent.site.safety.verdict import Alarm, Demand, Refusal
 from shared.actions import Action, SetPools, SwitchOutlet
+from shared.pool_address import pool_allowed
 from shared.site import Site, miner_id
 
 
@@ -124,8 +125,7 @@ class Interlocks:
         return imbalance_refusal(self.tree, self._loads, promised_w, path, added_w[path[0]], limit_pct)
 
     def _pool_refusal(self, action: SetPools) -> Refusal | None:
-        allowed = self._limits.allowed_pools
         for pool in action.pools:
-            if allowed and not any(pool.url.startswith(prefix) for prefix in allowed):
-                return Refusal(POOL_NOT_ALLOWED, f"{pool.url} does not begin with an entry of allowed_pools")
+            if not pool_allowed(pool.url, self._limits.allowed_pools):
+                return Refusal(POOL_NOT_ALLOWED, f"{pool.url} is not the place of an entry of allowed_pools")
         return None

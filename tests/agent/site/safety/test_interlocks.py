@@ -149,9 +149,10 @@ def test_a_pool_outside_the_allowed_list_is_refused():
     locks = Interlocks(site)
     locks.observe(image_of(site, START_MS))
     assert locks.admit(FIRST, SetPools((Pool("stratum+tcp://pool.example:3333", "bes.1"),))) is None
-    refusal = locks.admit(FIRST, SetPools((Pool("stratum+tcp://thief.example:3333", "x"),)))
-    assert refusal is not None
-    assert refusal.rule == "policy.pool-not-allowed"
+    for url in ("stratum+tcp://thief.example:3333", "stratum+tcp://pool.example.thief.example:3333"):
+        refusal = locks.admit(FIRST, SetPools((Pool(url, "x"),)))
+        assert refusal is not None
+        assert refusal.rule == "policy.pool-not-allowed"
 
 
 @pytest.mark.parametrize("woken", [0, 1, 2])
