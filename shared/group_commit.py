@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from shared.commit_job import Job, LoopJob, answer
 from shared.errors import BesError, Corrupt, StorageFull, StorageUnavailable
 from shared.migration import migrate, steps_in
+from shared.private_file import make_private
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -144,6 +145,7 @@ class GroupCommitter:
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._path)
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, cached_statements=_CACHED_STATEMENTS
         )

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from agent.spool.model import PAGE_BYTES
 from agent.spool.witness import Testimony
 from shared.migration import migrate, steps_in
+from shared.private_file import make_private
 from shared.wire.record import Gap, checksum
 
 T = TypeVar("T", str, int)
@@ -108,7 +109,7 @@ def _open(database: Path) -> sqlite3.Connection:
 
 def _first_bytes(database: Path) -> bytes:
     if not database.exists():
-        database.touch()
+        make_private(database)
     with database.open("rb") as file:
         return file.read(len(_MAGIC))
 

@@ -9,6 +9,7 @@ import msgspec
 
 from controller.people.model import ProgramToken, Session, User
 from shared.errors import Conflict, Corrupt, StorageUnavailable
+from shared.private_file import make_private
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -42,7 +43,7 @@ class SqlitePeople:
         """Creates the file, readable by its owner only; raises Corrupt for a schema of a later release."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.touch(mode=0o600, exist_ok=True)
+            make_private(self._path)
             self._connection = await aiosqlite.connect(self._path)
             for pragma in _PRAGMAS:
                 await self._connection.execute(f"PRAGMA {pragma}")
