@@ -8,7 +8,15 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from shared.quality import MAX_PACKED_FIELDS, QUALITY_BITS, Quality, pack_qualities, quality_at
+from shared.quality import (
+    MAX_PACKED_FIELDS,
+    QUALITY_BITS,
+    QUALITY_MASK,
+    USABLE,
+    Quality,
+    pack_qualities,
+    quality_at,
+)
 from shared.states import OpState, PowerSource, Reach
 from shared.wire.telemetry import BOARD_FIELDS, METER_FIELDS, MINER_FIELDS, OUTLET_FIELDS
 
@@ -137,9 +145,11 @@ def quality_of(reading: MinerReading | MeterReading | OutletReading | BoardReadi
 
 
 def usable(reading: MinerReading | MeterReading | OutletReading | BoardReading, field: str) -> float | None:
-    """The value where a rule may act on it, otherwise None."""
+    """The value where a rule may act on it, otherwise None. Asked of every miner several times a cycle."""
     value: float | None = getattr(reading, field)
-    return value if value is not None and quality_of(reading, field).usable else None
+    if value is None:
+        return None
+    return value if reading.quality >> _SHIFTS[type(reading)][field] & QUALITY_MASK in _USABLE else None
 
 
 def with_quality(packed: int, fields: tuple[str, ...], names: Iterable[str], quality: Quality) -> int:
@@ -156,4 +166,6 @@ _FIELDS: dict[type, tuple[str, ...]] = {
     OutletReading: OUTLET_FIELDS,
     BoardReading: BOARD_FIELDS,
 }
+_SHIFTS = {kind: {name: QUALITY_BITS * place for place, name in enumerate(names)} for kind, names in _FIELDS.items()}
+_USABLE = frozenset(map(int, USABLE))
 assert all(len(fields) <= MAX_PACKED_FIELDS for fields in _FIELDS.values())

@@ -115,8 +115,9 @@ def feeder_loads(tree: Tree, image: ProcessImage, meters: MeterCheck) -> dict[st
     below = {feeder_id: _Sum() for feeder_id in tree.feeders}
     for miner in image.miners.values():
         if miner.placement is not None:
-            below[miner.placement.feeder].worst_w += draw_w(miner, image)
-            below[miner.placement.feeder].measured_w += measured_w(miner, image) or 0.0
+            watts, total = measured_w(miner, image), below[miner.placement.feeder]
+            total.worst_w += draw_w(miner, image) if watts is None else watts
+            total.measured_w += watts or 0.0
     loads: dict[str, FeederLoad] = {}
     for feeder in tree.leaves_first:
         total = below[feeder.id]
