@@ -4,6 +4,7 @@ import asyncio
 import signal
 from contextlib import suppress
 
+from agent.health.clock_quality import synchronised
 from agent.node import Gauges, NodeHealth, identity, keys, spool_of, uplink_of
 from agent.settings import SiteSettings
 from agent.silence import Silence
@@ -51,7 +52,7 @@ class SiteApp:
         self.settings = settings
         self.clock = clock = SystemClock()
         self.site = site_of(settings)
-        self.time = TrustedTime(clock)
+        self.time = TrustedTime(clock, synchronised)
         self.spool = spool_of(settings, clock)
         self.ledger = Ledger(settings.state_directory / "commands.db")
         self.inventories = Inventories(self.site, clock)
@@ -83,7 +84,8 @@ class SiteApp:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.storage.run())
-                for part in (self.poller.run(), self.finder.run(), self.cycle.run(), self.outcomes.run()):
+                parts = (self.poller.run(), self.finder.run(), self.cycle.run(), self.outcomes.run())
+                for part in (*parts, self.commands.upkeep()):
                     group.create_task(part)
         finally:
             self.watchdog.stopping()

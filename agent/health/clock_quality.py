@@ -44,6 +44,11 @@ def kernel_report() -> ClockReport:
     return ClockReport(ClockQuality.SYNCHRONISED, timex.maxerror / 1000)
 
 
+def synchronised() -> bool:
+    """Does the kernel say that this machine's clock is disciplined?"""
+    return kernel_report().quality is ClockQuality.SYNCHRONISED
+
+
 class StepDetector:
     """Compares wall and monotonic time from call to call."""
 

@@ -4,10 +4,11 @@ import asyncio
 import uuid
 from collections.abc import Collection, Sequence
 
+from agent.site.commands.admission import Admission, Standing
 from agent.site.commands.context import Context
 from agent.site.commands.door import Door, Opened
 from agent.site.commands.execution import Execution
-from agent.site.commands.ledger import Admission, Ledger, Standing
+from agent.site.commands.ledger import Ledger
 from agent.site.commands.pace import Pace
 from agent.site.commands.refusal import OVERTAKEN, RATE, REPLAYED
 from agent.site.commands.trusted_time import TrustedTime
@@ -22,6 +23,8 @@ from shared.wire.version import WIRE_VERSION
 LOCAL_EXPIRY_MS = 60_000
 LOCAL_WRITE_S = 1.0
 FOUND_WITHIN_S = 60.0
+UPKEEP_EVERY_S = 600.0
+TIME_KEPT_EVERY_MS = 60_000
 
 log = get_logger("agent.commands")
 
@@ -51,6 +54,7 @@ class CommandService:
         self._found_by_s = context.clock.monotonic_s() + FOUND_WITHIN_S
         self._execution = Execution(context)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._kept_ms = 0
         self.plan: SitePlan | None = ledger.plan() if ledger.serves else None
 
     async def command_received(self, sealed: bytes) -> None:
@@ -65,6 +69,7 @@ class CommandService:
             return
         admission = await self._ledger.standing(opened.command, opened.key_id)
         if admission.standing is Standing.NEW and not await self._refused(opened):
+            await self._keep_time()
             admission = await self._ledger.accept(opened.command, opened.key_id, self._time.now_ms())
             if admission.standing is Standing.NEW:
                 self._begin(opened.command, admission.overtaken)
@@ -79,6 +84,7 @@ class CommandService:
         except Denied as denied:
             self._deny(denied)
             return
+        await self._keep_time()
         standing = await self._ledger.accept_plan(plan, key_id, self._time.now_ms())
         if standing is Standing.NEW:
             self.plan = plan
@@ -113,10 +119,19 @@ class CommandService:
 
     def resume(self) -> None:
         """Look after what an earlier life left open; nothing of it is executed again. Needs the ledger open."""
-        self._ledger.prune(self._time.now_ms())
+        self._time.resume(self._ledger.vouched_ms())
         self.plan = self._ledger.plan()
         for command, position in self._ledger.unfinished():
             self._track(asyncio.create_task(self._execution.resume(command, position)))
+
+    async def upkeep(self) -> None:
+        """Keeps the ledger small, for ever."""
+        while True:
+            try:
+                await self._ledger.prune(self._time.now_ms())
+            except StorageError as error:
+                log.warning("ledger.not-pruned", code=error.code, detail=error.detail)
+            await asyncio.sleep(UPKEEP_EVERY_S)
 
     async def aclose(self) -> None:
         for task in self._tasks:
@@ -145,6 +160,13 @@ class CommandService:
             self._context.outcomes.refused(command.command_id, command.counter, denied.rule, denied.detail)
             return True
         return False
+
+    async def _keep_time(self) -> None:
+        """So that a restart does not turn signed time back, by more than a minute."""
+        vouched_ms = self._time.vouched_ms
+        if vouched_ms >= self._kept_ms + TIME_KEPT_EVERY_MS:
+            await self._ledger.keep_vouched(vouched_ms)
+            self._kept_ms = vouched_ms
 
     def _begin(self, command: Command, overtaken: frozenset[int]) -> None:
         """Carry out what was just accepted. A late order must not undo a newer one about the same thing."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from nacl.signing import SigningKey
 
+from agent.site.commands.context import Context
 from agent.site.commands.door import Door
-from agent.site.commands.execution import Context
 from agent.site.commands.ledger import Ledger
 from agent.site.commands.outcome import Outcomes
 from agent.site.commands.pace import Pace
@@ -71,6 +71,7 @@ class House:
         self.operator = operator or SigningKey.generate()
         self.approver, self.thief = SigningKey.generate(), SigningKey.generate()
         self.clock = SystemClock()
+        self.synchronised = False
         self.rows: list[tuple[str, str, str, str]] = []
         self.counter = 0
         self.site = small_site()
@@ -89,7 +90,7 @@ class House:
         self.interlocks = Interlocks(self.site)
         self.image = image_of(self.site, self.clock.now_ms(), site_w=18_000.0, max_w=3_000)
         self.interlocks.observe(self.image)
-        self.time = TrustedTime(self.clock)
+        self.time = TrustedTime(self.clock, lambda: self.synchronised)
         self.outcomes = Outcomes(self._store, self.ledger, self.clock)
         self._flusher = asyncio.create_task(self.outcomes.run())
         door = Door(
@@ -107,11 +108,15 @@ class House:
             outcomes=self.outcomes,
             clock=self.clock,
             image=lambda: self.image,
+            image_after=self._at_once,
             heat=lambda device_id: None,
             now_ms=self.time.now_ms,
             keep=self.ledger.keep_replaced,
         )
         self.service = CommandService(door, self.ledger, context, self.time, Pace(100, self.clock), self.drivers)
+
+    async def _at_once(self, monotonic_s: float) -> None:
+        """The image stands still."""
 
     async def _store(self, batch: OutcomeBatch, rows: int) -> int:
         assert rows == len(batch.rows)

@@ -139,7 +139,7 @@ async def test_what_was_forgotten_can_never_come_again(house):
     late = sealed(house, Order(FIRST, Sleep()))
     await house.send(house.command(Order(SECOND, Sleep())))
     await ended(house, 1)
-    house.ledger.prune(house.clock.now_ms() + ledger_module.KEEP_MS + 1)
+    await house.ledger.prune(house.clock.now_ms() + ledger_module.KEEP_MS + 1)
     await house.service.command_received(late)
     await house.until("refused")
     assert house.rows[-1][3] == "command.replayed"
