@@ -3,10 +3,11 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from controller.api.access import Operator, Viewer
+from controller.api.number import LATEST_MS, FromMs, ToMs, span
 from controller.api.shape import Shapes, answer, body_of
 from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from controller.views.energy import EnergyState, FeederView, MeterView, PricePoint
@@ -24,7 +25,7 @@ class CurtailmentOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`reduction_w` of null sheds everything that may be shed; `ends_at_ms` of null holds until it is ended."""
 
     reduction_w: Watts | None
-    ends_at_ms: Millis | None = None
+    ends_at_ms: Annotated[Millis, msgspec.Meta(ge=0, le=LATEST_MS)] | None = None
 
 
 class PreviewedCurtailment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,13 +85,13 @@ class EnergyRoutes:
         self,
         site: str,
         _actor: Viewer,
-        from_ms: Annotated[int | None, Query(description="ms, UTC; twelve hours back where not given")] = None,
-        to_ms: Annotated[int | None, Query(description="ms, UTC; twelve hours ahead where not given")] = None,
+        from_ms: FromMs = None,
+        to_ms: ToMs = None,
     ) -> Response:
-        """Energy prices, settled and published ahead."""
-        now_ms = self._operations.clock.now_ms()
-        since = now_ms - DAY_MS // 2 if from_ms is None else from_ms
-        return answer(await self._operations.energy.prices(site, since, to_ms or now_ms + DAY_MS // 2))
+        """Energy prices, settled and published ahead: a day around now where no span is given, 400 days at most."""
+        ahead_ms = self._operations.clock.now_ms() + DAY_MS // 2
+        since, until = span(from_ms, to_ms, until_ms=ahead_ms, length_ms=DAY_MS)
+        return answer(await self._operations.energy.prices(site, since, until))
 
     async def listed(self, site: str, _actor: Viewer) -> Response:
         """Curtailments, newest first."""

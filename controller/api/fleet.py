@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from controller.api.access import Viewer
+from controller.api.number import FromMs, Offset, ToMs, span
 from controller.api.shape import Shapes, answer
 from controller.views.dispatch import DecisionView, Explanation
 from controller.views.history import GapView, Series, SeriesRequest
@@ -14,18 +15,14 @@ from controller.views.miner import MAX_PAGE, BoardRow, MinerDetail, MinerPage, p
 from controller.views.ports import Operations
 from controller.views.site import NodeView, SiteView
 from controller.views.summary import Summary, summarise
-from shared.errors import Malformed, NotFound
+from shared.errors import NotFound
 
 HOUR_MS = 3_600_000
-MAX_SPAN_MS = 400 * 24 * HOUR_MS
 MAX_POINTS = 2000
 
 _Text = Annotated[str, Query(max_length=500, description="Query, such as `state:hot model:S21* chip>85`")]
 _Limit = Annotated[int, Query(ge=0, le=MAX_PAGE, description="Rows of the page")]
-_Offset = Annotated[int, Query(ge=0, description="Rows to skip")]
 _Sort = Annotated[str, Query(max_length=40, description="Column, with a leading `-` for greatest first")]
-_From = Annotated[int | None, Query(description="ms, UTC; an hour before `to_ms` where not given")]
-_To = Annotated[int | None, Query(description="ms, UTC; now where not given")]
 _Points = Annotated[int, Query(ge=1, le=MAX_POINTS, description="Buckets at most")]
 _Mode = Annotated[str, Query(description=f"One of {', '.join(MODES)}")]
 
@@ -63,7 +60,7 @@ class FleetRoutes:
         return answer(summarise(frame, self._operations.energy.state(site)))
 
     async def miners(
-        self, site: str, _actor: Viewer, q: _Text = "", sort: _Sort = "slot", offset: _Offset = 0, limit: _Limit = 100
+        self, site: str, _actor: Viewer, q: _Text = "", sort: _Sort = "slot", offset: Offset = 0, limit: _Limit = 100
     ) -> Response:
         """A page of the miners that match, and how many do."""
         return answer(page(self._operations.fleet.frame(site), q, sort=sort, offset=offset, limit=limit))
@@ -101,15 +98,14 @@ class FleetRoutes:
         _actor: Viewer,
         subject: Annotated[str, Query(max_length=100)],
         field: Annotated[str, Query(max_length=60)],
-        from_ms: _From = None,
-        to_ms: _To = None,
+        from_ms: FromMs = None,
+        to_ms: ToMs = None,
         points: _Points = 600,
     ) -> Response:
-        """Least, mean and greatest value per bucket of time, with the gaps that lie in the span."""
-        until = self._operations.clock.now_ms() if to_ms is None else to_ms
-        since = until - HOUR_MS if from_ms is None else from_ms
-        if not 0 < until - since <= MAX_SPAN_MS:
-            raise Malformed("from_ms lies before to_ms, at most 400 days")
+        """Least, mean and greatest value per bucket of time, with the gaps that lie in the span: the last hour where
+        none is given, 400 days at most.
+        """
+        since, until = span(from_ms, to_ms, until_ms=self._operations.clock.now_ms(), length_ms=HOUR_MS)
         request = SeriesRequest(site=site, subject=subject, field=field, from_ms=since, to_ms=until, points=points)
         return answer(await self._operations.history.series(request))
 

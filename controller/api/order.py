@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from controller.api.access import Operator, Viewer
 from controller.api.energy import Reason, Typed
+from controller.api.number import Offset, PageLimit, Position
 from controller.api.shape import Shapes, answer, body_of
 from controller.views.alarm import AlarmView
 from controller.views.journal import JournalPage
@@ -17,9 +18,6 @@ from shared.actions import VERBS, AnyAction
 from shared.errors import Malformed
 
 MAX_DEVICES = 10_000
-
-_Offset = Annotated[int, Query(ge=0)]
-_Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -58,7 +56,7 @@ class OrderRoutes:
         add("/journal", self.journal, responses=gives(JournalPage))
         return router
 
-    async def listed(self, site: str, _actor: Viewer, offset: _Offset = 0, limit: _Limit = 50) -> Response:
+    async def listed(self, site: str, _actor: Viewer, offset: Offset = 0, limit: PageLimit = 50) -> Response:
         """Commands of a site, newest first, each with how many devices stand in which outcome."""
         return answer(await self._operations.orders.listed(site, offset=offset, limit=limit))
 
@@ -96,8 +94,8 @@ class OrderRoutes:
         self,
         _actor: Viewer,
         q: Annotated[str, Query(max_length=200)] = "",
-        before: Annotated[int | None, Query(ge=0)] = None,
-        limit: _Limit = 50,
+        before: Position = None,
+        limit: PageLimit = 50,
     ) -> Response:
         """Search the hash-chained log, newest first."""
         return answer(await self._operations.journal.search(q, before=before, limit=limit))

@@ -10,8 +10,10 @@ from pathlib import Path
 from controller.gateways.prices.hashprice import Hashprice
 from controller.mining.dispatch.quote import Quote
 from shared.clock import utc
-from shared.errors import GatewayUnavailable
+from shared.errors import GatewayUnavailable, Malformed
 from shared.price_file import read_prices
+
+MOST_PRICES = 50_000  # a year of quarter-hours; whoever wants more asks twice
 
 
 @dataclass(frozen=True)
@@ -75,18 +77,21 @@ class SeriesPrices:
         )
 
     def between(self, from_ms: int, to_ms: int) -> tuple[tuple[int, float], ...]:
-        """(start, price) of the intervals that touch a span, in the time of `current`."""
+        """(start, price) of the intervals that touch a span, in the time of `current`.
+
+        Malformed where these are more than MOST_PRICES.
+        """
         if self._replay_from_ms is None:
-            return self._series.between(from_ms, to_ms)
+            return _bounded(self._series.between(from_ms, to_ms))
         points: list[tuple[int, float]] = []
         at_ms = max(from_ms, self._replay_from_ms)
-        while at_ms < to_ms:
+        while at_ms < to_ms and len(points) <= MOST_PRICES:
             shift_ms = self._shift_ms(at_ms)
             turn_ms = self._series.end_ms + shift_ms
             found = self._series.between(at_ms - shift_ms, min(to_ms, turn_ms) - shift_ms)
             points.extend((start_ms + shift_ms, price) for start_ms, price in found)
             at_ms = turn_ms
-        return tuple(points)
+        return _bounded(tuple(points))
 
     def _shift_ms(self, now_ms: int) -> int:
         """What turns a time of the series into ours."""
@@ -95,3 +100,9 @@ class SeriesPrices:
         length_ms = self._series.end_ms - self._series.start_ms[0]
         rounds = max(0, now_ms - self._replay_from_ms) // length_ms
         return self._replay_from_ms + rounds * length_ms - self._series.start_ms[0]
+
+
+def _bounded(points: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+    if len(points) > MOST_PRICES:
+        raise Malformed(f"from_ms, to_ms: more than {MOST_PRICES:,} prices lie between; ask for a shorter span")
+    return points

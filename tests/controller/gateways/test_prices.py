@@ -6,9 +6,10 @@ import pytest
 
 from controller.app import prices_of
 from controller.gateways.prices import Hashprice, NoPrices, PriceSeries, SeriesPrices, load_series, synthetic_day
+from controller.gateways.prices.series import MOST_PRICES
 from controller.gateways.prices.synthetic import SPIKE_USD_MWH
 from controller.settings import PriceFeed
-from shared.errors import GatewayUnavailable, SettingInvalid, SettingMissing
+from shared.errors import GatewayUnavailable, Malformed, SettingInvalid, SettingMissing
 
 HOUR_MS = 3_600_000
 HASHPRICE = Hashprice(45.0, 1_000)
@@ -108,6 +109,14 @@ def test_a_replayed_series_repeats_and_says_that_it_is_not_real() -> None:
         (1_000 + HOUR_MS, 20.0),
         (1_000 + 2 * HOUR_MS, 10.0),
     )
+
+
+@pytest.mark.parametrize("to_ms", [10**17, MOST_PRICES * 1_000 + 2_000])
+def test_a_replay_without_end_is_refused_before_it_is_played(to_ms: int) -> None:
+    feed = prices(PriceSeries("two seconds", (0, 1_000), (10.0, 20.0), 1_000), replay_from_ms=0)
+    with pytest.raises(Malformed, match="shorter span"):
+        feed.between(0, to_ms)
+    assert len(feed.between(0, MOST_PRICES * 1_000)) == MOST_PRICES
 
 
 def test_intervals_that_touch_a_span() -> None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
 from nacl.signing import SigningKey
 
+from controller.api import build
 from controller.commands import Actor as Sender
 from controller.commands import AuthorityPolicy, CommandKeys, CommandService, Origin, OutcomeInbox
 from controller.fleet import AlarmDesk, FleetService, RecordIdentity
@@ -20,7 +22,10 @@ from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
 from controller.operations import LiveOperations, Services
 from controller.people.model import Actor, Role
+from controller.people.secret import Passwords
+from controller.people.service import People
 from controller.storage.sqlite.journal import SqliteJournal
+from controller.storage.sqlite.people import SqlitePeople
 from controller.storage.sqlite.relations import SqliteRelations
 from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
@@ -51,6 +56,7 @@ CURVE = ((2_000, 80.0), (3_000, 110.0))
 VERBS = ("sleep", "wake", "set_power_limit", "restart", "locate", "read_now", "set_pools")
 FANS_W = 5_000.0
 INTERVAL_MS = 3_600_000
+PASSWORD = "correct horse battery"
 
 
 def person(name: str, role: Role = Role.OPERATOR) -> Actor:
@@ -307,3 +313,18 @@ async def live(tmp_path: Path, policy: AuthorityPolicy) -> AsyncIterator[LiveSit
         await site.enrol()
         site.report()
         yield site
+
+
+@pytest.fixture
+async def anna(live: LiveSite, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """An operator who is signed in, after dispatch has decided once."""
+    await live.dispatch.cycle("test")
+    async with SqlitePeople(tmp_path / "people.db") as store:
+        people = People(store, live.clock, passwords=Passwords(time_cost=1, memory_kib=64, parallelism=1))
+        await people.add_user("anna", PASSWORD, Role.OPERATOR, one_time=False)
+        await people.start()
+        origin = "http://bes.test"
+        transport = httpx.ASGITransport(build(live.ports, people))
+        async with httpx.AsyncClient(transport=transport, base_url=origin, headers={"origin": origin}) as client:
+            await client.post("/api/v1/session", json={"name": "anna", "password": PASSWORD})
+            yield client

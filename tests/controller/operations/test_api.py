@@ -1,19 +1,9 @@
 """The API on the real services: what it answers over the fake site it answers over this one."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
-import pytest
 
-from controller.api import build
-from controller.people.model import Role
-from controller.people.secret import Passwords
-from controller.people.service import People
-from controller.storage.sqlite.people import SqlitePeople
 from tests.controller.operations.conftest import MINERS, SITE, LiveSite
 
-PASSWORD = "correct horse battery"
 BASE = f"/api/v1/sites/{SITE}"
 READS = (
     "summary",
@@ -35,21 +25,6 @@ READS = (
     f"miners/{MINERS[0]}/boards",
     f"miners/{MINERS[0]}/explanation",
 )
-
-
-@pytest.fixture
-async def anna(live: LiveSite, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """An operator who is signed in, after dispatch has decided once."""
-    await live.dispatch.cycle("test")
-    async with SqlitePeople(tmp_path / "people.db") as store:
-        people = People(store, live.clock, passwords=Passwords(time_cost=1, memory_kib=64, parallelism=1))
-        await people.add_user("anna", PASSWORD, Role.OPERATOR, one_time=False)
-        await people.start()
-        origin = "http://bes.test"
-        transport = httpx.ASGITransport(build(live.ports, people))
-        async with httpx.AsyncClient(transport=transport, base_url=origin, headers={"origin": origin}) as client:
-            await client.post("/api/v1/session", json={"name": "anna", "password": PASSWORD})
-            yield client
 
 
 async def test_every_read_answers_and_knows_what_does_not_exist(anna: httpx.AsyncClient):
