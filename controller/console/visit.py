@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 from controller.console.feed import Feed, Key
 from controller.people.model import Actor, Permission
@@ -11,6 +12,7 @@ from shared.errors import AccessError, BesError
 from shared.log import get_logger
 
 T = TypeVar("T")
+Ask = Callable[[dict[str, str]], None]
 _log = get_logger("console")
 
 
@@ -26,6 +28,7 @@ class Visit:
         self._always: list[Key] = []
         self.say: Callable[[BesError], None] = lambda _error: None
         self.go: Callable[[str], None] = lambda _href: None
+        self._asked: tuple[str, Ask] | None = None
 
     def actor(self) -> Actor:
         """Asked again in every handler: a session may have ended since the page was built."""
@@ -63,7 +66,23 @@ class Visit:
 
     def leave_page(self) -> None:
         self._topics.clear()
+        self._asked = None
+
+    def answer_in_place(self, path: str, ask: Ask) -> None:
+        """Another query in the address of this page is given to `ask`; the page is not built anew."""
+        self._asked = (path, ask)
+
+    def address_changed(self, address: str) -> None:
+        """`address` is below the console, with its query."""
+        parts = urlsplit(address)
+        if self._asked is not None and parts.path == self._asked[0]:
+            self._asked[1](query_of(address))
 
     @property
     def topics(self) -> tuple[Key, ...]:
         return (*self._always, *self._topics)
+
+
+def query_of(address: str) -> dict[str, str]:
+    """The parameters of an address; of one that comes twice, the last."""
+    return dict(parse_qsl(urlsplit(address).query))

@@ -66,7 +66,7 @@ class People:
             password = one_time_password()
             return FirstAdmin((await self.add_user("admin", password, Role.ADMIN)).name, password)
         admins = [user for user in users if user.role is Role.ADMIN]
-        if not all(admin.one_time for admin in admins):
+        if not admins or not all(admin.one_time for admin in admins):
             return None
         first = admins[0]
         if await self._passwords.verify(first.password_hash, left):

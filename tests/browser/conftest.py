@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,23 @@ ROOT = Path(__file__).parents[2]
 
 
 class Console:
-    """A running controller; `stop_and_freeze` is what a hung process looks like."""
+    """A running controller; frozen, it is what a hung process looks like."""
 
-    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, port: int, process: subprocess.Popen[bytes], switches: Path | None = None) -> None:
         self.url = f"http://localhost:{port}"
         self.process = process
+        self._switches = switches
+
+    @contextmanager
+    def switched(self, name: str) -> Iterator[None]:
+        """`silent`: no agent can be heard; `unknown`: nobody has described the site yet."""
+        assert self._switches is not None
+        switch = self._switches / name
+        switch.touch()
+        try:
+            yield
+        finally:
+            switch.unlink()
 
     def freeze(self) -> None:
         os.kill(self.process.pid, signal.SIGSTOP)
@@ -42,13 +55,13 @@ class Console:
         os.kill(self.process.pid, signal.SIGCONT)
 
 
-def _start(*arguments: str) -> Console:
+def _start(*arguments: str, switches: Path | None = None) -> Console:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "tests.controller.console.serve", "--port", str(port), *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    console = Console(port, process)
+    console = Console(port, process, switches)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
@@ -72,9 +85,11 @@ def _stop(console: Console) -> None:
 
 
 @pytest.fixture(scope="module")
-def console() -> Iterator[Console]:
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """200 miners, the first of them with a hostile name."""
-    running = _start("--hostile", "<img src=x onerror=window.hacked=1>")
+    switches = tmp_path_factory.mktemp("switches")
+    hostile = "<img src=x onerror=window.hacked=1>"
+    running = _start("--hostile", hostile, "--switches", str(switches), switches=switches)
     yield running
     _stop(running)
 

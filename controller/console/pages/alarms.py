@@ -6,15 +6,17 @@ from controller.console.format import moment, zone
 from controller.console.pages.page import Page, card, heading
 from controller.console.pages.site import alarms
 from controller.console.parts.sheet import Column, Sheet
+from controller.people.model import Permission
 
 _ENTRIES = (
-    Column("seq", "No."),
+    Column("seq", "No.", phone=False),
     Column("at", "When"),
-    Column("kind", "Event"),
+    Column("kind", "Event", lead=True),
     Column("actor", "By"),
     Column("text", "What", wrap=True),
-    Column("hash", "Leaf"),
+    Column("hash", "Leaf", phone=False),
 )
+ENTRIES_SHOWN = 30
 
 
 async def build(page: Page) -> None:
@@ -29,7 +31,11 @@ async def _journal(page: Page) -> None:
     tz = zone(page.site.time_zone)
 
     async def search() -> None:
-        found = await page.operations.journal.search(field.value or "", limit=30)
+        text = field.value or ""
+        work = page.operations.journal.search
+        found = await page.visit.act(Permission.VIEW, lambda _actor: work(text, limit=ENTRIES_SHOWN))
+        if found is None:
+            return
         sheet.props["first"] = [
             {
                 "id": str(entry.seq),
@@ -46,7 +52,8 @@ async def _journal(page: Page) -> None:
         ]
         sheet.update()
 
-    field = ui.input(placeholder="Search the journal").classes("bes-input").style("width: 320px; margin-bottom: 8px")
-    field.props("outlined dense maxlength=200 data-testid=journal").on("keydown.enter", search)
+    field = ui.input(placeholder="Search the journal").classes("bes-input bes-find")
+    field.props('outlined dense maxlength=200 data-testid=journal aria-label="Search the journal"')
+    field.on("keydown.enter", search)
     sheet = Sheet(_ENTRIES, {"rows": []}, topic="", caption="Journal", empty="No entry.")
     await search()

@@ -10,7 +10,7 @@ from controller.console.topics.words import site_href
 from controller.people.model import Permission
 
 _ORDERS = (
-    Column("title", "Command"),
+    Column("title", "Command", lead=True),
     Column("phase", "Phase"),
     Column("bar", "Outcomes"),
     Column("confirmed", "Confirmed", end=True),
@@ -20,7 +20,7 @@ _ORDERS = (
     Column("age", "When", end=True),
 )
 _OUTCOMES = (
-    Column("slot", "Device"),
+    Column("slot", "Device", lead=True),
     Column("state", "Outcome"),
     Column("took", "After", end=True),
     Column("observed", "Read-back saw", wrap=True),
@@ -34,7 +34,7 @@ async def build(page: Page) -> None:
     with card():
         rows = await page.follow("orders")
         sheet = Sheet(_ORDERS, rows, topic="orders", caption="Commands", empty="Nothing has been ordered yet.")
-        sheet.on_act(lambda order_id, name: act(page, order_id, name))
+        sheet.on_act(lambda order_id, name: act(page, order_id, name), operates=page.operates)
         with ui.element("div").classes("bes-legend").style("margin-top: 10px"):
             for state in _LEGEND:
                 with ui.element("span"):

@@ -2,24 +2,24 @@
 
 from nicegui import ui
 
-from controller.console.format import USD_PER_MWH, number, percent, power_unit, quantity
-from controller.console.pages.page import Page, card
+from controller.console.format import USD_PER_MWH, power_unit
+from controller.console.pages.hold import hold_card
+from controller.console.pages.page import Page, card, heading
 from controller.console.parts.curtail_dialog import CurtailDialog, open_restore
-from controller.console.parts.panel import Landing
+from controller.console.parts.panel import Landing, Sentences
 from controller.console.parts.sheet import Column, Sheet
 from controller.console.parts.trend import Chart, Trend, series_url
 from controller.people.model import Permission
-from controller.views.dispatch import DecisionView
 
 FEEDERS = (
     Column("name", "Feeder"),
     Column("load", "Load", end=True),
     Column("limit", "Limit", end=True),
     Column("share", "Of limit"),
-    Column("source", "Source and age"),
+    Column("source", "Source and age", phone=False),
 )
 METERS = (
-    Column("name", "Meter"),
+    Column("name", "Meter", lead=True),
     Column("power", "Meter", end=True),
     Column("miners", "Miners say", end=True),
     Column("residual", "Not reported", end=True),
@@ -29,7 +29,7 @@ METERS = (
     Column("age", "Read", end=True),
 )
 CURTAILMENTS = (
-    Column("when", "Started"),
+    Column("when", "Started", lead=True),
     Column("reduction", "Ordered", end=True),
     Column("landed", "Time to target", end=True),
     Column("phase", "Phase"),
@@ -40,6 +40,7 @@ CURTAILMENTS = (
 async def build(page: Page) -> None:
     state = page.operations.energy.state(page.site.id)
     unit = power_unit(state.power_w.value)
+    heading(f"Energy of {page.site.name}", spoken=True)
     with ui.element("div").classes("bes-cards bes-even"):
         with card():
             await _landing(page)
@@ -57,14 +58,22 @@ async def build(page: Page) -> None:
     with ui.element("div").classes("bes-cards bes-two"):
         with ui.element("div").classes("bes-stack"), card("Feeders", unit.symbol):
             feeders = await page.follow("feeders")
-            Sheet(FEEDERS, feeders, topic="feeders", caption="Feeders", empty="The site's file names no feeder.")
+            Sheet(
+                FEEDERS,
+                feeders,
+                topic="feeders",
+                caption="Feeders",
+                empty="The site's file names no feeder.",
+                stacks=False,
+            )
         with ui.element("div").classes("bes-stack"):
             with card():
                 url = series_url(page.api_url, page.site.id, "power_w")
                 cap = (state.cap_w, f"cap: {state.cap_reason}") if state.cap_w is not None else None
                 Trend(Chart(name="power", label="Power", url=url, unit=unit, line=cap), zone=page.site.time_zone)
             with card("Dispatch"):
-                _decision(page.operations.dispatch.decision(page.site.id))
+                Sentences(await page.follow("decision"), topic="decision")
+            await hold_card(page)
             with card("Curtailments", f"{unit.symbol}; landed when the meter says so"):
                 done = await page.follow("curtailments")
                 Sheet(CURTAILMENTS, done, topic="curtailments", caption="Curtailments", empty="None yet.")
@@ -86,26 +95,3 @@ async def _landing(page: Page) -> None:
             page.visit.feed.spoil(topic)
 
     Landing(await page.follow("curtailment"), operates=page.operates, act=act)
-
-
-def _decision(decision: DecisionView | None) -> None:
-    if decision is None:
-        ui.label("The dispatch has not decided yet.").classes("bes-text")
-        return
-    bound = f", at most {percent(decision.gap_pct, 2)} from the best possible" if decision.gap_pct is not None else ""
-    lines = [
-        f"{decision.mode.capitalize()}, for {decision.objective}: {number(decision.running)} run, "
-        f"{number(decision.asleep)} asleep{bound}. Solved in {number(decision.solve_ms)} ms.",
-        *decision.sentences,
-        *(
-            f"Binds: {item.text}"
-            + (
-                f"; one more MWh there is worth {quantity(item.shadow_price_usd_mwh, USD_PER_MWH)}"
-                if item.shadow_price_usd_mwh
-                else ""
-            )
-            for item in decision.binding
-        ),
-    ]
-    for line in lines:
-        ui.label(line).classes("bes-text")

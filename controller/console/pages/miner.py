@@ -6,6 +6,7 @@ from nicegui import ui
 
 from controller.console.format import TERAHASH, WATT
 from controller.console.pages.page import Page, card
+from controller.console.pages.site import alarms
 from controller.console.parts.button import Button
 from controller.console.parts.order_dialog import Given, issue
 from controller.console.parts.panel import EvidencePanel, Head
@@ -17,7 +18,7 @@ from controller.views.order import OrderRequest, OrderView, Selection
 from shared.actions import AnyAction, Locate, ReadNow, Restart, Sleep, Wake
 
 _BOARDS = (
-    Column("board", "Board"),
+    Column("board", "Board", lead=True),
     Column("hash", "TH/s", end=True),
     Column("share", "Of expected", end=True),
     Column("chip", "Chip", end=True),
@@ -28,7 +29,7 @@ _BOARDS = (
     Column("age", "Read", end=True),
 )
 _ORDERS = (
-    Column("verb", "Order"),
+    Column("verb", "Order", lead=True),
     Column("state", "Outcome"),
     Column("trail", "Trail", wrap=True),
     Column("by", "By"),
@@ -47,10 +48,12 @@ async def build(page: Page) -> None:
     detail = await page.operations.fleet.miner(page.site.id, page.subject)
     row = detail.row
     _top(page, detail)
-    with card():
+    with card().classes("bes-first"):
         Head(await page.follow("miner", page.subject), topic="miner")
     with ui.element("div").classes("bes-cards bes-two"):
         with ui.element("div").classes("bes-stack"):
+            with card("Alarms").classes("bes-first"):
+                await alarms(page, "miner-alarms", page.subject)
             with card("Boards"):
                 boards = await page.follow("boards", page.subject)
                 Sheet(_BOARDS, boards, topic="boards", caption="Boards", empty="The device reports no boards.")
@@ -74,7 +77,8 @@ def _top(page: Page, detail: MinerDetail) -> None:
     with ui.element("div").classes("bes-head").style("margin-bottom: 0"):
         with ui.element("h1"):
             ui.label(row.slot)
-        ui.label(f"{row.model} · {row.firmware} · {row.address} · {row.serial}").classes("bes-hint bes-mono")
+        known = (row.model, row.firmware, row.address, row.serial)
+        ui.label(" · ".join(text for text in known if text)).classes("bes-hint bes-mono")
         ui.element("span").classes("bes-grow")
         for label, action in _ACTIONS if page.operates else ():
             if action.verb in detail.verbs:

@@ -4,19 +4,19 @@ from controller.console.pages.page import Page, card, heading
 from controller.console.parts.sheet import Column, Sheet
 
 _NODES = (
-    Column("node", "Node"),
-    Column("contact", "Last contact"),
+    Column("node", "Node", lead=True),
+    Column("contact", "Last contact", wrap=True),
     Column("devices", "Devices up", end=True),
     Column("backlog", "Backlog rows", end=True),
     Column("oldest", "Oldest", end=True),
-    Column("clock", "Clock"),
+    Column("clock", "Clock", wrap=True),
     Column("cpu", "CPU %", end=True),
     Column("disk", "Disk free GB", end=True),
     Column("gaps", "Gaps", end=True),
     Column("software", "Software"),
 )
 _GAPS = (
-    Column("node", "Node"),
+    Column("node", "Node", lead=True),
     Column("from", "From"),
     Column("length", "Length", end=True),
     Column("samples", "Samples lost", end=True),

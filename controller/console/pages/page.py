@@ -1,6 +1,5 @@
 """What every page function is given, and how its parts get their first content."""
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from nicegui import ui
@@ -44,7 +43,7 @@ class Page:
         return kept.content
 
 
-def card(title: str = "", hint: str = "") -> AbstractContextManager[Element]:
+def card(title: str = "", hint: str = "") -> Element:
     """A section with a heading; its body is what stands in the `with`."""
     section = ui.element("section").classes("bes-card")
     if title:
@@ -56,8 +55,9 @@ def card(title: str = "", hint: str = "") -> AbstractContextManager[Element]:
     return section
 
 
-def heading(text: str, hint: str = "") -> None:
-    with ui.element("div").classes("bes-head").style("margin-bottom: 0"):
+def heading(text: str, hint: str = "", *, spoken: bool = False) -> None:
+    """The page's one h1; only `spoken` where the desk's screen says it already, and shown on a phone."""
+    with ui.element("div").classes("bes-head" + (" bes-desk-spoken" if spoken else "")).style("margin-bottom: 0"):
         with ui.element("h1"):
             ui.label(text)
         if hint:

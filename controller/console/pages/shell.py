@@ -5,7 +5,7 @@ from functools import partial
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
-from nicegui import PageArguments, ui
+from nicegui import ui
 
 from controller.console.feed import Feed, Key
 from controller.console.gate import Doors
@@ -14,7 +14,7 @@ from controller.console.pages.page import Page
 from controller.console.parts import states
 from controller.console.parts.frame import Frame
 from controller.console.parts.live import Live
-from controller.console.visit import Visit
+from controller.console.visit import Visit, query_of
 from controller.people.model import Permission
 from controller.people.service import People
 from controller.people.visit import session_token
@@ -78,6 +78,7 @@ async def _lay_out(visit: Visit, sites: tuple[SiteView, ...], site_id: str, user
     frame.on_acknowledge(partial(_acknowledge, visit))
     client.sub_pages_router.on_path_changed(frame.show_path)
     client.sub_pages_router.on_path_changed(lambda _path: live.forget())
+    client.sub_pages_router.on_path_changed(visit.address_changed)
     frame.show_path(client.sub_pages_router.current_path)
     with frame.default_slot, ui.element("div").classes("bes-page"):
         routes: dict[str, Callable[..., object]] = {
@@ -100,18 +101,19 @@ def _go(frame: Frame, site_id: str, href: str) -> None:
             ui.navigate.to(path)
 
 
-async def _build(build: Build, visit: Visit, sites: tuple[SiteView, ...], args: PageArguments) -> None:
-    """Errors of the world become a state of the page; errors of ours stay errors."""
+async def _build(build: Build, visit: Visit, sites: tuple[SiteView, ...], site: str, subject: str = "") -> None:
+    """Errors of the world become a state of the page; errors of ours stay errors.
+
+    The router gives `site` and `subject` by name, and builds anew only when one of them or the page changes.
+    """
     visit.leave_page()
-    subject = args.path_parameters.get("subject", "")
-    site_id = args.path_parameters["site"]
-    view = next((item for item in sites if item.id == site_id), None)
+    view = next((item for item in sites if item.id == site), None)
     try:
         if view is None:
-            raise NotFound(f"no site {site_id!r}")
-        await build(Page(visit, view, subject, dict(args.query_parameters)))
+            raise NotFound(f"no site {site!r}")
+        await build(Page(visit, view, subject, query_of(ui.context.client.sub_pages_router.current_path)))
     except BesError as error:
-        states.failed(error)
+        states.failed(error, view.id if view else "")
 
 
 async def _acknowledge(visit: Visit, alarm_id: str) -> None:

@@ -5,7 +5,7 @@ from nicegui import ui
 from controller.console.feed import Content
 from controller.console.format import hash_unit, power_unit
 from controller.console.pages.energy import FEEDERS
-from controller.console.pages.page import Page, card
+from controller.console.pages.page import Page, card, heading
 from controller.console.parts.sheet import Column, Sheet
 from controller.console.parts.site_map import SiteMap
 from controller.console.parts.tiles import Tiles
@@ -14,8 +14,8 @@ from controller.console.topics.words import site_href
 from controller.people.model import Permission
 
 ALARMS = (
-    Column("mark", ""),
-    Column("text", "Alarm", wrap=True),
+    Column("mark", "", lead=True),
+    Column("text", "Alarm", wrap=True, lead=True),
     Column("members", "Touches", end=True),
     Column("action", "To do", wrap=True),
     Column("age", "Since", end=True),
@@ -26,6 +26,7 @@ WIDE_MAP_MINERS = 1_500  # more need the whole width for cells that can be told 
 
 async def build(page: Page) -> None:
     site, trends = await page.follow("site"), await page.follow("trends")
+    heading(page.site.name, spoken=True)
     Tiles(site, trends)
     wide = len(page.operations.fleet.frame(page.site.id)) > WIDE_MAP_MINERS
     if wide:
@@ -34,7 +35,7 @@ async def build(page: Page) -> None:
         with ui.element("div").classes("bes-stack"):
             if not wide:
                 _map(page, site)
-            with card("Needs a person"):
+            with card("Needs a person").classes("bes-first"):
                 await alarms(page)
         with ui.element("div").classes("bes-stack"):
             with card("Electrical tree", "load against continuous limit; PDUs only where full"):
@@ -44,25 +45,31 @@ async def build(page: Page) -> None:
                     topic="main-feeders",
                     caption="Feeders with load and limit",
                     empty="The site's file names no feeder.",
+                    stacks=False,
                 )
                 with ui.element("a").classes("bes-link").props(f"href={site_href(page.site.id, 'energy')}"):
                     ui.label("All feeders")
             _charts(page)
 
 
-async def alarms(page: Page) -> None:
-    """The standing alarms with their acknowledgement; used by the alarm page too."""
+async def alarms(page: Page, topic: str = "alarms", subject: str = "") -> None:
+    """The standing alarms with their acknowledgement: of the site, or of the miner that is the `subject`."""
     sheet = Sheet(
-        ALARMS, await page.follow("alarms"), topic="alarms", caption="Standing alarms", empty="Nothing needs a person."
+        ALARMS,
+        await page.follow(topic, subject),
+        topic=topic,
+        caption="Standing alarms",
+        empty="Nothing needs a person.",
     )
 
     async def act(alarm_id: str, name: str) -> None:
         if name == "acknowledge":
             work = page.operations.alarms.acknowledge
             await page.visit.act(Permission.OPERATE, lambda actor: work(alarm_id, actor))
-            page.visit.feed.spoil("alarms")
+            for changed in ("alarms", "miner-alarms", "shell"):
+                page.visit.feed.spoil(changed)
 
-    sheet.on_act(act)
+    sheet.on_act(act, operates=page.operates)
 
 
 def _map(page: Page, site: Content) -> None:

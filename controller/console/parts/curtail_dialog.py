@@ -6,7 +6,7 @@ from nicegui import ui
 
 from controller.console.format import PETAHASH, amount, duration, number, power_unit
 from controller.console.parts.button import Button
-from controller.console.parts.order_dialog import Confirmation, Given
+from controller.console.parts.order_dialog import Confirmation, Given, order_box, order_sheet
 from controller.console.parts.panel import Facts
 from controller.console.topics.words import site_href
 from controller.console.visit import Visit
@@ -28,7 +28,7 @@ def open_restore(visit: Visit, curtailment_id: str) -> None:
         dialog.close()
         return site_href(view.site, "energy")
 
-    with ui.dialog() as dialog, ui.element("div").classes("bes-dialog").props("data-testid=dialog"):
+    with order_box("End the curtailment") as dialog, order_sheet():
         with ui.element("h2").classes("bes-title"):
             ui.label("End the curtailment and restore")
         ui.label("Its miners are woken in the stagger that the feeders allow.").classes("bes-text")
@@ -49,7 +49,7 @@ class CurtailDialog:
         self._preview: CurtailmentPreview | None = None
 
     async def open(self) -> None:
-        with ui.dialog() as self._dialog, ui.element("div").classes("bes-dialog").props("data-testid=dialog"):
+        with order_box(f"Curtail {self._name}") as self._dialog, order_sheet():
             with ui.element("h2").classes("bes-title"):
                 ui.label(f"Curtail {self._name}")
             with ui.element("div").classes("bes-bulk"):

@@ -10,16 +10,16 @@ export default {
         <select v-if="sites.length > 1" class="bes-field" aria-label="Site" :value="site" @change="pickSite">
           <option v-for="item in sites" :key="item.id" :value="item.id">{{ item.name }}</option>
         </select>
-        <span v-else class="bes-site-name">{{ sites.length ? sites[0].name : "" }}</span>
-        <form v-if="site" class="bes-search" role="search" @submit.prevent="search">
-          <input ref="search" class="bes-field" v-model="text" aria-label="Search miners" data-testid="search"
+        <span v-else class="bes-site-name" :title="sites.length ? sites[0].name : ''">{{ sites.length ? sites[0].name : "" }}</span>
+        <form v-if="site" class="bes-search" role="search" @submit.prevent="search" @keydown.esc="$refs.search.blur()">
+          <input ref="search" class="bes-field" v-model="text" aria-label="Search miners" aria-keyshortcuts="Control+K /" data-testid="search" enterkeyhint="search"
                  placeholder="Serial, IP, slot or state:hot chip&gt;85" autocomplete="off" spellcheck="false" maxlength="500">
-          <kbd>Ctrl K</kbd>
+          <kbd title="Ctrl K works too">/</kbd>
         </form>
         <span class="bes-grow"></span>
         <div class="bes-counts" v-if="live" aria-label="Standing alarms by priority">
           <a v-for="item in live.alarms" :key="item.priority" :href="live.alarms_href"
-             :aria-label="item.count + ' alarms of priority ' + item.priority">
+             :aria-label="(item.count || 'no') + ' alarms of priority ' + item.priority">
             <span class="bes-mark" :class="item.count ? 'bes-mark-' + item.priority : 'bes-mark-0'">{{ item.priority }}</span>{{ item.count }}
           </a>
         </div>
@@ -31,14 +31,18 @@ export default {
           <form method="post" action="/logout"><button class="bes-button bes-small" data-testid="sign-out">Sign out</button></form>
         </div>
       </header>
-      <nav class="bes-nav" aria-label="Pages">
+      <nav ref="nav" class="bes-nav" aria-label="Pages">
         <a v-for="item in nav" :key="item.href" :href="item.href" :aria-current="current === item.href ? 'page' : null">
           {{ item.label }}<span v-if="live && live.badges[item.key]">{{ live.badges[item.key] }}</span>
         </a>
       </nav>
       <div class="bes-bar" aria-live="assertive">
+        <div v-if="live && live.silent" class="bes-silent-bar" data-testid="site-silent">
+          <span class="bes-mark bes-mark-2">!</span><p>{{ live.silent.text }}<span>{{ live.silent.mend }}</span></p>
+          <a class="bes-button" :href="live.nodes_href">Nodes</a>
+        </div>
         <div v-if="live && live.urgent" class="bes-alarm-bar" data-testid="alarm-bar">
-          <span class="bes-mark bes-mark-1 bes-new">1</span>
+          <span class="bes-mark bes-mark-1 bes-new"><span class="bes-spoken">priority </span>1</span>
           <p>{{ live.urgent.text }}<span>{{ live.urgent.detail }}</span></p>
           <a class="bes-button" :href="live.urgent.href">Show</a>
           <button v-if="operates" class="bes-button bes-order" @click="$emit('acknowledge', { id: live.urgent.id })">Acknowledge</button>
@@ -56,7 +60,8 @@ export default {
     return { live: this.first, text: "", chord: "" };
   },
   mounted() {
-    listen(this, "shell", (content) => (this.live = content));
+    listen(this, "shell", (content) => this.take(content));
+    if (this.first) this.take(this.first);
     this.keys = (event) => this.key(event);
     document.addEventListener("keydown", this.keys);
     const theme = localStorage.getItem("bes-theme");
@@ -64,9 +69,19 @@ export default {
   },
   unmounted() {
     document.removeEventListener("keydown", this.keys);
+    document.body.classList.remove("bes-silent");
     release(this);
   },
+  watch: {
+    current() {
+      this.$nextTick(() => this.$refs.nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }));
+    },
+  },
   methods: {
+    take(content) {
+      this.live = content;
+      document.body.classList.toggle("bes-silent", Boolean(content.silent));
+    },
     go(href) {
       this.$emit("go", { href });
     },
@@ -89,7 +104,9 @@ export default {
       if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, [contenteditable]")) return;
       if (event.key === "/") {
         event.preventDefault();
-        (document.querySelector("[data-testid=filter] input") || this.$refs.search)?.focus();
+        (document.querySelector("input[data-testid=filter], [data-testid=filter] input") || this.$refs.search)?.focus();
+      } else if (event.key === "?") {
+        document.querySelector(".bes-help summary")?.click();
       } else if (this.chord === "g") {
         const target = this.nav.find((item) => item.shortcut === event.key);
         if (target) this.go(target.href);

@@ -5,6 +5,7 @@ import { fetchOurs, listen, number, release, whenThemeChanges } from "bes-draw";
 
 const BLOCK = 100;
 const AGAIN_MS = 3000;
+const PHONE = "(max-width: 760px)"; // as in parts.css: nothing is ordered from there for many, so nothing is selected
 
 export default {
   template: `
@@ -16,6 +17,13 @@ export default {
   props: { url: String, base: String, columns: Array, sort: String },
   emits: ["selected", "go"],
   data: () => ({ matching: "", selected: 0 }),
+  watch: {
+    url() {
+      this.api.deselectAll(); // nothing stays selected that is no longer shown
+      this.api.ensureIndexVisible(0);
+      this.api.refreshInfiniteCache();
+    },
+  },
   mounted() {
     AgGrid.ModuleRegistry.registerModules([AgGrid.AllCommunityModule]);
     this.api = AgGrid.createGrid(this.$refs.grid, this.options());
@@ -36,29 +44,32 @@ export default {
   },
   methods: {
     options() {
+      this.phone = window.matchMedia(PHONE).matches;
       return {
         theme: AgGrid.themeQuartz.withPart(AgGrid.colorSchemeVariable),
         rowModelType: "infinite",
         cacheBlockSize: BLOCK,
         maxBlocksInCache: 20,
-        infiniteInitialRowCount: BLOCK,
+        infiniteInitialRowCount: 1, // a new order draws no rows that are about to be replaced
         datasource: { getRows: (wanted) => this.read(wanted) },
         columnDefs: this.columns.map((column) => this.column(column)),
         defaultColDef: { sortable: true, resizable: true, suppressMovable: true },
-        rowSelection: { mode: "multiRow", checkboxes: true, headerCheckbox: false, enableClickSelection: false },
+        rowSelection: this.phone ? undefined : { mode: "multiRow", checkboxes: true, headerCheckbox: false, enableClickSelection: false },
         selectionColumnDef: { pinned: "left", width: 44 },
-        rowHeight: 30,
+        animateRows: false,
+        rowBuffer: 4,
+        rowHeight: this.phone ? 44 : 30,
         headerHeight: 32,
         getRowId: (row) => row.data.device_id,
         overlayNoRowsTemplate: "<span>No miner matches. Remove a filter above.</span>",
-        onCellClicked: (event) => event.column.getColId() === "slot" && this.open(event.data),
+        onCellClicked: (event) => (this.phone || event.column.getColId() === "slot") && this.open(event.data),
         onCellKeyDown: (event) => event.event.key === "Enter" && this.open(event.data),
         onSortChanged: () => this.keepSort(),
         onSelectionChanged: () => this.tellSelected(),
       };
     },
     column({ field, label, width, kind, decimals }) {
-      const column = { field, headerName: label, width };
+      const column = { field, headerName: label, width: this.phone ? Math.min(width, 118) : width };
       if (this.sort.replace("-", "") === field) column.sort = this.sort.startsWith("-") ? "desc" : "asc";
       if (kind === "number" || kind === "power") {
         column.type = "rightAligned";

@@ -58,6 +58,13 @@ class MinerGrid(Element, component="grid.js", esm={"bes-draw": "draw"}):
         self.on("go", lambda event: go(text_of(event.args, "href")))
         self.on("selected", self._select)
 
+    def ask(self, query_url: str) -> None:
+        """Show the rows of another query."""
+        if query_url != self.props["url"]:
+            self.selected = ()
+            self.props["url"] = query_url
+            self.update()
+
     def _select(self, event: GenericEventArguments) -> None:
         ids = event.args.get("ids") if isinstance(event.args, dict) else None
         if isinstance(ids, list):

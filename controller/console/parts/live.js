@@ -2,6 +2,11 @@
 // network and a dead proxy all look the same from here, so the page is stale when nothing has come for five seconds.
 const STALE_MS = 5000;
 const ASK_EVERY_MS = 3000;
+const MENDS = {
+  silent: "Look whether the controller runs; the page goes on by itself.",
+  offline: "This device has no network; the page goes on by itself.",
+  answers: "The controller answers again; reload the page if it does not go on.",
+};
 
 export default {
   template: `
@@ -9,12 +14,12 @@ export default {
       <span>live <b>{{ age }}</b></span> <span class="bes-clock">{{ clock }}</span>
       <teleport to="body">
         <div v-if="stale" class="bes-stale-bar" role="alert" data-testid="stale">
-          No data from the controller for {{ seconds }} s. Values are the last known; orders are off.
+          No data from the controller for {{ seconds }} s. Values are the last known; orders are off. <span>{{ mend }}</span>
         </div>
       </teleport>
     </span>`,
   props: { alive: String },
-  data: () => ({ age: "\u2014", seconds: 0, stale: false, clock: "" }),
+  data: () => ({ age: "\u2014", seconds: 0, stale: false, clock: "", mend: MENDS.silent }),
   mounted() {
     this.lastMs = performance.now();
     this.askedMs = 0;
@@ -49,8 +54,9 @@ export default {
       try {
         const response = await fetch(this.alive, { credentials: "same-origin", signal: AbortSignal.timeout(2500) });
         if (response.status === 401) window.location.assign("/login");
+        this.mend = MENDS.answers;
       } catch (error) {
-        // still silent: the bar says so
+        this.mend = navigator.onLine ? MENDS.silent : MENDS.offline;
       }
     },
     refuseWhenStale(event) {

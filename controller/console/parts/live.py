@@ -27,6 +27,7 @@ class Live(Element, component="live.js"):
     async def send(self) -> None:
         if not self.client.has_socket_connection or not self._visit.signed_in:
             return  # a page whose session has run out grows stale and asks for itself
+        spoken = False
         for key in self._visit.topics:
             try:
                 kept = await self._visit.feed.newest(key)
@@ -36,3 +37,6 @@ class Live(Element, component="live.js"):
             if self._sent.get(key) != kept.version:
                 self._sent[key] = kept.version
                 self.run_method("receive", key.topic, kept.text)
+                spoken = True
+        if not spoken:
+            self.run_method("receive", "beat", "{}")  # nothing is new, and the server lives

@@ -1,7 +1,6 @@
 """Orders as documents: effect, rules, what is not included, reason, confirmation; then the order's own page."""
 
 from collections.abc import Awaitable, Callable
-
 from typing import NamedTuple
 
 import msgspec
@@ -17,12 +16,22 @@ from controller.views.order import OrderPreview, OrderRequest, OrderView
 from shared.errors import BesError
 
 
-
 class Given(NamedTuple):
     """What a person wrote into a dialog. The controller judges it; the dialog only spares a refusal."""
 
     reason: str
     typed: str = ""
+
+
+def order_box(spoken: str) -> ui.dialog:
+    """A dialog with its name for those who hear it; Escape closes it, and the focus goes back to where it was."""
+    box = ui.dialog()
+    box.props["aria-label"] = spoken
+    return box
+
+
+def order_sheet() -> ui.element:
+    return ui.element("div").classes("bes-dialog").props("data-testid=dialog")
 
 
 class Confirmation:
@@ -92,7 +101,7 @@ async def open_order(visit: Visit, request: OrderRequest, title: str) -> None:
         dialog.close()
         return site_href(order.site, f"commands/{order.id}")
 
-    with ui.dialog() as dialog, ui.element("div").classes("bes-dialog").props("data-testid=dialog"):
+    with order_box(title) as dialog, order_sheet():
         with ui.element("h2").classes("bes-title"):
             ui.label(title)
         show_preview(Facts(), preview)

@@ -31,6 +31,14 @@ class Head(Element, component="head.js", esm={"bes-draw": "draw"}):
         self.props.update(first=first, topic=topic)
 
 
+class Sentences(Element, component="sentences.js", esm={"bes-draw": "draw"}):
+    """Lines of plain text."""
+
+    def __init__(self, first: Content, *, topic: str) -> None:
+        super().__init__()
+        self.props.update(first=first, topic=topic)
+
+
 class EvidencePanel(Element, component="evidence.js", esm={"bes-draw": "draw"}):
     """The device's own last replies."""
 

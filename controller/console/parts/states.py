@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from controller.console.topics.words import CONSOLE
+from controller.console.topics.words import CONSOLE, site_href
 from shared.errors import BesError, NotFound
 
 ENROL = "bes enroll --site west-1 --controller mqtts://…"
@@ -21,19 +21,32 @@ def no_permission(page: str, role: str) -> None:
     _card(f"{page} needs the role {role}", "Ask an administrator for it; what you can see stays in the navigation.")
 
 
-def failed(error: BesError) -> None:
+def failed(error: BesError, site: str = "") -> None:
     title = "Not found" if isinstance(error, NotFound) else "This could not be read"
-    mend = "What the other pages show is still true." if error.expected else "Report the code to whoever runs this."
-    _card(title, f"{error.detail}. {mend}", code=error.code)
+    _card(title, f"{error.detail[:1].upper()}{error.detail[1:]}. {_mend(error)}", code=error.code, link=_back(site))
 
 
 def unknown_page() -> None:
-    _card("No such page", "The address leads nowhere.", link=("Back to the site", CONSOLE))
+    _card("No such page", "The address leads nowhere.", link=_back(""))
 
 
 def loading(height: int) -> None:
     """A skeleton of the final size, so that nothing jumps."""
     ui.element("div").classes("bes-skeleton").style(f"height: {height}px")
+
+
+def _back(site: str) -> tuple[str, str]:
+    return ("Back to the site", site_href(site)) if site else ("All sites", CONSOLE)
+
+
+def _mend(error: BesError) -> str:
+    if isinstance(error, NotFound):
+        return "It may be gone, or the address is wrong: look for it with the search above."
+    if error.retryable:
+        return "Open the page again in a moment; what the other pages show is still true."
+    if error.expected:
+        return "What the other pages show is still true."
+    return "Report the code and the time to whoever runs the controller."
 
 
 def _card(title: str, text: str, *, command: str = "", code: str = "", link: tuple[str, str] | None = None) -> None:

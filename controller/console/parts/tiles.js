@@ -19,7 +19,7 @@ export default {
         <div class="bes-delta"><template v-if="tile.links">
           <template v-for="(link, index) in tile.links" :key="link.href"><template v-if="index"> · </template><a class="bes-link" :href="link.href">{{ link.text }}</a></template>
         </template><template v-else>{{ tile.delta }}</template></div>
-        <div class="bes-source">{{ tile.source }}</div>
+        <div class="bes-source" :title="tile.source">{{ tile.source }}</div>
       </div>
     </section>`,
   props: { first: Object, trends: Object, topic: String, trendsTopic: String },

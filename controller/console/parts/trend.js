@@ -85,7 +85,7 @@ export default {
       if (!canvas || !width || !this.points) return;
       const pen = fitCanvas(canvas, width, this.height);
       const scale = (this.scale = this.scales(width));
-      pen.font = "11px Roboto, sans-serif";
+      pen.font = token("chart-font");
       this.axes(pen, scale, width);
       pen.save();
       pen.beginPath();
@@ -140,6 +140,9 @@ export default {
         run.forEach((point, i) => pen[i ? "lineTo" : "moveTo"](scale.x(point.at), scale.y(point.mean)));
         pen.stroke();
         pen.lineWidth = 1;
+        if (run.length > 1) continue;
+        pen.fillStyle = token(this.colour); // a point alone has no line
+        pen.fillRect(scale.x(run[0].at) - 1.5, scale.y(run[0].mean) - 1.5, 3, 3);
       }
     },
     steps(pen, scale) {

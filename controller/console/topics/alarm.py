@@ -12,12 +12,20 @@ def topics(operations: Operations) -> tuple[Topic, ...]:
         now_ms = operations.clock.now_ms()
         return {"rows": [_row(alarm, site, now_ms) for alarm in operations.alarms.standing(site)]}
 
-    return (Topic("alarms", 1.0, alarms),)
+    async def of_miner(site: str, device_id: str) -> Content:
+        now_ms, frame = operations.clock.now_ms(), operations.fleet.frame(site)
+        row = frame.layout.row_of.get(device_id, -1)
+        queries = {f"alarm:{mark.code}/{mark.cause}" for mark in frame.alarms if (mark.rows == row).any()}
+        touching = queries | {f"id:{device_id}"}
+        standing = operations.alarms.standing(site)
+        return {"rows": [_row(alarm, site, now_ms) for alarm in standing if alarm.query in touching]}
+
+    return (Topic("alarms", 1.0, alarms), Topic("miner-alarms", 1.0, of_miner))
 
 
 def _row(alarm: AlarmView, site: str, now_ms: int) -> Content:
     new = not alarm.acknowledged_by
-    members: Content = {"text": plural(alarm.members, "device")}
+    members: Content = {"text": _touched(alarm), "title": ", ".join(alarm.others)}
     if alarm.query:
         members["href"] = miners_href(site, alarm.query)
     state: Content = {"text": "new" if new else f"seen by {alarm.acknowledged_by}", "dim": not new}
@@ -37,3 +45,11 @@ def _row(alarm: AlarmView, site: str, now_ms: int) -> Content:
             state,
         ],
     }
+
+
+def _touched(alarm: AlarmView) -> str:
+    """As many miners as the link lists, and how many devices it cannot list."""
+    others = alarm.members - alarm.miners
+    if not alarm.miners:
+        return plural(others, "device")
+    return plural(alarm.miners, "miner") + (f" and {plural(others, 'other')}" if others else "")

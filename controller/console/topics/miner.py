@@ -5,12 +5,14 @@ from zoneinfo import ZoneInfo
 from controller.console.feed import Content, Topic
 from controller.console.format import MISSING, age, celsius, duration, moment, number, percent, zone
 from controller.console.topics.words import SUSPECT, site_href
+from controller.views.condition import Condition
 from controller.views.miner import BoardRow, Evidence, MinerDetail
 from controller.views.order import DeviceOrder, OutcomeStep
 from controller.views.ports import Operations
 from shared.quality import Quality
 
 _SUSPECT_WORDS = frozenset(quality.name.lower() for quality in SUSPECT)
+_UNSEEN = frozenset({Condition.SILENT.word, Condition.UNPOWERED.word})
 _TONES = {"contradicted": 2, "refused": 3, "unknown": 0}
 
 
@@ -58,6 +60,7 @@ def miner_content(detail: MinerDetail, why: str, now_ms: int) -> Content:
         ratio = 100.0 * row.hashrate_ths / row.hashrate_expected_ths
     return {
         "sentence": detail.sentence,
+        "stale": row.condition in _UNSEEN,
         "why": why,
         "figures": [
             figure("Hash rate", "hashrate_ths", number(row.hashrate_ths, 1), "TH/s"),

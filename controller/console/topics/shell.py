@@ -5,7 +5,10 @@ from controller.console.format import age, clock, number, zone, zone_name
 from controller.console.topics.words import miners_href, site_href
 from controller.views.alarm import AlarmView
 from controller.views.ports import Operations
+from controller.views.site import NodeView
 from shared.errors import NotFound
+
+NODES_NAMED = 3
 
 
 def topics(operations: Operations) -> tuple[Topic, ...]:
@@ -21,6 +24,8 @@ def shell_content(operations: Operations, site: str) -> Content:
     if view is None:
         raise NotFound(f"no site {site!r}")
     standing = operations.alarms.standing(site)
+    nodes = operations.nodes.nodes(site)
+    silent = sum(not node.connected for node in nodes)
     running = sum(curtailment.active for curtailment in operations.curtailments.listed(site))
     tz = zone(view.time_zone)
     return {
@@ -31,11 +36,27 @@ def shell_content(operations: Operations, site: str) -> Content:
             for level in (1, 2, 3)
         ],
         "alarms_href": site_href(site, "alarms"),
+        "nodes_href": site_href(site, "nodes"),
         "badges": {
             "alarms": number(len(standing)) if standing else "",
             "energy": "curtailed" if running else "",
+            "nodes": f"{silent} silent" if silent else "",
         },
+        "silent": _silent(nodes, now_ms),
         "urgent": _urgent(standing, site, now_ms),
+    }
+
+
+def _silent(nodes: tuple[NodeView, ...], now_ms: int) -> Content | None:
+    """Where no agent of the site can be heard, nothing that is shown is of now."""
+    if any(node.connected for node in nodes):
+        return None
+    last_ms = max((node.last_contact_ms for node in nodes if node.last_contact_ms is not None), default=None)
+    names = ", ".join(node.id for node in nodes[:NODES_NAMED])
+    since = "Nothing was ever heard" if last_ms is None else f"Nothing heard for {age(last_ms, now_ms)}"
+    return {
+        "text": f"{since} from {names or 'any agent'}. Values are the last known.",
+        "mend": "Look whether the broker runs, then run `bes doctor` at the agent. The site holds its last plan.",
     }
 
 

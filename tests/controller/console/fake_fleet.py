@@ -1,6 +1,7 @@
 """A fleet that moves: hash rates wander, a rack has no power, some machines are hot, broken or silent."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 
@@ -24,8 +25,9 @@ PER_RACK = SHELVES * POSITIONS
 class FakeFleet:
     """`count` miners in containers of at most 500; `asleep` is what orders have put to sleep."""
 
-    def __init__(self, clock: Clock, count: int = 200, *, hostile_name: str = "") -> None:
+    def __init__(self, clock: Clock, count: int = 200, *, hostile_name: str = "", switches: Path | None = None) -> None:
         self.clock = clock
+        self._switches = switches
         self._random = np.random.default_rng(7)
         self.layout = _layout(count, hostile_name)
         self.asleep = np.zeros(count, dtype=np.bool_)
@@ -44,7 +46,12 @@ class FakeFleet:
         self._frame: FleetFrame | None = None
         self._number = 0
 
+    def switched(self, name: str) -> bool:
+        return self._switches is not None and (self._switches / name).exists()
+
     def sites(self) -> tuple[SiteView, ...]:
+        if self.switched("unknown"):
+            return ()
         site = SiteView(
             id=SITE,
             name="West Texas 1",

@@ -1,6 +1,7 @@
 """A whole site in memory behind the ports: `operations(clock, count)`."""
 
 import math
+from pathlib import Path
 
 import msgspec
 
@@ -220,6 +221,8 @@ class FakeNodes:
             clock_error_ms=2400.0,
             gaps=0,
         )
+        if self._fleet.switched("silent"):
+            return (msgspec.structs.replace(late, id="edge-1"), late)
         return (shown, late)
 
     async def gaps(self, site: str, *, limit: int = 100) -> tuple[GapView, ...]:
@@ -244,8 +247,9 @@ class FakeJournal:
         return JournalPage(entries=entries, before=entries[-1].seq if entries else None)
 
 
-def operations(clock: Clock, count: int = 200, *, hostile_name: str = "") -> Operations:
-    fleet = FakeFleet(clock, count, hostile_name=hostile_name)
+def operations(clock: Clock, count: int = 200, *, hostile_name: str = "", switches: Path | None = None) -> Operations:
+    """A file `unknown` or `silent` in the folder `switches` is a site that nobody has described, or nobody hears."""
+    fleet = FakeFleet(clock, count, hostile_name=hostile_name, switches=switches)
     power, history = SitePower(fleet), FakeHistory(fleet)
     return Operations(
         clock=clock,

@@ -24,6 +24,7 @@ async def main() -> None:
     parser.add_argument("--port", type=int, default=8321)
     parser.add_argument("--miners", type=int, default=200)
     parser.add_argument("--hostile", default="")
+    parser.add_argument("--switches", type=Path, help="folder: `silent` in it silences the agents, `unknown` the site")
     chosen = parser.parse_args()
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as folder:
@@ -32,7 +33,7 @@ async def main() -> None:
             for name, role in USERS.items():
                 await people.add_user(name, PASSWORD, role, one_time=False)
             await people.start()
-            site = operations(clock, chosen.miners, hostile_name=chosen.hostile)
+            site = operations(clock, chosen.miners, hostile_name=chosen.hostile, switches=chosen.switches)
             app = api.build(site, people)
             console.mount(app, site, people)
             config = uvicorn.Config(app, host="127.0.0.1", port=chosen.port, log_level="warning")

@@ -76,9 +76,9 @@ async def test_the_frame_knows_where_it_is_and_who_looks(visit: Enter) -> None:
 async def test_unknown_sites_miners_and_pages_are_states_not_errors(visit: Enter) -> None:
     visitor = await visit("vera")
     await visitor.user.open("/site/nowhere")
-    await visitor.user.should_see("no site 'nowhere'")
+    await visitor.user.should_see("No site 'nowhere'")
     await visitor.open("/miner/nope")
-    await visitor.user.should_see("no miner 'nope'")
+    await visitor.user.should_see("No miner 'nope'")
     await visitor.user.open("/nonsense")
     await visitor.user.should_see("The address leads nowhere.")
 
