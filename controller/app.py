@@ -99,6 +99,7 @@ class ControllerApp:
         stores = Stores(RelationsUpkeep(self.relations), self.upkeep, self.outbox, self.people)
         self.retention = Retention(stores, settings.keep, clock)
         self.desks = {site: self._desk(site) for site in settings.sites}
+        self.commands.holds.listen(self._hold_changed)
         self.operations = LiveOperations(
             Services(
                 clock=clock,
@@ -136,6 +137,10 @@ class ControllerApp:
         desk = self.desks.get(site)
         if desk is not None:
             desk.telemetry_arrived(batch)
+
+    def _hold_changed(self, site: str) -> None:
+        if site in self.desks:
+            self.desks[site].dispatch.notify("operator")
 
     async def _open(self, stack: AsyncExitStack) -> None:
         self.web.open()
@@ -221,6 +226,7 @@ class ControllerApp:
             twin=self.twin,
             prices=self.prices,
             caps=self.ledger,
+            holds=self.commands.holds,
             orders=DispatchOrders(self.commands),
             decisions=DecisionLog(),
             clock=self.clock,

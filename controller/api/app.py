@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI
 from controller.api.energy import EnergyRoutes
 from controller.api.failure import install
 from controller.api.fleet import FleetRoutes
+from controller.api.hold import HoldRoutes
 from controller.api.live import PERIOD_S, LiveSocket
 from controller.api.order import OrderRoutes
 from controller.api.session import SessionRoutes
@@ -39,6 +40,7 @@ def build(
         FleetRoutes(operations, shapes).router(),
         EnergyRoutes(operations, shapes).router(),
         OrderRoutes(operations, shapes).router(),
+        HoldRoutes(operations, shapes).router(),
         LiveSocket(operations, period_s=live_period_s).router(),
     )
     for router in routers:

@@ -7,6 +7,7 @@ contradicted, refused or unknown, and never earlier. Everything here rebuilds fr
 
 from controller.commands.authority import AuthorityPolicy
 from controller.commands.delivery import Delivery
+from controller.commands.hold import Hold, HoldBook
 from controller.commands.inbox import Arrival, OutcomeInbox
 from controller.commands.keeper import CommandKeeper
 from controller.commands.model import Actor, CommandHandle, Confirmation, OrderState, Origin, Status
@@ -29,6 +30,8 @@ __all__ = [
     "CommandView",
     "Confirmation",
     "Delivery",
+    "Hold",
+    "HoldBook",
     "OrderState",
     "OrderTrail",
     "Origin",

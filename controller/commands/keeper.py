@@ -35,7 +35,8 @@ class CommandKeeper:
         self._saved_at = 0
 
     async def restore(self) -> None:
-        """Bring the board to the journal's end: from the newest snapshot, or from the first event."""
+        """Bring board and holds to the journal's end: from the newest snapshot, or from the first event."""
+        await self._service.holds.restore()
         snapshot = await self._snapshots.load(PROJECTION)
         if snapshot is not None:
             state = msgspec.msgpack.decode(snapshot.data, type=BoardState)

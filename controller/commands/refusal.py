@@ -33,6 +33,7 @@ class Refusal(StrEnum):
     NOT_ENDED = "command.not-ended"
     NOTHING_TO_RETRY = "command.nothing-to-retry"
     NOT_REPEATABLE = "command.not-repeatable"
+    NOT_HELD = "command.not-held"
     # endings that nobody wanted
     UNDELIVERED = "command.undelivered"
     SILENT = "command.silent"

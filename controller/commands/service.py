@@ -7,7 +7,7 @@ import msgspec
 
 from controller.commands.approval import checked_pending
 from controller.commands.authority import AuthorityPolicy, check_second_person, check_typed
-from controller.commands.board import CommandBoard
+from controller.commands.board import PREFIX, CommandBoard
 from controller.commands.draft import Draft, Request, drafted
 from controller.commands.event import (
     CommandApproved,
@@ -18,7 +18,8 @@ from controller.commands.event import (
     codec,
     command_stream,
 )
-from controller.commands.model import Actor, CommandHandle, Confirmation, OrderRequest, Status
+from controller.commands.hold import HoldBook, change_of
+from controller.commands.model import Actor, CommandHandle, Confirmation, OrderRequest, Origin, Status
 from controller.commands.plan import PlanDesk, PlanRequest
 from controller.commands.ports import Directory
 from controller.commands.progress import CommandProgress
@@ -38,7 +39,7 @@ class CommandService:
     """`Denied` carries the rule's id of every refusal; what was refused is in the journal too.
 
     A command is issued when it is durable and signed; the outbox then hands it to the broker (`delivery`), and the
-    nodes' outcomes come back through `inbox`. `board` is the read model.
+    nodes' outcomes come back through `inbox`. `board` is the read model; `holds` are the miners that people operate.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class CommandService:
         self._policy = policy or AuthorityPolicy()
         self._sealer = Sealer(keys, counters)
         self._plans = PlanDesk(journal, directory, self._sealer, clock)
+        self.holds = HoldBook(journal)
         self._redelivery = Redelivery(journal, self.board, self._sealer, clock)
         self._previews: dict[str, tuple[int, Request]] = {}
         journal.subscribe(self.board.fold)
@@ -99,9 +101,10 @@ class CommandService:
         pending = checked_pending(await self.progress(command_id), command_id, self._clock.now_ms())
         check_second_person(pending.actor, actor)
         draft = self._included(pending.again(), pending.progress.site)
-        appends, effects = self._issued(command_id, draft, approved=True)
-        events = (codec.encode(CommandApproved(command_id), actor.name), *appends)
-        await self._write(command_id, events, effects, expected_version=pending.progress.version)
+        issued, effects = self._issued(command_id, draft, approved=True)
+        events = (codec.encode(CommandApproved(command_id), actor.name), *issued)
+        append = Append(command_stream(command_id), events, pending.progress.version)
+        await self._write_issued(append, effects, draft)
         return _handle(command_id, Status.RUNNING, draft)
 
     async def reject(self, command_id: str, actor: Actor, reason: str) -> None:
@@ -110,7 +113,7 @@ class CommandService:
         if not reason.strip():
             raise Denied(Refusal.REASON_MISSING, "say why; the reason stays with the command")
         event = codec.encode(CommandDropped(command_id, Refusal.REJECTED, reason.strip()), actor.name)
-        await self._write(command_id, (event,), (), expected_version=pending.progress.version)
+        await self._write(Append(command_stream(command_id), (event,), pending.progress.version))
 
     async def retry(self, command_id: str, *, actor: Actor, second_actor: Actor | None = None) -> CommandHandle:
         """A new command for what was contradicted or stayed unknown; what must not happen twice is left out.
@@ -181,13 +184,14 @@ class CommandService:
         command_id = new_command_id(self._clock.now_ms())
         requested = self._requested(command_id, draft, waits=needs_second and second_actor is None)
         if requested.approval_until_ms is not None:
-            await self._write(command_id, (codec.encode(requested, request.actor.name),), (), expected_version=0)
+            waiting = (codec.encode(requested, request.actor.name),)
+            await self._write(Append(command_stream(command_id), waiting, 0))
             return _handle(command_id, Status.PENDING, draft)
         approver = second_actor if needs_second else None
         issued, effects = self._issued(command_id, draft, approved=approver is not None)
         approved = [codec.encode(CommandApproved(command_id), approver.name)] if approver else []
         events = (codec.encode(requested, request.actor.name), *approved, *issued)
-        await self._write(command_id, events, effects, expected_version=0)
+        await self._write_issued(Append(command_stream(command_id), events, 0), effects, draft)
         return _handle(command_id, Status.RUNNING, draft)
 
     def _included(self, request: Request, site: str) -> Draft:
@@ -225,11 +229,20 @@ class CommandService:
         parts, effects = self._sealer.command(frame, draft.lines, approved=approved)
         return (codec.encode(CommandIssued(command_id, request.site, parts), request.actor.name),), effects
 
-    async def _write(
-        self, command_id: str, events: tuple[NewEvent, ...], effects: tuple[SideEffect, ...], *, expected_version: int
-    ) -> None:
-        append = Append(command_stream(command_id), events, expected_version)
-        await self._journal.commit(Commit(appends=(append,), effects=effects))
+    async def _write_issued(self, append: Append, effects: tuple[SideEffect, ...], draft: Draft) -> None:
+        """An order that goes out, with what it means for dispatch."""
+        request, site = draft.request, self._directory.site(draft.request.site)
+        if site is None or request.actor.origin is Origin.DISPATCH:
+            await self._write(append, effects=effects)
+            return
+        change = change_of(site, draft.lines)
+        command_id = append.stream.removeprefix(PREFIX)
+        with self.holds.coming(site.id, change):
+            holds = self.holds.appends(site.id, change, command_id, request.reason, request.actor.name)
+            await self._write(append, *holds, effects=effects)
+
+    async def _write(self, *appends: Append, effects: tuple[SideEffect, ...] = ()) -> None:
+        await self._journal.commit(Commit(appends=appends, effects=effects))
 
     async def _write_denial(self, request: Request, denied: Denied) -> None:
         fact = RequestDenied(request.site, denied.rule, denied.detail, len(request.orders))

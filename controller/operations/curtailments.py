@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from controller.commands import Actor as Sender
-from controller.commands import AuthorityPolicy, Confirmation
+from controller.commands import AuthorityPolicy, Confirmation, HoldBook
 from controller.commands.authority import check_second_person, check_typed, typed_for
 from controller.commands.board import CommandBoard
 from controller.commands.model import OrderState
@@ -59,6 +59,7 @@ class CurtailmentParts:
     prices: PriceFeed
     dispatch: Mapping[str, SiteDispatch]
     board: CommandBoard
+    holds: HoldBook
     log: CommandLog
     policy: AuthorityPolicy
     clock: Clock
@@ -86,7 +87,8 @@ class LiveCurtailments:
         snapshot, frame = self._parts.moments.of(request.site)
         now_ms = self._parts.clock.now_ms()
         dispatch = self._parts.dispatch.get(request.site)
-        bonds = Bonds() if dispatch is None else dispatch.pending.bonds(frozenset())
+        held = self._parts.holds.held(request.site)
+        bonds = Bonds(operator=held) if dispatch is None else dispatch.pending.bonds(held)
         ground = Ground(
             snapshot=snapshot,
             quote=_quote(self._parts.prices, now_ms),

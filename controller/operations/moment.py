@@ -1,11 +1,12 @@
 """One moment of a site, shared by everything that is shown of it: the twin's snapshot and the frame made from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from controller.commands import Hold
 from controller.mining.dispatch.mode import current_modes
 from controller.mining.fleet import FleetTwin, SiteSnapshot
 from controller.mining.fleet.array import Floats, Ints
@@ -31,7 +32,14 @@ class Moment(NamedTuple):
 class Moments:
     """Makes at most one moment a second and site, and only when somebody looks."""
 
-    def __init__(self, twin: FleetTwin, clock: Clock, marks: Callable[[FleetLayout], tuple[AlarmMark, ...]]) -> None:
+    def __init__(
+        self,
+        twin: FleetTwin,
+        clock: Clock,
+        marks: Callable[[FleetLayout], tuple[AlarmMark, ...]],
+        holds: Callable[[str], Mapping[str, Hold]],
+    ) -> None:
+        self._holds = holds
         self._twin = twin
         self._clock = clock
         self._marks = marks
@@ -52,12 +60,16 @@ class Moments:
         snapshot = self._twin.snapshot(site, now_ms)
         same = kept is not None and kept.snapshot.roster is snapshot.roster
         layout = layout_of(snapshot, kept.frame.layout if kept is not None and same else None)
-        moment = self._kept[site] = Moment(snapshot, frame_of(snapshot, layout, partial(self._marks, layout)))
+        frame = frame_of(snapshot, layout, partial(self._marks, layout), _held_by(layout, self._holds(site)))
+        moment = self._kept[site] = Moment(snapshot, frame)
         return moment
 
 
 def frame_of(
-    snapshot: SiteSnapshot, layout: FleetLayout, find_alarms: Callable[[], tuple[AlarmMark, ...]]
+    snapshot: SiteSnapshot,
+    layout: FleetLayout,
+    find_alarms: Callable[[], tuple[AlarmMark, ...]],
+    held_by: Mapping[int, str],
 ) -> FleetFrame:
     """Values that no rule may act on are not known here either; `qualities` of the miner tell why.
 
@@ -99,8 +111,15 @@ def frame_of(
         chip_warm_c=limits.chip_resume_c,
         chip_hot_c=limits.chip_max_c - HOT_BELOW_LIMIT_C,
         stale_after_s=snapshot.limits.miner_stale_after_s,
+        held_by=held_by,
         find_alarms=find_alarms,
     )
+
+
+def _held_by(layout: FleetLayout, holds: Mapping[str, Hold]) -> Mapping[int, str]:
+    """Row to the person who holds it; empty on most days."""
+    rows = layout.row_of if holds else {}
+    return {rows[device]: hold.by for device, hold in holds.items() if device in rows}
 
 
 def _expected_ths(snapshot: SiteSnapshot, told: Floats) -> Floats:

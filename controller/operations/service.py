@@ -16,6 +16,7 @@ from controller.operations.dispatch import LiveDispatch
 from controller.operations.energy import LiveEnergy
 from controller.operations.fleet import LiveFleet
 from controller.operations.history import LiveHistory
+from controller.operations.holds import LiveHolds
 from controller.operations.journal import LiveJournal
 from controller.operations.moment import Moments
 from controller.operations.nodes import HostBook, LiveNodes
@@ -53,7 +54,7 @@ class LiveOperations:
     def __init__(self, services: Services) -> None:
         clock = services.clock
         groups = AlarmGroups(services.alarms, services.fleet, clock)
-        moments = Moments(services.twin, clock, groups.marks)
+        moments = Moments(services.twin, clock, groups.marks, services.commands.holds.of)
         history = LiveHistory(moments, services.telemetry)
         self.hosts = HostBook()
         self._log = CommandLog(services.journal)
@@ -65,6 +66,7 @@ class LiveOperations:
                 prices=services.prices,
                 dispatch=services.dispatch,
                 board=services.commands.board,
+                holds=services.commands.holds,
                 log=self._log,
                 policy=services.policy,
                 clock=clock,
@@ -77,6 +79,7 @@ class LiveOperations:
             history=history,
             dispatch=LiveDispatch(moments, services.dispatch),
             orders=LiveOrders(moments, services.commands, self._log, history, clock),
+            holds=LiveHolds(moments, services.commands.holds),
             curtailments=self._curtailments,
             alarms=LiveAlarms(moments, groups, services.alarms),
             nodes=LiveNodes(moments, services.fleet, self.hosts, services.telemetry, clock),

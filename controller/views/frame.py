@@ -1,8 +1,8 @@
 """A site's miners at one moment, column by column: what every count, filter, map and sum is computed from."""
 
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -93,7 +93,8 @@ class FleetFrame:
 
     `power_source` holds PowerSource, `quality` the packed qualities in the order of MINER_FIELDS
     (shared/wire/telemetry.py). `powered` is 1, 0 or -1 for unknown; `maintenance` marks miners taken out of service.
-    `find_alarms` is asked once, and only where somebody asks for `alarms`.
+    `held_by` names the person who operates a row's miner instead of dispatch. `find_alarms` is asked once, and only
+    where somebody asks for `alarms`.
     """
 
     snapshot: str
@@ -122,6 +123,7 @@ class FleetFrame:
     chip_warm_c: float = 80.0
     chip_hot_c: float = 90.0
     stale_after_s: float = 30.0
+    held_by: Mapping[int, str] = field(default_factory=dict)
     find_alarms: Callable[[], tuple[AlarmMark, ...]] = _nothing_stands
 
     def __len__(self) -> int:

@@ -19,7 +19,9 @@ MAX_PAGE = 1000
 
 
 class MinerRow(msgspec.Struct, frozen=True, kw_only=True):
-    """null means not known; `condition` is the word that queries use."""
+    """null means not known; `condition` is the word that queries use. `held_by` is the person who operates it instead
+    of dispatch, empty where nobody does.
+    """
 
     device_id: str
     slot: str
@@ -51,6 +53,7 @@ class MinerRow(msgspec.Struct, frozen=True, kw_only=True):
     accepted_shares: int | None
     rejected_shares: int | None
     maintenance: bool
+    held_by: str = ""
 
 
 class MinerPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,6 +217,7 @@ def row_at(frame: FleetFrame, row: int) -> MinerRow:
         accepted_shares=_count(frame.accepted_shares[row]),
         rejected_shares=_count(frame.rejected_shares[row]),
         maintenance=bool(frame.maintenance[row]),
+        held_by=frame.held_by.get(row, ""),
     )
 
 

@@ -14,9 +14,18 @@ from controller.views.dispatch import DecisionView, Explanation
 from controller.views.energy import EnergyState, PricePoint
 from controller.views.frame import FleetFrame
 from controller.views.history import GapView, Series, SeriesRequest
+from controller.views.hold import HoldView, Released
 from controller.views.journal import JournalPage
 from controller.views.miner import MinerDetail
-from controller.views.order import DeviceOrder, OrderDetail, OrderPage, OrderPreview, OrderRequest, OrderView
+from controller.views.order import (
+    DeviceOrder,
+    OrderDetail,
+    OrderPage,
+    OrderPreview,
+    OrderRequest,
+    OrderView,
+    Selection,
+)
 from controller.views.site import NodeView, SiteView
 from shared.clock import Clock
 
@@ -73,6 +82,16 @@ class Orders(Protocol):
     async def detail(self, order_id: str) -> OrderDetail: ...
 
 
+class Holds(Protocol):
+    def listed(self, site: str) -> tuple[HoldView, ...]:
+        """Newest first."""
+        ...
+
+    async def release(self, site: str, selection: Selection, reason: str, actor: Actor) -> Released:
+        """Denied `command.not-held` where nobody of the selection is held."""
+        ...
+
+
 class Curtailments(Protocol):
     async def preview(self, request: CurtailmentRequest) -> CurtailmentPreview: ...
 
@@ -117,6 +136,7 @@ class Operations:
     history: History
     dispatch: Dispatch
     orders: Orders
+    holds: Holds
     curtailments: Curtailments
     alarms: Alarms
     nodes: Nodes

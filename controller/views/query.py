@@ -43,6 +43,7 @@ _NOT_IN_A_CAUSE = re.compile(r"[^\w.\-]+")
 WORD_FIELDS = {
     "state": "as-expected, fault, hot, silent, unpowered, asleep, maintenance …",
     "alarm": "what a standing alarm touches: its code, its cause, or code/cause",
+    "held": "person who operates it instead of dispatch, such as anna; * for anybody",
     "container": "container, such as c07",
     "rack": "container or rack, such as c07-r3",
     "slot": "place on the rack, such as c07-r3-s2-*",
@@ -176,6 +177,8 @@ def _word_rows(frame: FleetFrame, name: str, patterns: tuple[str, ...]) -> NDArr
         return _state_rows(frame, patterns)
     if name == "alarm":
         return _alarm_rows(frame, patterns)
+    if name == "held":
+        return _held_rows(frame, patterns)
     columns: dict[str, Words] = {
         "model": layout.model,
         "firmware": layout.firmware,
@@ -203,6 +206,12 @@ def _alarm_rows(frame: FleetFrame, patterns: tuple[str, ...]) -> NDArray[np.bool
     for code, cause, rows in frame.alarms:
         if any(_matches(word, patterns) for word in (code, cause, f"{code}/{cause}")):
             found[rows] = True
+    return found
+
+
+def _held_rows(frame: FleetFrame, patterns: tuple[str, ...]) -> NDArray[np.bool_]:
+    found = np.zeros(len(frame), dtype=np.bool_)
+    found[[row for row, person in frame.held_by.items() if _matches(person, patterns)]] = True
     return found
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from nicegui import ui
 
 from controller.console.format import TERAHASH, WATT
+from controller.console.pages.hold import hold_card
 from controller.console.pages.page import Page, card
 from controller.console.pages.site import alarms
 from controller.console.parts.button import Button
@@ -54,6 +55,7 @@ async def build(page: Page) -> None:
         with ui.element("div").classes("bes-stack"):
             with card("Alarms").classes("bes-first"):
                 await alarms(page, "miner-alarms", page.subject)
+            await hold_card(page, page.subject)
             with card("Boards"):
                 boards = await page.follow("boards", page.subject)
                 Sheet(_BOARDS, boards, topic="boards", caption="Boards", empty="The device reports no boards.")

@@ -8,7 +8,7 @@ shares nothing with the solver (`audit`); `explain` says why, `stage` orders the
 from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.decision import Decision, decide
 from controller.mining.dispatch.explain import Explanation, explain
-from controller.mining.dispatch.ports import Caps, Decisions, OrderLine, Orders, Prices, TwinView
+from controller.mining.dispatch.ports import Caps, Decisions, Holds, OrderLine, Orders, Prices, TwinView
 from controller.mining.dispatch.problem import Lock, Problem
 from controller.mining.dispatch.quote import Quote
 from controller.mining.dispatch.service import DispatchPorts, DispatchService, DispatchSettings
@@ -22,6 +22,7 @@ __all__ = [
     "DispatchService",
     "DispatchSettings",
     "Explanation",
+    "Holds",
     "Lock",
     "OrderLine",
     "Orders",

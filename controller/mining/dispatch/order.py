@@ -17,10 +17,20 @@ _SAME_LIMIT_W = 1.0
 
 @dataclass(frozen=True)
 class Batch:
-    """What is issued together, and into which modes it brings which miners."""
+    """What is issued together: of each miner the mode that it is brought into and the orders for it."""
 
-    changes: tuple[tuple[str, int], ...]
-    lines: tuple[OrderLine, ...]
+    steps: tuple[tuple[tuple[str, int], tuple[OrderLine, ...]], ...]
+
+    @property
+    def changes(self) -> tuple[tuple[str, int], ...]:
+        return tuple(change for change, _ in self.steps)
+
+    @property
+    def lines(self) -> tuple[OrderLine, ...]:
+        return tuple(line for _, lines in self.steps for line in lines)
+
+    def without(self, devices: frozenset[str]) -> "Batch":
+        return Batch(tuple(step for step in self.steps if step[0][0] not in devices)) if devices else self
 
 
 def batches(snapshot: SiteSnapshot, changes: Iterable[tuple[int, int]]) -> tuple[Batch, ...]:
@@ -40,10 +50,7 @@ def batches(snapshot: SiteSnapshot, changes: Iterable[tuple[int, int]]) -> tuple
         switched.update(pdus)
         plain += 0 if pdus else len(lines)
         groups.setdefault((bool(pdus), number), []).append(((snapshot.roster.device_id[row], mode), lines))
-    return tuple(
-        Batch(tuple(change for change, _ in group), tuple(line for _, lines in group for line in lines))
-        for _, group in sorted(groups.items())
-    )
+    return tuple(Batch(tuple(group)) for _, group in sorted(groups.items()))
 
 
 def order_lines(snapshot: SiteSnapshot, row: int, mode: int, limit_now_w: float) -> tuple[OrderLine, ...]:

@@ -33,6 +33,12 @@ class Caps(Protocol):
         ...
 
 
+class Holds(Protocol):
+    def held(self, site: str) -> frozenset[str]:
+        """Miners that a person operates now."""
+        ...
+
+
 class Orders(Protocol):
     """The power door."""
 

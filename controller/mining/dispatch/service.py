@@ -5,7 +5,7 @@ Everything that is worth a new decision calls `notify`; decisions are solved in 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -22,7 +22,7 @@ from controller.mining.dispatch.landing import Aim, Approach, under_targets
 from controller.mining.dispatch.lowered import Lowered
 from controller.mining.dispatch.order import Batch, batches
 from controller.mining.dispatch.pending import Patience, PendingOrders
-from controller.mining.dispatch.ports import Caps, Decisions, Orders, Prices, TwinView
+from controller.mining.dispatch.ports import Caps, Decisions, Holds, Orders, Prices, TwinView
 from controller.mining.dispatch.problem import Problem
 from controller.mining.dispatch.quote import Quote
 from controller.mining.dispatch.stage import Pace, carried_w, first_wave, stage
@@ -75,6 +75,7 @@ class DispatchPorts:
     twin: TwinView
     prices: Prices
     caps: Caps
+    holds: Holds
     orders: Orders
     decisions: Decisions
     clock: Clock
@@ -89,7 +90,6 @@ class DispatchService:
         self._settings = settings or DispatchSettings()
         self._pending = PendingOrders(self._settings.patience)
         self._lowered = Lowered()
-        self._held_by_person: frozenset[str] = frozenset()
         self._anchors: Anchors | None = None
         self._wanted = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -116,15 +116,6 @@ class DispatchService:
     def anchors(self) -> Anchors | None:
         """What the meters showed when nothing moved last; None before the first decision."""
         return self._anchors
-
-    def hold(self, devices: Sequence[str]) -> None:
-        """A person operates these miners: dispatch leaves them alone until `release`."""
-        self._held_by_person |= frozenset(devices)
-        self.notify("operator")
-
-    def release(self, devices: Sequence[str]) -> None:
-        self._held_by_person -= frozenset(devices)
-        self.notify("operator")
 
     def notify(self, trigger: str, *, urgent: bool = False) -> None:
         """Something changed: price, limit, curtailment, device, telemetry, operator. `urgent` skips the pause."""
@@ -156,7 +147,7 @@ class DispatchService:
             quote, unpriced = self._quote(now_ms)
             targets_w = self._ports.caps.caps_w(self._site, now_ms)
             self._pending.observe(snapshot)
-            bonds = self._pending.bonds(self._held_by_person)
+            bonds = self._pending.bonds(self._ports.holds.held(self._site))
             self._anchors = await asyncio.to_thread(anchored, self._anchors, snapshot, bonds)
             blind = self._blind(snapshot)
             returning = {} if blind else dict(self._lowered.mode)
@@ -171,7 +162,12 @@ class DispatchService:
             return cycle
 
     async def _issue(self, cycle: Cycle, batch: Batch) -> Cycle:
-        """Hand one batch to the power door. A refusal leaves its miners alone and lets the other batches pass."""
+        """Hand one batch to the power door, without those that a person took meanwhile. A refusal leaves its miners
+        alone and lets the other batches pass.
+        """
+        batch = batch.without(self._ports.holds.held(self._site))
+        if not batch.steps:
+            return cycle
         try:
             order_id = await self._ports.orders.issue(
                 self._site,

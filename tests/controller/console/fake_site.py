@@ -18,6 +18,7 @@ from shared.clock import Clock
 from shared.errors import NotFound
 from shared.states import ClockQuality
 from tests.controller.console.fake_fleet import SITE, FakeFleet, FakeHistory
+from tests.controller.console.fake_holds import FakeHolds
 from tests.controller.console.fake_orders import FakeCurtailments, FakeOrders, SitePower
 
 HOUR_MS = 3_600_000
@@ -260,6 +261,7 @@ def operations(clock: Clock, count: int = 200, *, hostile_name: str = "", switch
         orders=FakeOrders(fleet),
         curtailments=FakeCurtailments(fleet, power),
         alarms=FakeAlarms(fleet),
+        holds=FakeHolds(fleet),
         nodes=FakeNodes(fleet, history),
         journal=FakeJournal(),
     )

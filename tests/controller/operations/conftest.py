@@ -165,8 +165,8 @@ class LiveSite:
         self.prices = SeriesPrices(series, lambda: Hashprice(50.0, START_MS))
         self.ledger = CurtailmentLedger()
         ports = DispatchPorts(
-            twin=self.twin, prices=self.prices, caps=self.ledger, orders=DoorOrders(self.commands),
-            decisions=Unrecorded(), clock=self.clock,
+            twin=self.twin, prices=self.prices, caps=self.ledger, holds=self.commands.holds,
+            orders=DoorOrders(self.commands), decisions=Unrecorded(), clock=self.clock,
         )  # fmt: skip
         self.dispatch = DispatchService(SITE, ports, DispatchSettings(patience=Patience(dwell_s=0.0)))
         self.live = LiveOperations(

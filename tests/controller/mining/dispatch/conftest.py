@@ -84,6 +84,7 @@ class World:
     issued: list[tuple[OrderLine, ...]] = field(default_factory=list)
     recorded: list[Cycle] = field(default_factory=list)
     refuses: type | None = None
+    operated: frozenset[str] = frozenset()
 
     def current(self, now_ms: int) -> Quote:
         if self.price_usd_mwh < -9_000:
@@ -99,6 +100,9 @@ class World:
 
     def caps_w(self, site: str, now_ms: int) -> Mapping[str, int]:
         return self.caps
+
+    def held(self, site: str) -> frozenset[str]:
+        return self.operated
 
     async def issue(
         self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
@@ -137,5 +141,7 @@ def world(node) -> World:
 
 def service_of(world: World, **changes) -> DispatchService:
     options = {"policy": Policy(headroom_pct=0.0), "patience": Patience(dwell_s=0.0), **changes}
-    ports = DispatchPorts(twin=world, prices=world, caps=world, orders=world, decisions=world, clock=world.node.clock)
+    ports = DispatchPorts(
+        twin=world, prices=world, caps=world, holds=world, orders=world, decisions=world, clock=world.node.clock
+    )
     return DispatchService("tx1", ports, DispatchSettings(**options))

@@ -195,16 +195,42 @@ async def test_a_changed_miner_rests_unless_a_limit_needs_it(world) -> None:
 
 async def test_a_person_holds_a_miner_until_it_is_released(world) -> None:
     service = service_of(world)
-    service.hold(MINERS[:1])
+    world.operated = frozenset(MINERS[:1])
     world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
     cycle = await service.cycle("price")
     assert MINERS[0] not in {device for device, _, _ in world.issued[0]}
     assert "a person holds it" in cycle.explanation.sentence(cycle.snapshot.roster.row[MINERS[0]])
     world.obey(world.issued[0])
     world.node.report()
-    service.release(MINERS[:1])
+    world.operated = frozenset()
     await service.cycle("operator")
     assert [device for device, _, _ in world.issued[1]] == [MINERS[0]]
+
+
+async def test_a_miner_that_a_person_takes_while_dispatch_decides_is_not_ordered(world, monkeypatch) -> None:
+    service = service_of(world)
+    world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
+    plan = service._plan
+
+    def taken_meanwhile(*given):
+        decided = plan(*given)
+        world.operated = frozenset(MINERS[:2])
+        return decided
+
+    monkeypatch.setattr(service, "_plan", taken_meanwhile)
+    cycle = await service.cycle("price")
+    assert {device for device, _, _ in world.issued[0]} == set(MINERS[2:])
+    assert cycle.issued == 6
+    assert len(service.pending) == 6
+
+
+async def test_a_held_miner_counts_under_a_limit_with_what_it_draws(world) -> None:
+    world.operated = frozenset(MINERS[:2])
+    world.caps = {"site": 15_000}
+    cycle = await service_of(world).cycle("curtailment")
+    assert not world.operated & {device for device, _, _ in world.issued[0]}
+    assert cycle.decision.certificate.load_w[0] <= 15_000
+    assert (cycle.problem.locked_w[~cycle.problem.free] == 3_200).all()
 
 
 async def test_a_miner_without_sleep_is_idled_by_its_outlet_and_others_are_left(world) -> None:

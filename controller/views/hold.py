@@ -1,0 +1,22 @@
+"""Miners that a person operates: dispatch leaves them alone until they are released or ordered to wake."""
+
+import msgspec
+
+from controller.views import unit
+
+
+class HoldView(msgspec.Struct, frozen=True, kw_only=True):
+    """`order_id` is the order that began it."""
+
+    device_id: str
+    slot: str
+    by: str
+    at_ms: unit.Millis
+    reason: str
+    order_id: str
+
+
+class Released(msgspec.Struct, frozen=True):
+    """Who is dispatch's again."""
+
+    device_ids: tuple[str, ...]
