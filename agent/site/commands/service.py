@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from agent.site.commands.admission import Admission, Standing
 from agent.site.commands.context import Context
+from agent.site.commands.denials import Denials
 from agent.site.commands.door import Door, Opened
 from agent.site.commands.execution import Execution
 from agent.site.commands.ledger import Ledger
@@ -53,6 +54,7 @@ class CommandService:
         self._expected = frozenset(expected)
         self._found_by_s = context.clock.monotonic_s() + FOUND_WITHIN_S
         self._execution = Execution(context)
+        self._denials = Denials(context.outcomes)
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept_ms = 0
         self.plan: SitePlan | None = ledger.plan() if ledger.serves else None
@@ -65,7 +67,7 @@ class CommandService:
         try:
             opened = self._door.open_command(sealed)
         except Denied as denied:
-            self._deny(denied)
+            self._denials.report(denied)
             return
         admission = await self._ledger.standing(opened.command, opened.key_id)
         if admission.standing is Standing.NEW and not await self._refused(opened):
@@ -82,7 +84,7 @@ class CommandService:
         try:
             plan, key_id = self._door.open_plan(sealed)
         except Denied as denied:
-            self._deny(denied)
+            self._denials.report(denied)
             return
         await self._keep_time()
         standing = await self._ledger.accept_plan(plan, key_id, self._time.now_ms())
@@ -90,7 +92,7 @@ class CommandService:
             self.plan = plan
             log.info("plan.accepted", plan=plan.plan_id, valid_until_ms=plan.valid_until_ms)
         elif standing is Standing.USED:
-            self._deny(Denied(REPLAYED, f"counter {plan.counter} is not above that of the plan that holds"))
+            self._denials.report(Denied(REPLAYED, f"counter {plan.counter} is not above that of the plan that holds"))
 
     async def submit_local(self, demands: Sequence[Demand]) -> None:
         """What the site's own rules demand now; it passes the same interlocks and leaves the same trail."""
@@ -134,6 +136,7 @@ class CommandService:
             await asyncio.sleep(UPKEEP_EVERY_S)
 
     async def aclose(self) -> None:
+        self._denials.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -183,12 +186,12 @@ class CommandService:
         repeats in good faith is an offence: after its expiry, or another one under a used counter.
         """
         if admission.standing is Standing.USED:
-            self._deny(Denied(REPLAYED, f"counter {command.counter} was used by another command"))
+            self._denials.report(Denied(REPLAYED, f"counter {command.counter} was used by another command"))
         elif admission.refused:
-            detail = "it was refused when it came first"
-            self._context.outcomes.refused(command.command_id, command.counter, admission.refused, detail)
+            denied = Denied(admission.refused, "it was refused when it came first")
+            self._denials.report(denied, command.command_id, command.counter)
         elif self._time.now_ms() > command.expires_at_ms:
-            self._deny(Denied(REPLAYED, f"counter {command.counter} was used before, by the same command"))
+            self._denials.report(Denied(REPLAYED, f"counter {command.counter} was used before, by the same command"))
         else:
             log.info("command.repeated", command=command.command_id)
 
@@ -206,8 +209,3 @@ class CommandService:
     def _track(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _deny(self, denied: Denied) -> None:
-        """A message that did not pass has no id that could be trusted, so it is reported without one."""
-        log.warning("command.denied", rule=denied.rule, detail=denied.detail)
-        self._context.outcomes.refused("", 0, denied.rule, denied.detail)
