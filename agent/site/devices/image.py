@@ -64,7 +64,9 @@ class OutletSample(msgspec.Struct, frozen=True):
 
 
 class MinerState(msgspec.Struct, frozen=True):
-    """A miner in the image: its last good reading, when that was, and how the last try ended."""
+    """A miner in the image: its last good reading, when that was, and how the last try ended. `since_s`: from when on
+    its readings have told the same state.
+    """
 
     device_id: str
     reach: Reach
@@ -73,6 +75,7 @@ class MinerState(msgspec.Struct, frozen=True):
     observed_at_ms: int | None = None
     observed_s: float | None = None
     reading: MinerReading | None = None
+    since_s: float | None = None
 
     def value(self, field: str, now_s: float, max_age_s: float) -> float | None:
         """The value where it is usable and fresh, otherwise None."""

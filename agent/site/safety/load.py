@@ -5,6 +5,7 @@ a machine of which nobody knows counts at its worst case: it is never off. Where
 instruments measured counts: a guess refuses orders, it does not stop machines.
 """
 
+import math
 from collections.abc import Iterable
 
 import msgspec
@@ -66,13 +67,20 @@ class Tree:
 
 def measured_w(miner: MinerState, image: ProcessImage) -> float | None:
     """Watts at the wall as its outlet or the machine itself measured them a moment ago. The larger of the two, since a
-    plug in the wrong outlet must not hide a machine; None where neither tells.
+    plug in the wrong outlet must not hide a machine; None where neither tells. What the outlet of a machine at rest
+    measured before it came to rest no longer counts.
     """
     told_w = miner.value("power_w", image.sampled_s, FRESH_S)
     samples = image.outlet_of(miner)
-    if not samples or image.sampled_s - samples[-1].at_s > FRESH_S:
+    if not samples or samples[-1].at_s < max(image.sampled_s - FRESH_S, _at_rest_since_s(miner, image)):
         return told_w
     return samples[-1].power_w if told_w is None else max(samples[-1].power_w, told_w)
+
+
+def _at_rest_since_s(miner: MinerState, image: ProcessImage) -> float:
+    if miner.since_s is None or miner.op_state(image.sampled_s, FRESH_S) not in AT_REST:
+        return -math.inf
+    return miner.since_s
 
 
 def draw_w(miner: MinerState, image: ProcessImage) -> float:

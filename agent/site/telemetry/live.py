@@ -54,7 +54,14 @@ class Live:
         if fault:
             reading = msgspec.structs.replace(reading, faults=(*reading.faults, fault))
         self._miners[known.device_id] = MinerState(
-            known.device_id, Reach.UP, known.rating, known.placement, at.wall_ms, at.monotonic_s, reading
+            known.device_id,
+            Reach.UP,
+            known.rating,
+            known.placement,
+            at.wall_ms,
+            at.monotonic_s,
+            reading,
+            self._outlets.says_since_s(known.device_id),
         )
 
     def miner_failed(self, known: Known[Miner], at_ms: int, reach: Reach) -> None:

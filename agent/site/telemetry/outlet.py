@@ -42,6 +42,11 @@ class Outlets:
         """A copy that later samples do not touch."""
         return MappingProxyType(self._samples.copy())
 
+    def says_since_s(self, device_id: str) -> float | None:
+        """From when on the miner has told the state that it tells."""
+        claim = self._claims.get(device_id)
+        return None if claim is None else claim[1]
+
     def judged(self, known: Known[Miner], now_s: float, reading: MinerReading) -> tuple[str, MinerReading]:
         """With a fault and UNKNOWN where both samples since it says so, neither of them old, are against it."""
         claim, since_s = self._claims.get(known.device_id, (None, now_s))

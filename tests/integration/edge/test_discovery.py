@@ -101,7 +101,7 @@ async def test_a_miner_at_another_address_is_the_same_miner(start, sims, desk, m
     assert agent.miner(device_id).reach is Reach.UP
     assert closed.is_set()
     await eventually(lambda: desk.alarms("discovery.moved-miner", device_id) == [True], 3, "the move was told once")
-    assert desk.devices[device_id].address == elsewhere
+    await eventually(lambda: desk.devices[device_id].address == elsewhere, 3, "its record follows")
     assert len(agent.app.roster.miners) == len(sims.site.placement)
 
 

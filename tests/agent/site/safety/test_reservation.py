@@ -5,8 +5,9 @@ import pytest
 
 from agent.site.devices.image import OutletSample, ProcessImage
 from agent.site.safety import Interlocks
+from agent.site.safety.load import measured_w
 from shared.actions import Sleep, Wake
-from shared.site import miner_id
+from shared.site import Site, miner_id
 from shared.states import OpState
 from tests.agent.site.scene import good_reading, image_of, mac, small_site
 
@@ -30,6 +31,12 @@ def image(second: float, first=None, **options: object) -> ProcessImage:
     site = options.pop("site", None) or small_site(phase_imbalance_max_pct=100.0)
     options.setdefault("site_w", 300.0)
     return image_of(site, START_MS + int(second * 1000), readings, max_w=MAX_W, **options)
+
+
+def on_an_outlet() -> Site:
+    site = small_site(phase_imbalance_max_pct=100.0)
+    placed = msgspec.structs.replace(site.placement[0], pdu="pdu-1", outlet=1)
+    return msgspec.structs.replace(site, placement=(placed, *site.placement[1:]))
 
 
 @pytest.fixture
@@ -113,11 +120,24 @@ def test_behind_a_meter_only_what_is_surely_drawn_is_taken_off_the_promise():
     assert "tx1-main" in refusal.detail
 
 
+AT_REST_SINCE = (  # when the sample was taken, what the machine counts for
+    (-1.0, 25.0),
+    (1.0, 3_450.0),
+)
+
+
+@pytest.mark.parametrize(("sampled", "counts_w"), AT_REST_SINCE)
+def test_watts_from_before_it_came_to_rest_count_no_longer(sampled, counts_w):
+    taken = image(0, site=on_an_outlet())
+    state = msgspec.structs.replace(taken.miners[FIRST], since_s=taken.sampled_s)
+    samples = {("pdu-1", 1): (OutletSample(taken.sampled_s + sampled, 3_450.0),)}
+    taken = msgspec.structs.replace(taken, miners={**taken.miners, FIRST: state}, outlets=samples)
+    assert measured_w(state, taken) == counts_w
+
+
 def test_the_outlet_tells_that_the_draw_has_arrived():
     """The machine itself reports no watts: its outlet ends the promise, long before its ramp is over."""
-    site = small_site(phase_imbalance_max_pct=100.0)
-    placed = msgspec.structs.replace(site.placement[0], pdu="pdu-1", outlet=1)
-    site = msgspec.structs.replace(site, placement=(placed, *site.placement[1:]))
+    site = on_an_outlet()
     locks = Interlocks(site)
     mute = good_reading(OpState.HASHING)
     promised = []
