@@ -55,7 +55,8 @@ class EnergyRoutes:
         base = "/sites/{site}/curtailments"
         one = gives(CurtailmentView)
         add(base, self.listed, responses=gives(tuple[CurtailmentView, ...]))
-        add(base, self.start, methods=["POST"], responses=one, openapi_extra=takes(PreviewedCurtailment))
+        started, previewed = gives(CurtailmentView, status=201), takes(PreviewedCurtailment)
+        add(base, self.start, methods=["POST"], status_code=201, responses=started, openapi_extra=previewed)
         preview = takes(CurtailmentOrder)
         add(
             base + "/preview",

@@ -1,6 +1,6 @@
 """Sites, summaries, miners, maps, series."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -26,6 +26,8 @@ _Sort = Annotated[str, Query(max_length=40, description="Column, with a leading 
 _Points = Annotated[int, Query(ge=1, le=MAX_POINTS, description="Buckets at most")]
 _Mode = Annotated[str, Query(description=f"One of {', '.join(MODES)}")]
 
+_MAP_TYPE = "application/octet-stream"
+
 
 class FleetRoutes:
     def __init__(self, operations: Operations, shapes: Shapes) -> None:
@@ -43,7 +45,8 @@ class FleetRoutes:
         explanation = gives(Explanation)
         router.add_api_route("/sites/{site}/miners/{device_id}/explanation", self.explain, responses=explanation)
         router.add_api_route("/sites/{site}/map/layout", self.layout, responses=gives(MapLayout))
-        router.add_api_route("/sites/{site}/map", self.map, responses={200: {"content": {_MAP_TYPE: {}}}})
+        cells: dict[int | str, Any] = self._shapes.refuses() | {200: {"content": {_MAP_TYPE: {}}}}
+        router.add_api_route("/sites/{site}/map", self.map, responses=cells, response_class=Response)
         router.add_api_route("/sites/{site}/series", self.series, responses=gives(Series))
         router.add_api_route("/sites/{site}/dispatch", self.decision, responses=gives(DecisionView))
         router.add_api_route("/sites/{site}/nodes", self.nodes, responses=gives(tuple[NodeView, ...]))
@@ -123,6 +126,3 @@ class FleetRoutes:
     async def gaps(self, site: str, _actor: Viewer) -> Response:
         """What is gone for good, newest first."""
         return answer(await self._operations.nodes.gaps(site))
-
-
-_MAP_TYPE = "application/octet-stream"

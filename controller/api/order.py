@@ -46,7 +46,8 @@ class OrderRoutes:
         add, one, body = router.add_api_route, gives(OrderView), takes(NewOrder)
         base = "/sites/{site}/commands"
         add(base, self.listed, responses=gives(OrderPage))
-        add(base, self.issue, methods=["POST"], responses=one, openapi_extra=body)
+        issued = gives(OrderView, status=201)
+        add(base, self.issue, methods=["POST"], status_code=201, responses=issued, openapi_extra=body)
         add(base + "/preview", self.preview, methods=["POST"], responses=gives(OrderPreview), openapi_extra=body)
         add("/commands/{order_id}", self.detail, responses=gives(OrderDetail))
         add("/commands/{order_id}/approval", self.approve, methods=["POST"], responses=one)

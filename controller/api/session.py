@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from controller.api.access import Admin, Viewer
-from controller.api.shape import Shapes, answer, body_of
+from controller.api.shape import NOBODY_YET, PERSON, Shapes, answer, body_of
 from controller.people.model import SESSION_HOURS, Permission, Role
 from controller.people.secret import token_id
 from controller.people.service import People, SignedIn
@@ -73,18 +73,22 @@ class SessionRoutes:
     def router(self) -> APIRouter:
         router, shapes = APIRouter(tags=["people"]), self._shapes
         add = router.add_api_route
-        visitor, user, token = shapes.gives(Visitor), shapes.gives(UserView), shapes.gives(TokenView)
-        add("/session", self.sign_in, methods=["POST"], responses=visitor, openapi_extra=shapes.takes(Credentials))
+        visitor, gone = shapes.gives(Visitor), shapes.refuses()
+        opens, replaces = shapes.takes(Credentials) | NOBODY_YET, shapes.takes(NewPassword) | PERSON
+        add("/session", self.sign_in, methods=["POST"], responses=visitor, openapi_extra=opens)
         add("/session", self.show, methods=["GET"], responses=visitor)
-        add("/session", self.sign_out, methods=["DELETE"], status_code=204)
-        password = shapes.takes(NewPassword)
-        add("/session/password", self.change, methods=["PUT"], responses=visitor, openapi_extra=password)
+        add("/session", self.sign_out, methods=["DELETE"], status_code=204, responses=gone, openapi_extra=PERSON)
+        add("/session/password", self.change, methods=["PUT"], responses=visitor, openapi_extra=replaces)
+        made = shapes.gives(UserView, status=201)
         add("/people", self.users, methods=["GET"], responses=shapes.gives(tuple[UserView, ...]))
-        add("/people", self.add_user, methods=["POST"], responses=user, openapi_extra=shapes.takes(NewUser))
-        add("/people/{name}", self.remove_user, methods=["DELETE"], status_code=204)
+        new_user = shapes.takes(NewUser)
+        add("/people", self.add_user, methods=["POST"], status_code=201, responses=made, openapi_extra=new_user)
+        add("/people/{name}", self.remove_user, methods=["DELETE"], status_code=204, responses=gone)
+        made = shapes.gives(TokenView, status=201)
         add("/tokens", self.tokens, methods=["GET"], responses=shapes.gives(tuple[TokenView, ...]))
-        add("/tokens", self.add_token, methods=["POST"], responses=token, openapi_extra=shapes.takes(NewToken))
-        add("/tokens/{token_id}", self.revoke_token, methods=["DELETE"], status_code=204)
+        new_token = shapes.takes(NewToken)
+        add("/tokens", self.add_token, methods=["POST"], status_code=201, responses=made, openapi_extra=new_token)
+        add("/tokens/{token_id}", self.revoke_token, methods=["DELETE"], status_code=204, responses=gone)
         return router
 
     async def sign_in(self, request: Request) -> Response:

@@ -8,11 +8,22 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 
 from controller.api.failure import Failure
+from controller.people.visit import COOKIE
 from shared.errors import Malformed, TooLarge
 
 MAX_BODY_BYTES = 256 * 1024
 _REF = "#/components/schemas/{name}"
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+_SCHEMES = {
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Of a person who signed in"},
+    "token": {"type": "http", "scheme": "bearer", "description": "Of a program; an administrator makes it"},
+}
+EITHER: list[dict[str, list[str]]] = [{"session": []}, {"token": []}]
+PERSON: dict[str, Any] = {"security": [{"session": []}]}
+"""The `openapi_extra` of a route that no program may use."""
+NOBODY_YET: dict[str, Any] = {"security": []}
+"""The `openapi_extra` of a route that is open to whoever has not signed in."""
 
 T = TypeVar("T")
 
@@ -41,11 +52,18 @@ class Shapes:
         self._kinds: dict[Any, None] = {Failure: None}
 
     def gives(self, kind: Any, description: str = "As described", *, status: int = 200) -> dict[int | str, Any]:
-        """The `responses` of a route."""
+        """The `responses` of a route; where `status` is not 200 the route's `status_code` says it too."""
         self._kinds[kind] = None
-        refused = {"description": "Refused", "content": {"application/json": {"schema": self._schema(Failure)}}}
         content = {"application/json": {"schema": self._schema(kind)}}
-        return {status: {"description": description, "content": content}, "4XX": refused}
+        return {status: {"description": description, "content": content}} | self.refuses()
+
+    def refuses(self) -> dict[int | str, Any]:
+        """The `responses` of a route that gives nothing, or no JSON: what it answers where it cannot do its work."""
+        content = {"application/json": {"schema": self._schema(Failure)}}
+        return {
+            "4XX": {"description": "Refused", "content": content},
+            "5XX": {"description": "Not possible now, or a failure of ours", "content": content},
+        }
 
     def takes(self, kind: Any) -> dict[str, Any]:
         """The `openapi_extra` of a route."""
@@ -60,8 +78,11 @@ class Shapes:
                 document = get_openapi(
                     title=app.title, version=app.version, description=app.description, routes=app.routes
                 )
-                _, components = msgspec.json.schema_components(tuple(self._kinds), ref_template=_REF)
-                document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+                _, schemas = msgspec.json.schema_components(tuple(self._kinds), ref_template=_REF)
+                components = document.setdefault("components", {})
+                components.setdefault("schemas", {}).update(schemas)
+                components["securitySchemes"] = _SCHEMES
+                document["security"] = EITHER
                 app.openapi_schema = document
             return app.openapi_schema
 

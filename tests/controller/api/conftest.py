@@ -9,6 +9,8 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Match
 
 from controller.api import build
 from controller.people.model import Role
@@ -23,6 +25,32 @@ ORIGIN = "http://bes.test"
 USERS = {"anna": Role.OPERATOR, "otto": Role.OPERATOR, "vera": Role.VIEWER, "ada": Role.ADMIN}
 
 Enter = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+class Described:
+    """A hook that compares every answer of a known route with the description: status, and kind of content."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, answer: httpx.Response) -> None:
+        request = answer.request
+        scope = {"type": "http", "method": request.method, "path": request.url.path, "headers": []}
+        routes = [route for route in api_routes(self._app) if route.matches(scope)[0] is Match.FULL]
+        if not routes or answer.status_code == 405:
+            return
+        described = self._app.openapi()["paths"][routes[0].path_format][request.method.lower()]["responses"]
+        status = str(answer.status_code)
+        found = described.get(status) or described.get(f"{status[0]}XX")
+        assert found, (
+            f"{request.method} {routes[0].path_format} answered {status}; the description has {list(described)}"
+        )
+        if answer.status_code != 204:
+            assert answer.headers["content-type"] in found["content"]
+
+
+def api_routes(app: FastAPI) -> list[APIRoute]:
+    return [route for route in app.routes if isinstance(route, APIRoute)]
 
 
 @pytest.fixture
@@ -48,7 +76,9 @@ async def enter(app: FastAPI) -> AsyncIterator[Enter]:
 
     async def make(user: str = "", *, origin: str = ORIGIN) -> httpx.AsyncClient:
         headers = {"origin": origin} if origin else {}
-        client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN, headers=headers)
+        hooks = {"response": [Described(app)]}
+        transport = httpx.ASGITransport(app)
+        client = httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers, event_hooks=hooks)
         clients.append(client)
         if user:
             answer = await client.post("/api/v1/session", json={"name": user, "password": PASSWORD})

@@ -173,7 +173,9 @@ async def test_the_description_is_complete_and_carries_units(app: FastAPI, enter
             assert described["summary"], (path, method)
             assert described.get("description"), (path, method)
             answers = set(described["responses"])
-            assert answers & {"200", "204"}, (path, method)
+            assert len(answers & {"200", "201", "204"}) == 1, (path, method)
+            assert answers >= {"4XX", "5XX"}, (path, method)
+            assert "422" not in answers, (path, method)
     known = {f"#/components/schemas/{name}" for name in schemas}
     assert set(_refs(document)) <= known
 
@@ -183,6 +185,22 @@ def _refs(node: object) -> list[str]:
         own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
         return own + [ref for value in node.values() for ref in _refs(value)]
     return [ref for item in node for ref in _refs(item)] if isinstance(node, list) else []
+
+
+async def test_who_may_ask_stands_in_the_description(app: FastAPI, enter: Enter) -> None:
+    document = app.openapi()
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["session"]["name"], schemes["token"]["scheme"]) == ("bes_session", "bearer")
+    assert document["security"] == [{"session": []}, {"token": []}]
+    stranger, opened = await enter(), []
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            answer = await stranger.request(method, path, json={"name": "nobody", "password": "x"})
+            ends = method == "delete" and path == "/api/v1/session"  # there is nothing to end, which is what was wanted
+            assert answer.status_code == (204 if ends else 401), (method, path)
+            if described.get("security") == []:
+                opened.append((method, path))
+    assert opened == [("post", "/api/v1/session")]
 
 
 async def test_unknown_paths_and_methods_speak_the_same_way(enter: Enter) -> None:
