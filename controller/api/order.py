@@ -31,7 +31,6 @@ class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     parameters: dict[str, Any] = {}
     device_ids: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_DEVICES)] = ()
     query: str | None = None
-    snapshot: str = ""
     reason: Reason
     confirm: Typed = ""
 
@@ -105,7 +104,7 @@ class OrderRoutes:
 def _order(site: str, new: NewOrder) -> OrderRequest:
     if bool(new.device_ids) == (new.query is not None):
         raise Malformed("give either device_ids or query")
-    selection = Selection(device_ids=new.device_ids, query=new.query, snapshot=new.snapshot)
+    selection = Selection(device_ids=new.device_ids, query=new.query)
     action = action_of(new.verb, new.parameters)
     return OrderRequest(site=site, action=action, selection=selection, reason=new.reason, confirm=new.confirm)
 

@@ -32,6 +32,10 @@ _RANK = {
 }
 
 
+SITE_PART = 0
+SITE_SILENT_MS = 15 * 60_000  # a driver confirms within minutes, and a report may wait for the link
+
+
 class OrderProgress(msgspec.Struct):
     """`action` is None where the site acted by itself and told only the verb. `given_up` marks an unknown that we wrote
     because nothing was heard; the site's own word still replaces it.
@@ -60,7 +64,7 @@ class CommandProgress:
         self.origin = origin
         self.actor = self.session = self.reason = self.approved_by = self.retry_of = self.dropped_rule = ""
         self.expires_in_s = 0.0
-        self.requested_at_ms = 0
+        self.requested_at_ms = self.heard_at_ms = 0
         self.approval_until_ms: int | None = None
         self.ended_at_ms: int | None = None
         self.request: CommandRequested | None = None
@@ -91,11 +95,16 @@ class CommandProgress:
 
     def open_orders(self, part: int) -> list[OrderProgress]:
         """Orders of a part that nothing final is known of."""
-        orders = (self.orders[place] for place in self.parts[part].orders) if part in self.parts else ()
-        return [order for order in orders if order.state not in TERMINAL]
+        places = self.parts[part].orders if part in self.parts else ()
+        mine = self.orders if self.origin is Origin.SITE else [self.orders[place] for place in places]
+        return [order for order in mine if order.state not in TERMINAL]
 
     def deadlines(self) -> Iterable[tuple[int, int]]:
-        """(deadline_ms, part) of the parts that still have open orders."""
+        """(deadline_ms, part) of what is still open. Of what a site did by itself, which has one part and no expiry, a
+        last word is awaited for as long as `SITE_SILENT_MS` after the one before.
+        """
+        if self.origin is Origin.SITE:
+            return () if self.over else ((self.heard_at_ms + SITE_SILENT_MS, SITE_PART),)
         return ((part.deadline_ms, number) for number, part in self.parts.items() if self._open[number])
 
     def unheard(self) -> Iterator[IssuedPart]:
@@ -111,7 +120,7 @@ class CommandProgress:
             return True
         if event.version != self.version + 1:
             return False
-        self.version = event.version
+        self.version, self.heard_at_ms = event.version, event.at_ms
         match fact:
             case CommandRequested():
                 self._requested(event, fact)
@@ -181,6 +190,8 @@ class CommandProgress:
         for order in self.open_orders(fact.part):
             self._step(order, step)
             order.given_up = True
+        if self.origin is Origin.SITE and not self.orders:
+            self.ended_at_ms = event.at_ms  # it named no device, so there is nothing that could end
 
     def _outcomes(self, fact: OutcomesRecorded) -> None:
         record = (fact.node, fact.epoch, fact.seq)
@@ -201,6 +212,7 @@ class CommandProgress:
 
     def _site_order(self, fact: OutcomesRecorded, row: OutcomeRow, step: Step) -> int:
         place = len(self.orders)
+        self.ended_at_ms = None  # what seemed over goes on
         self._places[fact.part, row.device_id, row.verb] = place
         self._add(OrderProgress(row.device_id, fact.node, row.verb, None, step.state, []))
         return place

@@ -1,5 +1,6 @@
 """Curtailments by people: previewed, started by one or two of them, judged by the meter, ended."""
 
+import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -97,7 +98,7 @@ class LiveCurtailments:
             bonds=bonds,
             past=self._ledger.listed(request.site),
         )
-        plan = planned(ground, request)
+        plan = await asyncio.to_thread(planned, ground, request)
         kept = _Kept(now_ms + PREVIEW_VALID_MS, request, plan)
         preview_id = f"pre-{secrets.token_hex(6)}"
         self._previews = {known: old for known, old in self._previews.items() if old.valid_until_ms >= now_ms}

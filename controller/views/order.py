@@ -8,14 +8,10 @@ from shared.states import TERMINAL, OutcomeState
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Devices by id, or all that a query matches; the query is resolved again when the order is previewed and issued.
-
-    `snapshot` is what the person looked at, so that the preview can tell what has changed since.
-    """
+    """Devices by id, or all that a query matches; a query is resolved again for the preview and when it is issued."""
 
     device_ids: tuple[str, ...] = ()
     query: str | None = None
-    snapshot: str = ""
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -112,7 +112,7 @@ def _orders(page: Page, grid: MinerGrid, query: Callable[[], str]) -> None:
             return
         frame = page.operations.fleet.frame(page.site.id)
         chosen = matching_ids(frame, query()) if everything.value else grid.selected
-        selection = Selection(device_ids=chosen, snapshot=frame.snapshot)
+        selection = Selection(device_ids=chosen)
         await open_order(page.visit, OrderRequest(site=page.site.id, action=action, selection=selection), title)
 
     async def limit() -> None:

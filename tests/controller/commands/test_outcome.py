@@ -172,6 +172,39 @@ class TestSite:
             ("confirmed", ""),
         ]
 
+    async def test_what_it_never_finished_telling_of_ends_unknown_a_quarter_of_an_hour_after_its_last_word(
+        self, door
+    ) -> None:
+        await self.says(door, 1, OutcomeRow("m-1", "sleep", "accepted", 1), OutcomeRow("m-2", "sleep", "accepted", 1))
+        door.clock.ms += 600_000
+        await self.says(door, 2, OutcomeRow("m-2", "sleep", "confirmed", 2))
+        door.clock.ms += 900_000
+        assert await door.keeper.end_overdue() == 0
+        door.clock.ms += 1
+        assert await door.keeper.end_overdue() == 1
+        assert await door.keeper.end_overdue() == 0
+        [summary] = door.service.board.listed("tx1")
+        assert (summary.status, summary.counts) == ("ended", {"unknown": 1, "confirmed": 1})
+        assert list(door.service.board.open()) == []
+        assert await door.states(summary.command_id) == {"m-1": "unknown", "m-2": "confirmed"}
+        view = await door.service.view(summary.command_id)
+        assert view.not_as_ordered[0].rule == "command.silent"
+        await self.says(door, 3, OutcomeRow("m-1", "sleep", "confirmed", 3))  # its own word still counts
+        assert await door.states(summary.command_id) == {"m-1": "confirmed", "m-2": "confirmed"}
+
+    async def test_what_names_no_device_ends_too_and_what_goes_on_is_open_again(self, door) -> None:
+        await self.says(door, 1, OutcomeRow("", "", "accepted", 1))
+        door.clock.ms += 900_001
+        assert await door.keeper.end_overdue() == 1
+        assert list(door.service.board.open()) == []
+        await self.says(door, 2, OutcomeRow("m-1", "sleep", "accepted", 2))
+        [open_again] = door.service.board.open()
+        assert open_again.status == "running"
+
+    @staticmethod
+    async def says(door, seq: int, *rows: OutcomeRow) -> None:
+        await door.inbox.handle("tx1", "n1", OutcomeBatch(command_id="local-1", rows=rows), RecordIdentity("e", seq))
+
     async def test_outcomes_of_a_command_that_the_journal_lost_are_kept(self, door) -> None:
         await door.say("c-0123456789ab-01234567", ("m-1", "sleep", "confirmed"))
         [summary] = door.service.board.listed("tx1")

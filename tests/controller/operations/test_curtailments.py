@@ -1,10 +1,13 @@
 """Curtailments from preview to restored, proved by the meter, kept over a restart."""
 
 import asyncio
+import threading
 
 import pytest
 
 from controller.gateways.prices import NoPrices
+from controller.operations import curtailments
+from controller.operations.curtailment_plan import planned
 from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from shared.actions import Sleep
 from shared.errors import Denied, Expired, Forbidden, NotFound
@@ -253,3 +256,17 @@ async def test_a_curtailment_without_a_price_is_previewed_without_costs_and_shed
     assert decision is not None
     assert [item.shadow_price_usd_mwh for item in decision.binding] == [None]
     assert "USD" not in " ".join((*decision.sentences, *(item.text for item in decision.binding)))
+
+
+async def test_a_preview_is_solved_beside_the_event_loop(live: LiveSite, monkeypatch: pytest.MonkeyPatch):
+    """Ten thousand miners take a while; other people's pages and the nodes' answers do not wait for it."""
+    solved_in: list[threading.Thread] = []
+
+    def watched(*given):
+        solved_in.append(threading.current_thread())
+        return planned(*given)
+
+    monkeypatch.setattr(curtailments, "planned", watched)
+    await preview(live, 50_000)
+    assert solved_in
+    assert threading.main_thread() not in solved_in
