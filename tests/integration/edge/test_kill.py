@@ -67,9 +67,7 @@ async def test_after_kill_9_in_a_command_nothing_is_done_twice_and_every_order_e
     assert numbers == list(range(1, len(numbers) + 1)), "a record was lost over the kill"
 
 
-async def test_an_accepted_command_that_comes_again_after_a_kill_is_not_carried_out_again(
-    program, sims, desk, start
-):
+async def test_an_accepted_command_that_comes_again_after_a_kill_is_not_carried_out_again(program, sims, desk, start):
     device = sims.miners_of("M60S")[-1]
     await eventually(lambda: len(desk.devices) >= 12 + len(sims.site.meter), 15, "the agent knows its site")
     sealed = desk.sealed(Order(device, Sleep()))
