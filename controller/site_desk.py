@@ -1,6 +1,7 @@
 """One site at work: its dispatch loop, what wakes it, and the plan that the site keeps for when we are gone."""
 
 import asyncio
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,6 +40,13 @@ class DecisionLog:
             )
 
 
+class _Plan(NamedTuple):
+    """What a node was told last to do by itself."""
+
+    cap_w: int | None
+    shed_order: tuple[str, ...]
+
+
 class SiteDesk:
     """`dispatch` decides; `tick` is called every second, `renew_plan` now and then."""
 
@@ -53,6 +61,7 @@ class SiteDesk:
         self._commands = commands
         self._clock = clock
         self._seen: tuple[object, ...] = ()
+        self._plans: dict[str, tuple[_Plan, int]] = {}
 
     async def run(self) -> None:
         """Dispatch for ever; a loop that ends by a bug is logged and begins again."""
@@ -85,22 +94,32 @@ class SiteDesk:
             self.dispatch.notify("price or cap", urgent=True)
 
     async def renew_plan(self, nodes: tuple[str, ...], feeder: str) -> None:
-        """Tell every node of the site what holds when nobody talks to it: today's cap, and who is shed first."""
+        """Tell every node of the site what holds when nobody talks to it: today's cap, and who is shed first.
+
+        A node that has been told the same is told again after half of the plan's validity.
+        """
         now_ms = self._clock.now_ms()
-        cap_w = self._caps.caps_w(self.site, now_ms).get(feeder)
+        plan = _Plan(self._caps.caps_w(self.site, now_ms).get(feeder), self._shed_order())
         for node in nodes:
-            request = PlanRequest(
-                site=self.site,
-                node=node,
-                valid_from_ms=now_ms,
-                valid_until_ms=now_ms + PLAN_HOURS * HOUR_MS,
-                intervals=((now_ms, cap_w),),
-                shed_order=self._shed_order(),
-            )
-            try:
-                await self._commands.issue_plan(request, actor=PLANNER)
-            except BesError as error:
-                log.warning("plan.not-issued", site=self.site, node=node, code=error.code, detail=error.detail)
+            standing, told_ms = self._plans.get(node, (None, 0))
+            if standing != plan or now_ms - told_ms >= PLAN_HOURS * HOUR_MS // 2:
+                await self._tell(node, plan, now_ms)
+
+    async def _tell(self, node: str, plan: _Plan, now_ms: int) -> None:
+        request = PlanRequest(
+            site=self.site,
+            node=node,
+            valid_from_ms=now_ms,
+            valid_until_ms=now_ms + PLAN_HOURS * HOUR_MS,
+            intervals=((now_ms, plan.cap_w),),
+            shed_order=plan.shed_order,
+        )
+        try:
+            await self._commands.issue_plan(request, actor=PLANNER)
+        except BesError as error:
+            log.warning("plan.not-issued", site=self.site, node=node, code=error.code, detail=error.detail)
+        else:
+            self._plans[node] = (plan, now_ms)
 
     def _described(self) -> bool:
         """Has a node told what this site is?"""

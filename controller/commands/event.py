@@ -123,6 +123,10 @@ class RequestDenied(msgspec.Struct, frozen=True):
 
 
 class PlanIssued(msgspec.Struct, frozen=True, kw_only=True):
+    """`shed_order` is written where it is another than in the node's former plan, else only its digest: that of the
+    nearest event before it in the stream which has one.
+    """
+
     plan_id: str
     site: str
     node: str
@@ -134,6 +138,7 @@ class PlanIssued(msgspec.Struct, frozen=True, kw_only=True):
     shed_order: tuple[str, ...]
     fallback_cap_w: int | None
     sealed_sha256: str
+    shed_sha256: str = ""
 
 
 class PlanSent(msgspec.Struct, frozen=True):

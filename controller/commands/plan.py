@@ -38,6 +38,7 @@ class PlanDesk:
         self._directory = directory
         self._sealer = sealer
         self._clock = clock
+        self._shed: dict[tuple[str, str], str] = {}
 
     async def issue(self, request: PlanRequest, actor: Actor) -> str:
         """Write down, sign and queue; returns the plan's id. `Denied` (plan.invalid) names what is wrong with it."""
@@ -60,8 +61,12 @@ class PlanDesk:
         plan, key_id, effect = self._sealer.plan(draft)
         sealed = decode(effect.payload, Parcel).sealed
         fact = _fact(plan, key_id, hashlib.sha256(sealed).hexdigest())
-        append = Append(f"plan/{plan.site}/{plan.node}", (codec.encode(fact, actor.name),))
+        place = plan.site, plan.node
+        known = self._shed.get(place) == fact.shed_sha256
+        kept = msgspec.structs.replace(fact, shed_order=()) if known else fact
+        append = Append(f"plan/{plan.site}/{plan.node}", (codec.encode(kept, actor.name),))
         await self._journal.commit(Commit(appends=(append,), effects=(effect,)))
+        self._shed[place] = fact.shed_sha256
         return plan.plan_id
 
     def _problem(self, request: PlanRequest, now_ms: int) -> str | None:
@@ -94,4 +99,5 @@ def _fact(plan: SitePlan, key_id: str, sealed_sha256: str) -> PlanIssued:
         shed_order=plan.shed_order,
         fallback_cap_w=plan.fallback_cap_w,
         sealed_sha256=sealed_sha256,
+        shed_sha256=hashlib.sha256("\n".join(plan.shed_order).encode()).hexdigest(),
     )

@@ -2,6 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from controller.commands import Actor, CommandKeeper, CommandService, PlanRequest
+from controller.commands.event import PlanIssued, codec
 from controller.journal import Journal
 
 ANN = Actor("ann", "session-a")
@@ -62,3 +63,19 @@ async def test_the_counter_of_a_plan_survives_a_restart(door, request_: PlanRequ
     service = CommandService(journal, door.fleet, door.keys, door.clock)
     await CommandKeeper(journal, service, door.store, door.clock).restore()
     assert service.board.counters.dump() == door.service.board.counters.dump()
+
+
+async def test_an_order_of_shedding_is_written_once_and_told_by_its_digest_afterwards(
+    door, request_: PlanRequest
+) -> None:
+    """Of ten thousand miners it is two hundred kilobytes, and the journal is kept for ever."""
+    for shed_order in (("m-1", "m-2"), ("m-1", "m-2"), ("m-2", "m-1")):
+        await door.service.issue_plan(replace(request_, shed_order=shed_order), actor=ANN)
+    again = CommandService(door.journal, door.fleet, door.keys, door.clock)
+    await again.issue_plan(replace(request_, shed_order=("m-2", "m-1")), actor=ANN)  # it does not know what was written
+    await door.dispatcher.deliver_due()
+    assert [plan.shed_order for plan in door.opened_plans()][:2] == [("m-1", "m-2")] * 2
+    written = [codec.decode(event) for event in await door.journal.stream("plan/tx1/n1")]
+    plans = [fact for fact in written if isinstance(fact, PlanIssued)]
+    assert [plan.shed_order for plan in plans] == [("m-1", "m-2"), (), ("m-2", "m-1"), ("m-2", "m-1")]
+    assert plans[0].shed_sha256 == plans[1].shed_sha256 != plans[2].shed_sha256 == plans[3].shed_sha256
