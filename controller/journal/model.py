@@ -28,6 +28,13 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+class Found(msgspec.Struct, frozen=True):
+    """Events that a search found, newest first. `before` is where to go on; None where the beginning was reached."""
+
+    events: list[RecordedEvent]
+    before: int | None
+
+
 class Append(msgspec.Struct, frozen=True):
     """Events for one stream. With `expected_version` (0: the stream is new) they are refused when somebody wrote first.
 

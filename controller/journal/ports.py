@@ -5,7 +5,7 @@ from typing import Protocol
 
 from controller.journal.head import SignedHead
 from controller.journal.merkle import NodeAt
-from controller.journal.model import Commit, LogState, OutboxEntry, RecordedEvent, Snapshot
+from controller.journal.model import Commit, Found, LogState, OutboxEntry, RecordedEvent, Snapshot
 
 
 class EventStore(Protocol):
@@ -21,8 +21,8 @@ class EventStore(Protocol):
 
     async def read_from(self, after_position: int, limit: int) -> list[RecordedEvent]: ...
 
-    async def search(self, text: str, before_position: int | None, limit: int) -> list[RecordedEvent]:
-        """Events with `text` in stream, actor, name or data, in any case; newest first."""
+    async def search(self, text: str, before_position: int | None, limit: int) -> Found:
+        """Events with `text` in stream, actor, name or data, in any case. Looks through a bounded part of the log."""
         ...
 
     async def nodes(self, places: Sequence[NodeAt]) -> dict[NodeAt, bytes]:

@@ -8,7 +8,7 @@ from nacl.signing import SigningKey
 
 from controller.journal import merkle
 from controller.journal.head import SignedHead, sign_head
-from controller.journal.model import Append, Commit, NewEvent, RecordedEvent
+from controller.journal.model import Append, Commit, Found, NewEvent, RecordedEvent
 from controller.journal.ports import EventStore
 from shared.clock import Clock
 from shared.errors import StorageError
@@ -90,8 +90,11 @@ class Journal:
             yield page
             position = page[-1].position
 
-    async def search(self, text: str, *, before: int | None = None, limit: int = 50) -> list[RecordedEvent]:
-        """Events that contain `text` (all where it is empty), newest first, below position `before`."""
+    async def search(self, text: str, *, before: int | None = None, limit: int = 50) -> Found:
+        """Events that contain `text` (all where it is empty), newest first, below position `before`.
+
+        A large log is searched part by part: go on at the `before` of what was found, even where that is nothing.
+        """
         return await self._store.search(text, before, limit)
 
     async def sign_head(self, key: SigningKey) -> SignedHead | None:

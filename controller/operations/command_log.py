@@ -38,7 +38,7 @@ class CommandLog:
 
     async def restore(self) -> None:
         """Before anything is written."""
-        newest = await self._journal.search("", limit=1)
+        newest = (await self._journal.search("", limit=1)).events
         begin = max(0, newest[0].position - EVENTS_REREAD) if newest else 0
         async for page in self._journal.since(begin):
             self.fold(page)

@@ -21,9 +21,8 @@ class LiveJournal:
         self._journal = journal
 
     async def search(self, text: str, *, before: int | None = None, limit: int = 50) -> JournalPage:
-        events = await self._journal.search(text.strip(), before=before, limit=limit)
-        more = len(events) == limit and events[-1].position > 1 if events else False
-        return JournalPage(entries=tuple(map(_entry, events)), before=events[-1].position if more else None)
+        found = await self._journal.search(text.strip(), before=before, limit=limit)
+        return JournalPage(entries=tuple(map(_entry, found.events)), before=found.before)
 
 
 def _entry(event: RecordedEvent) -> JournalEntry:

@@ -18,7 +18,9 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JournalPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Newest first; `before` of the next page is the last `seq`, None at the end."""
+    """Newest first. `before` asks for what is older, None at the end; a search looks through a part of a large log at
+    once, so a page may hold little or nothing and still go on.
+    """
 
     entries: tuple[JournalEntry, ...]
     before: int | None = None

@@ -91,7 +91,7 @@ async def test_everything_arrives_once_the_store_works_again(stock, tmp_path, mo
             await over.wait()
             while not (lanes := await TelemetryReader(store).lanes()) or lanes[0].mark < RECORDS:
                 await asyncio.sleep(0.02)
-        stored = await store.reader.execute_fetchall("SELECT count(*) FROM miner_sample")
+        stored = await store.people.rows("SELECT count(*) FROM miner_sample")
         await asyncio.to_thread(node.stop)
         await asyncio.to_thread(gateway.stop)
         await ingest.stop()

@@ -1,4 +1,4 @@
-"""The journal in one SQLite file: one writer thread with group commit, one reading connection beside it."""
+"""The journal in one SQLite file: one writer thread with group commit, readers beside it."""
 
 import sqlite3
 import uuid
@@ -6,20 +6,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import aiosqlite
-
 from controller.journal.chain import DIGEST_BYTES, genesis, link
 from controller.journal.head import SignedHead
 from controller.journal.merkle import NodeAt, Tree
-from controller.journal.model import Append, Commit, LogState, RecordedEvent, Snapshot
-from controller.storage.sqlite.fault import in_our_words
+from controller.journal.model import Append, Commit, Found, LogState, RecordedEvent, Snapshot
 from controller.storage.sqlite.migration import migrate
-from shared.errors import Conflict, Corrupt, StorageUnavailable
+from controller.storage.sqlite.reader import Reader
+from shared.errors import Conflict, Corrupt
 from shared.group_commit import GroupCommitter
 
 EVENT_COLUMNS = "position, stream, version, at_ms, actor, name, data, previous, digest"
+EVENTS_A_SEARCH = 100_000
 _NODES_A_QUERY = 400
-_NO_POSITION = 2**63 - 1
+_SEARCH = (
+    f"SELECT {EVENT_COLUMNS} FROM event WHERE position < :before AND position >= :floor AND (:text = '' "  # noqa: S608
+    "OR instr(lower(stream), :text) OR instr(lower(actor), :text) OR instr(lower(name), :text) "
+    "OR instr(lower(CAST(data AS TEXT)), :text)) ORDER BY position DESC LIMIT :limit"
+)
 
 
 class SqliteJournal:
@@ -28,28 +31,25 @@ class SqliteJournal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.committer = GroupCommitter(path)
-        self._reader: aiosqlite.Connection | None = None
+        self._own = Reader(path)
+        self._people = Reader(path)
 
     async def __aenter__(self) -> Self:
         migrate(self._path, "journal")
         self.committer.start()
         await self.committer.call(_identify)
-        self._reader = await aiosqlite.connect(self._path)
-        await self._reader.execute("PRAGMA query_only=ON")
+        await self._own.open()
+        await self._people.open()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        if self._reader is not None:
-            await self._reader.close()
-            self._reader = None
+        await self._people.close()
+        await self._own.close()
         self.committer.stop()
 
     async def rows(self, query: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Read beside the writer; sees every commit that was answered."""
-        if self._reader is None:
-            raise StorageUnavailable(f"{self._path} is not open")
-        with in_our_words(self._path):
-            return [tuple(row) for row in await self._reader.execute_fetchall(query, values)]
+        """What the controller itself reads; people's searches do not stand in its way."""
+        return await self._own.rows(query, values)
 
     async def commit(self, commit: Commit, at_ms: int) -> tuple[RecordedEvent, ...]:
         return await self.committer.call(lambda connection: _commit(connection, commit, at_ms))
@@ -70,15 +70,14 @@ class SqliteJournal:
         rows = await self.rows(query, (after_position, limit))
         return [RecordedEvent(*row) for row in rows]
 
-    async def search(self, text: str, before_position: int | None, limit: int) -> list[RecordedEvent]:
-        query = (
-            f"SELECT {EVENT_COLUMNS} FROM event WHERE position < :before AND (instr(lower(stream), :text) "  # noqa: S608
-            "OR instr(lower(actor), :text) OR instr(lower(name), :text) OR instr(lower(CAST(data AS TEXT)), :text)) "
-            "ORDER BY position DESC LIMIT :limit"
-        )
-        before = _NO_POSITION if before_position is None else before_position
-        rows = await self.rows(query, {"text": text.lower(), "before": before, "limit": limit})
-        return [RecordedEvent(*row) for row in rows]
+    async def search(self, text: str, before_position: int | None, limit: int) -> Found:
+        if before_position is None:
+            ((before_position,),) = await self._people.rows("SELECT size + 1 FROM log")
+        floor = max(1, before_position - EVENTS_A_SEARCH)
+        values = {"text": text.lower(), "before": before_position, "floor": floor, "limit": limit}
+        events = [RecordedEvent(*row) for row in await self._people.rows(_SEARCH, values)]
+        reached = events[-1].position if len(events) == limit else floor
+        return Found(events, reached if reached > 1 else None)
 
     async def nodes(self, places: Sequence[NodeAt]) -> dict[NodeAt, bytes]:
         found: dict[NodeAt, bytes] = {}

@@ -140,8 +140,8 @@ class TelemetryReader:
         )
         return [Quarantined(**dict(zip(Quarantined.__struct_fields__, row, strict=True))) for row in rows]
 
-    async def _all(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[Any]:
-        return list(await self._store.reader.execute_fetchall(query, parameters))
+    async def _all(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
+        return await self._store.people.rows(query, parameters)
 
 
 def _checked(query: SeriesQuery) -> dict[str, Any]:

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-import aiosqlite
-
 from controller.ingest.model import (
     REASON_UNDECODABLE,
     UNFIT,
@@ -19,6 +17,7 @@ from controller.ingest.model import (
     Refused,
     Rejection,
 )
+from controller.storage.sqlite.reader import Reader
 from controller.storage.sqlite.telemetry_lane import LaneBook
 from controller.storage.sqlite.telemetry_sample import SampleWriter
 from shared.clock import Clock, SystemClock
@@ -30,7 +29,8 @@ from shared.wire.record import Gap, GapBatch, RecordKind
 from shared.wire.telemetry import TelemetryBatch
 
 _SCHEMAS = Path(__file__).parent / "schema" / "telemetry"
-_PRAGMAS = ("PRAGMA cache_size=-65536", "PRAGMA wal_autocheckpoint=4000", "PRAGMA journal_size_limit=67108864")
+_CACHE_KIB = 65_536
+_PRAGMAS = (f"PRAGMA cache_size=-{_CACHE_KIB}", "PRAGMA wal_autocheckpoint=4000", "PRAGMA journal_size_limit=67108864")
 _GARBAGE_BYTES = 4096  # of a frame that is not even a record, this much is kept for a person to look at
 _GARBAGE_ROWS = 10_000
 _OWN_EPOCH = "ingest"
@@ -53,7 +53,9 @@ _TRIM_GARBAGE = (
 
 
 class SqliteTelemetry:
-    """Fills the port TelemetryStore. An async context manager; `committer` also serves roll-ups and retention."""
+    """Fills the port TelemetryStore. An async context manager; `committer` also serves roll-ups and retention,
+    `people` what is asked of history.
+    """
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self.path = path
@@ -61,26 +63,19 @@ class SqliteTelemetry:
         self.committer = GroupCommitter(path, pragmas=_PRAGMAS, migrations=_SCHEMAS)
         self._lanes = LaneBook()
         self._samples = SampleWriter()
-        self._reader: aiosqlite.Connection | None = None
+        self.people = Reader(path, cache_kib=_CACHE_KIB)
+        self._inbox = Reader(path)
 
     async def __aenter__(self) -> Self:
         self.committer.start()
-        self._reader = await aiosqlite.connect(self.path)
-        await self._reader.execute("PRAGMA query_only=ON")
-        await self._reader.execute("PRAGMA cache_size=-65536")
+        await self._inbox.open()
+        await self.people.open()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        if self._reader is not None:
-            await self._reader.close()
-            self._reader = None
+        await self.people.close()
+        await self._inbox.close()
         self.committer.stop()
-
-    @property
-    def reader(self) -> aiosqlite.Connection:
-        """A connection of its own for reading, which never waits for the writer."""
-        assert self._reader is not None, "open the store first"
-        return self._reader
 
     def store(self, group: Group, now_ms: int) -> GroupResult:
         """One transaction. Returns after the commit, or raises with nothing stored: StorageError where the file is to
@@ -102,7 +97,7 @@ class SqliteTelemetry:
             "SELECT number, kind, site, node, epoch, seq, body FROM inbox"  # noqa: S608 # marks only
             f" WHERE number > ? AND kind IN ({', '.join('?' * len(kinds))}) ORDER BY number LIMIT ?"
         )
-        rows = await self.reader.execute_fetchall(query, (after, *kinds, limit))
+        rows = await self._inbox.rows(query, (after, *kinds, limit))
         return [InboxItem(*row) for row in rows]
 
     async def inbox_done(self, numbers: Sequence[int]) -> None:

@@ -141,7 +141,7 @@ async def test_stores_acknowledges_receipts_and_tells_in_this_order(ingest, chan
     await listener.until(lambda: len(listener.applied) == 2)
     assert listener.applied == [(SITE, NODE, 1), (SITE, NODE, 2)]
     assert (SITE, NODE) in listener.contacts
-    rows = await store.reader.execute_fetchall("SELECT count(*), count(DISTINCT device_no) FROM miner_sample")
+    rows = await store.people.rows("SELECT count(*), count(DISTINCT device_no) FROM miner_sample")
     assert [tuple(row) for row in rows] == [(10, 5)]
 
 
@@ -151,7 +151,7 @@ async def test_what_comes_twice_is_stored_and_told_once_and_receipted_again(inge
     ingest.offer(record(1))
     await channel.until(lambda log: len(receipts(log)) == 2)
     assert receipts(channel.log)[1] == ("e1", 1)
-    assert len(await store.reader.execute_fetchall("SELECT 1 FROM miner_sample")) == 5
+    assert len(await store.people.rows("SELECT 1 FROM miner_sample")) == 5
     assert ingest.counters.duplicates == 1
     assert len(listener.applied) == 1
 
@@ -228,7 +228,7 @@ async def test_numbers_beyond_all_bounds_cost_only_their_record(ingest, channel,
     for item in (record(1), record(2, poison), record(3)):
         ingest.offer(item)
     await channel.until(lambda log: ("e1", 3) in receipts(log))
-    assert len(await store.reader.execute_fetchall("SELECT 1 FROM miner_sample")) == 10
+    assert len(await store.people.rows("SELECT 1 FROM miner_sample")) == 10
     assert ingest.counters.rejected == {"wire.decode-failed": 1}
 
 
@@ -306,7 +306,7 @@ async def test_latest_and_presence_are_passed_on_unaccounted(ingest, channel, li
     await channel.until(lambda log: len(log) == 2)
     assert ingest.presence[SITE, NODE].online
     assert receipts(channel.log) == []
-    assert await store.reader.execute_fetchall("SELECT 1 FROM miner_sample") == []
+    assert await store.people.rows("SELECT 1 FROM miner_sample") == []
 
 
 async def test_each_node_that_is_online_is_passed_on_whatever_the_listener_does_with_it(store, channel):

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from contextlib import suppress
 from itertools import pairwise
 
@@ -9,7 +10,10 @@ from nacl.signing import SigningKey
 
 from controller.journal import Append, Commit, EventCodec, HeadSchedule, Journal, NewEvent, SideEffect, Snapshot, merkle
 from controller.journal.head import SignedHead, open_head
+from controller.journal.model import Found
+from controller.storage.sqlite import journal as sqlite_journal
 from controller.storage.sqlite.journal import SqliteJournal
+from controller.storage.sqlite.journal_outbox import SqliteOutbox
 from shared.errors import Conflict, Corrupt, StorageError, StorageUnavailable
 
 
@@ -160,12 +164,48 @@ async def test_snapshots_replace_each_other(store: SqliteJournal) -> None:
     assert await store.load("board") == Snapshot(2, b"b")
 
 
+def positions(found: Found) -> list[int]:
+    return [event.position for event in found.events]
+
+
 async def test_search_looks_everywhere_newest_first(journal: Journal) -> None:
     await journal.append("command/1", [event("Blue"), event("red")])
     await journal.append("alarm/x", [NewEvent("Seen", b"{}", "Bluebeard")])
-    assert [e.position for e in await journal.search("blue")] == [3, 1]
-    assert [e.position for e in await journal.search("", before=3)] == [2, 1]
-    assert [e.position for e in await journal.search("COMMAND", limit=1)] == [2]
+    assert positions(await journal.search("blue")) == [3, 1]
+    assert positions(await journal.search("", before=3)) == [2, 1]
+    found = await journal.search("COMMAND", limit=1)
+    assert (positions(found), found.before) == ([2], 2)
+
+
+async def test_a_large_log_is_searched_part_by_part(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_journal, "EVENTS_A_SEARCH", 10)
+    await journal.append("s", [event("needle"), *(event("hay") for _ in range(24))])
+    first = await journal.search("needle")
+    assert (first.events, first.before) == ([], 16)
+    second = await journal.search("needle", before=first.before)
+    assert (second.events, second.before) == ([], 6)
+    last = await journal.search("needle", before=second.before)
+    assert (positions(last), last.before) == ([1], None)
+
+
+async def test_a_search_of_people_delays_no_command(
+    journal: Journal, store: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a search runs, what the controller itself reads is answered."""
+    await journal.append("s", [event("hay") for _ in range(3)])
+    searching, answered = threading.Event(), threading.Event()
+
+    def slow(text: str) -> str:
+        searching.set()
+        assert answered.wait(10), "the search held up the outbox"
+        return text.lower()
+
+    await store._people._opened.create_function("lower", 1, slow)
+    search = asyncio.ensure_future(journal.search("hay"))
+    await asyncio.to_thread(searching.wait, 10)
+    assert await SqliteOutbox(store).take("command", 0, 10) == []
+    answered.set()
+    assert len((await search).events) == 3
 
 
 async def test_a_closed_journal_says_so(path) -> None:
