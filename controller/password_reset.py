@@ -33,7 +33,7 @@ async def reset_password(folder: Path, name: str) -> str:
     async with SqlitePeople(folder / "people.db") as store, SqliteJournal(folder / "journal.db") as journal_file:
         if await store.user(name) is not None:
             fact = PasswordResetRequested(name)
-            await Journal(journal_file, clock).note(STREAM, type(fact).__name__, fact, _actor())
+            await Journal(journal_file, clock).note({STREAM: fact}, _actor())
         password = await People(store, clock).reset_password(name)
         if all(user.one_time for user in await store.users() if user.role is Role.ADMIN):
             first_sign_in.leave(folder, FirstAdmin(name, password))

@@ -88,14 +88,12 @@ class AlarmDesk:
                 await self._store.apply(change)
                 self.accept(change.alarms)
 
-    async def acknowledge(self, alarm_id: str, by: str) -> Alarm:
-        """Somebody has seen it and cares; `Denied` where it does not stand or was acknowledged already."""
+    async def acknowledge(self, *alarm_ids: str, by: str) -> list[Alarm]:
+        """Somebody has seen them and cares: all at once, or `Denied` where one does not stand or was acknowledged."""
+        now_ms = self._clock.now_ms()
         async with self.changing:
-            alarm = self._found(alarm_id)
-            if alarm.acknowledged_at_ms is not None:
-                raise Denied(Refusal.ALARM_ALREADY_ACKNOWLEDGED, f"{alarm.acknowledged_by} was first")
-            changed = acknowledged(alarm, by, self._clock.now_ms())
-            await self._decide(changed, AlarmAcknowledged(alarm_id), by)
+            changed = [acknowledged(self._unseen(alarm_id), by, now_ms) for alarm_id in alarm_ids]
+            await self._decide(changed, [AlarmAcknowledged(alarm_id) for alarm_id in alarm_ids], by)
         return changed
 
     async def shelve(self, alarm_id: str, *, for_s: float, reason: str, by: str) -> Alarm:
@@ -107,13 +105,20 @@ class AlarmDesk:
         shelf = Shelf(self._clock.now_ms() + int(for_s * 1000), by, reason.strip())
         async with self.changing:
             changed = shelved(self._found(alarm_id), shelf)
-            await self._decide(changed, AlarmShelved(alarm_id, shelf.until_ms, shelf.reason), by)
+            await self._decide([changed], [AlarmShelved(alarm_id, shelf.until_ms, shelf.reason)], by)
         return changed
 
-    async def _decide(self, alarm: Alarm, fact: msgspec.Struct, by: str) -> None:
-        await self._witness.note(f"alarm/{alarm.alarm_id}", type(fact).__name__, fact, by)
-        await self._store.apply(FleetChange(alarms=(alarm,)))
-        self.accept([alarm])
+    async def _decide(self, alarms: Sequence[Alarm], facts: Sequence[msgspec.Struct], by: str) -> None:
+        streams = [f"alarm/{alarm.alarm_id}" for alarm in alarms]
+        await self._witness.note(dict(zip(streams, facts, strict=True)), by)
+        await self._store.apply(FleetChange(alarms=tuple(alarms)))
+        self.accept(alarms)
+
+    def _unseen(self, alarm_id: str) -> Alarm:
+        alarm = self._found(alarm_id)
+        if alarm.acknowledged_at_ms is not None:
+            raise Denied(Refusal.ALARM_ALREADY_ACKNOWLEDGED, f"{alarm.acknowledged_by} was first")
+        return alarm
 
     def _found(self, alarm_id: str) -> Alarm:
         alarm = self._standing.get(alarm_id)

@@ -1,6 +1,6 @@
 """What the fleet needs of a store and of the journal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -43,4 +43,6 @@ class FleetStore(Protocol):
 class Witness(Protocol):
     """Writes down what people decided; `controller.journal.Journal` is one."""
 
-    async def note(self, stream: str, name: str, fact: msgspec.Struct, actor: str) -> None: ...
+    async def note(self, facts: Mapping[str, msgspec.Struct], actor: str) -> None:
+        """Facts by their stream, all of them or none."""
+        ...

@@ -1,7 +1,7 @@
 """Appending, reading and proving: the one way into the log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import msgspec
 from nacl.signing import SigningKey
@@ -67,9 +67,12 @@ class Journal:
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def note(self, stream: str, name: str, fact: msgspec.Struct, actor: str) -> None:
-        """Write down one fact that nothing is decided on, such as who acknowledged an alarm."""
-        await self.append(stream, [NewEvent(name, msgspec.json.encode(fact), actor)])
+    async def note(self, facts: Mapping[str, msgspec.Struct], actor: str) -> None:
+        """Write down facts by their stream that nothing is decided on, such as who acknowledged alarms: all at once."""
+        events = {
+            stream: NewEvent(type(fact).__name__, msgspec.json.encode(fact), actor) for stream, fact in facts.items()
+        }
+        await self.commit(Commit(appends=tuple(Append(stream, (event,)) for stream, event in events.items())))
 
     async def wait(self) -> None:
         """Until something was written after this call."""

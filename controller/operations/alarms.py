@@ -62,10 +62,9 @@ class LiveAlarms:
         site = alarm_id.partition(":")[0]
         self._groups.forget(site)
         group = self._find(site, alarm_id)
-        unseen = [alarm for alarm in group.members if alarm.acknowledged_at_ms is None]
-        seen = {}
-        for alarm in unseen or group.members[:1]:
-            seen[alarm.alarm_id] = await self._desk.acknowledge(alarm.alarm_id, actor.name)
+        unseen = [alarm.alarm_id for alarm in group.members if alarm.acknowledged_at_ms is None]
+        wanted = unseen or [group.members[0].alarm_id]
+        seen = {alarm.alarm_id: alarm for alarm in await self._desk.acknowledge(*wanted, by=actor.name)}
         self._groups.forget(site)
         members = tuple(seen.get(alarm.alarm_id, alarm) for alarm in group.members)
         now = AlarmGroup(code=group.code, kind=group.kind, cause=group.cause, members=members, of=group.of)

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,8 +25,8 @@ class FakeWitness:
     def __init__(self) -> None:
         self.noted: list[tuple[str, str, msgspec.Struct, str]] = []
 
-    async def note(self, stream: str, name: str, fact: msgspec.Struct, actor: str) -> None:
-        self.noted.append((stream, name, fact, actor))
+    async def note(self, facts: Mapping[str, msgspec.Struct], actor: str) -> None:
+        self.noted += [(stream, type(fact).__name__, fact, actor) for stream, fact in facts.items()]
 
 
 class Fleet(NamedTuple):

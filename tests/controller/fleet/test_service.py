@@ -114,7 +114,7 @@ async def test_the_life_of_an_alarm(fleet, clock) -> None:
     [alarm] = fleet.desk.standing("tx1")
     assert alarm.phase == "new"
     clock.ms += 10
-    acknowledged = await fleet.desk.acknowledge(alarm.alarm_id, "ann")
+    [acknowledged] = await fleet.desk.acknowledge(alarm.alarm_id, by="ann")
     assert (acknowledged.phase, acknowledged.acknowledged_by) == ("acknowledged", "ann")
     [(stream, name, _, actor)] = fleet.witness.noted
     assert (stream, name, actor) == (f"alarm/{alarm.alarm_id}", "AlarmAcknowledged", "ann")
@@ -133,7 +133,7 @@ async def test_a_cleared_alarm_stands_until_seen_and_counts_its_returns(fleet) -
     [alarm] = fleet.desk.standing("tx1")
     assert (alarm.phase, alarm.occurrences) == ("new", 2)
     await handle("tx1", "n1", event(active=False), record(4))
-    await fleet.desk.acknowledge(alarm.alarm_id, "ann")
+    await fleet.desk.acknowledge(alarm.alarm_id, by="ann")
     assert fleet.desk.standing("tx1") == []
 
 
@@ -141,7 +141,7 @@ async def test_an_alarm_that_comes_back_must_be_acknowledged_again(fleet) -> Non
     handle = fleet.service.handle_events
     await handle("tx1", "n1", event(), record(1))
     [alarm] = fleet.desk.standing("tx1")
-    await fleet.desk.acknowledge(alarm.alarm_id, "ann")
+    await fleet.desk.acknowledge(alarm.alarm_id, by="ann")
     both = EventBatch(events=event(active=False).events + event(at_ms=9).events)
     await handle("tx1", "n1", both, record(2))
     [again] = fleet.desk.standing("tx1")
@@ -186,9 +186,9 @@ async def test_what_people_may_not_do_with_alarms(fleet) -> None:
     desk, known = fleet.desk, alarm.alarm_id
     assert await refused(desk.shelve(known, for_s=60, reason=" ", by="ann")) == "alarm.shelf-reason-missing"
     assert await refused(desk.shelve(known, for_s=90_000, reason="x", by="ann")) == "alarm.shelf-too-long"
-    assert await refused(desk.acknowledge("tx1:none:m-1", "ann")) == "alarm.unknown"
-    await desk.acknowledge(known, "ann")
-    assert await refused(desk.acknowledge(known, "bob")) == "alarm.already-acknowledged"
+    assert await refused(desk.acknowledge("tx1:none:m-1", by="ann")) == "alarm.unknown"
+    await desk.acknowledge(known, by="ann")
+    assert await refused(desk.acknowledge(known, by="bob")) == "alarm.already-acknowledged"
 
 
 async def test_a_damaged_row_is_corrupt(fleet, path) -> None:

@@ -213,13 +213,16 @@ async def test_a_closed_journal_says_so(path) -> None:
         await SqliteJournal(path).state()
 
 
-async def test_a_note_is_an_event(journal: Journal) -> None:
+async def test_notes_are_events_of_one_commit(journal: Journal) -> None:
     class Seen(msgspec.Struct):
         what: str
 
-    await journal.note("alarm/x", "AlarmAcknowledged", Seen("it"), "ann")
+    commits: list[int] = []
+    journal.subscribe(lambda events: commits.append(len(events)))
+    await journal.note({"alarm/x": Seen("it"), "alarm/y": Seen("that")}, "ann")
     [noted] = await journal.stream("alarm/x")
-    assert (noted.name, noted.actor, noted.data) == ("AlarmAcknowledged", "ann", b'{"what":"it"}')
+    assert (noted.name, noted.actor, noted.data) == ("Seen", "ann", b'{"what":"it"}')
+    assert commits == [2]
 
 
 class Counted(msgspec.Struct, frozen=True):

@@ -60,10 +60,13 @@ async def test_a_common_cause_lists_only_the_members_it_has(live: LiveSite):
     assert page(live.ports.fleet.frame(SITE), alarm.query).total == 0
 
 
-async def test_acknowledging_a_group_covers_every_member(live: LiveSite):
+async def test_acknowledging_a_group_covers_every_member_at_once(live: LiveSite):
     alarm = await one(live, *MINERS[20:40])
+    commits: list[int] = []
+    live.journal.subscribe(lambda events: commits.append(len(events)))
     seen = await live.ports.alarms.acknowledge(alarm.id, ANNA)
     assert (seen.acknowledged_by, seen.acknowledged_at_ms, seen.id) == ("anna", live.clock.ms, alarm.id)
+    assert commits == [20]
     (standing,) = live.ports.alarms.standing(SITE)
     assert standing == seen
     with pytest.raises(Denied) as denied:
@@ -73,7 +76,7 @@ async def test_acknowledging_a_group_covers_every_member(live: LiveSite):
 
 async def test_a_group_is_seen_and_over_only_when_every_member_is(live: LiveSite):
     alarm = await one(live, *MINERS[20:40])
-    await live.desk.acknowledge(f"{SITE}:device.silent:{MINERS[20]}", "anna")
+    await live.desk.acknowledge(f"{SITE}:device.silent:{MINERS[20]}", by="anna")
     await live.raise_alarms(MINERS[21], active=False)
     live.clock.ms += 1_000
     (standing,) = live.ports.alarms.standing(SITE)

@@ -74,7 +74,7 @@ async def test_before_its_first_sample_a_node_shows_its_hello(live: LiveSite):
 async def test_the_journal_is_paged_newest_first(live: LiveSite):
     for number in range(5):
         await live.raise_alarms(MINERS[number])
-        await live.desk.acknowledge(f"{SITE}:device.silent:{MINERS[number]}", "anna")
+        await live.desk.acknowledge(f"{SITE}:device.silent:{MINERS[number]}", by="anna")
     first = await live.ports.journal.search("", limit=3)
     assert [entry.seq for entry in first.entries] == [5, 4, 3]
     assert first.before == 3
