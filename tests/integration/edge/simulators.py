@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 from ipaddress import IPv4Network
@@ -22,9 +23,25 @@ _networks = itertools.count()
 
 
 def own_network() -> str:
-    """2048 loopback addresses of this module alone; the process id keeps parallel runs apart."""
-    slot = (os.getpid() * 7 + next(_networks)) % 256
-    return str(IPv4Network((int(IPv4Network("127.40.0.0/13").network_address) + slot * 2048, 21)))
+    """2048 loopback addresses of this module alone; the process id spreads runs that begin at the same time."""
+    slots = list(IPv4Network("127.40.0.0/13").subnets(new_prefix=21))
+    for _ in slots:
+        network = slots[(os.getpid() * 7 + next(_networks)) % len(slots)]
+        if _is_free(network):
+            return str(network)
+    raise AssertionError("every loopback network is taken; stop other simulations")
+
+
+def _is_free(network: IPv4Network) -> bool:
+    """Where Modbus' port may not be bound, simulators listen on free ports and meet nobody."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((str(network.network_address + 1), 502))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+    return True
 
 
 class Simulators:
@@ -38,10 +55,13 @@ class Simulators:
             *(word for name, weight in mix.items() for word in ("--mix", f"{name}={weight}")),
             *options,
         ]
-        with (folder / "sims.log").open("wb") as log:
+        log_file = folder / "sims.log"
+        with log_file.open("wb") as log:
             self._process = subprocess.Popen([*BES, *arguments], stdout=subprocess.PIPE, stderr=log)
         assert self._process.stdout is not None
-        ready = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        assert line, f"the simulators did not come up: {log_file.read_text(encoding='utf-8')}"
+        ready = json.loads(line)
         self._client = JsonClient(ready["control_port"])
         self.site_file = Path(ready["site_file"])
         self.site: Site = load_site(self.site_file)
