@@ -28,6 +28,7 @@ from agent.site.telemetry.poller import Poller
 from agent.site.telemetry.schedule import Periods
 from agent.site.telemetry.surroundings import Surroundings
 from agent.site.telemetry.telling import SPOOL
+from agent.site.telemetry.watch import SILENT_AFTER_POLLS, SILENT_AFTER_S
 from agent.storage import Storage
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
@@ -99,6 +100,7 @@ class SiteApp:
     async def _open_ledger(self) -> None:
         self.ledger.open()
         self.commands.resume()
+        self.cycle.resume(self.ledger.standing_alarms(), self._expected())
 
     def _commands(self) -> CommandService:
         settings = self.settings
@@ -118,8 +120,12 @@ class SiteApp:
             keep=self.ledger.keep_replaced,
         )
         pace = Pace(self.site.safety.max_orders_per_minute, self.clock)
-        expected = [miner_id(placed.mac) for placed in self.site.placement] + [pdu.id for pdu in self.site.pdu]
-        return CommandService(door, self.ledger, context, self.time, pace, expected)
+        return CommandService(door, self.ledger, context, self.time, pace, self._expected())
+
+    def _expected(self) -> list[str]:
+        """The devices of the site's file."""
+        instruments = (*self.site.pdu, *self.site.meter)
+        return [miner_id(placed.mac) for placed in self.site.placement] + [each.id for each in instruments]
 
     async def _image_after(self, monotonic_s: float) -> None:
         await self.cycle.image_after(monotonic_s)
@@ -138,6 +144,8 @@ class SiteApp:
             latest=self.uplink.latest,
             alive=self.watchdog.alive,
             boot_id=self.node.boot_id,
+            keep_standing=self.ledger.keep_standing,
+            silent_after_s=max(SILENT_AFTER_S, SILENT_AFTER_POLLS * self.settings.polling.warm_s),
         )
         autonomy = Autonomy(self.site.safety.fallback_cap_w, self.settings.silence_s)
         return Cycle(self.live, self.interlocks, autonomy, surroundings, self.clock, self.settings.cycle_s)

@@ -6,12 +6,13 @@ is known by its id and counter, however often it comes and whatever came in betw
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from agent.site.commands import ledger_table as table
 from agent.site.commands.admission import Admission, Standing
 from agent.site.devices.reading import Evidence
+from agent.site.safety.verdict import AlarmKey
 from shared.errors import StorageError
 from shared.group_commit import GroupCommitter
 from shared.wire.command import Command, SitePlan
@@ -125,6 +126,13 @@ class Ledger:
 
     async def keep_vouched(self, vouched_ms: int) -> None:
         await self._committer.call(lambda db: table.keep_vouched(db, vouched_ms))
+
+    def standing_alarms(self) -> dict[AlarmKey, str]:
+        """Text by code and subject of the alarms that stood when the agent went down."""
+        return self._committer.run(table.read_standing)
+
+    async def keep_standing(self, raised: Mapping[AlarmKey, str], ended: Collection[AlarmKey]) -> None:
+        await self._committer.call(lambda db: table.keep_standing(db, raised, ended))
 
     async def prune(self, now_ms: int) -> None:
         """Forget what was accepted long ago, and the oldest of what is more than `KEEP_ORDERS`; the floors remember."""

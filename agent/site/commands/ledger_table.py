@@ -1,9 +1,11 @@
 """The ledger's rows: what each transaction reads and writes."""
 
 import sqlite3
+from collections.abc import Collection, Mapping
 
 from agent.site.commands.admission import Admission, Standing
 from agent.site.commands.concern import concerns
+from agent.site.safety.verdict import AlarmKey
 from shared.states import TERMINAL, OutcomeState
 from shared.wire.codec import decode, encode
 from shared.wire.command import Command, Order, SitePlan
@@ -138,3 +140,12 @@ def keep_vouched(db: sqlite3.Connection, vouched_ms: int) -> None:
         " ON CONFLICT (one) DO UPDATE SET vouched_ms=max(vouched_ms, excluded.vouched_ms)",
         (vouched_ms,),
     )
+
+
+def read_standing(db: sqlite3.Connection) -> dict[AlarmKey, str]:
+    return {(code, subject): text for code, subject, text in db.execute("SELECT code, subject, text FROM standing")}
+
+
+def keep_standing(db: sqlite3.Connection, raised: Mapping[AlarmKey, str], ended: Collection[AlarmKey]) -> None:
+    db.executemany("INSERT OR REPLACE INTO standing VALUES (?, ?, ?)", [(*key, text) for key, text in raised.items()])
+    db.executemany("DELETE FROM standing WHERE code=? AND subject=?", list(ended))

@@ -43,6 +43,10 @@ class Asked:
             return Demand(rule, placed.pdu, SwitchOutlet(outlet=placed.outlet, on=False), text)
         return Demand(rule, miner.device_id, Sleep(), detail)
 
+    def resume(self, device_id: str, now_s: float) -> None:
+        """An earlier life of this agent asked it: the next time begins with its own stop, and not at once."""
+        self._askings.setdefault(device_id, _Asking(now_s))
+
     def forget(self, device_id: str) -> None:
         """It rests, or the rule no longer concerns it: the next time begins with its own stop."""
         self._askings.pop(device_id, None)

@@ -1,6 +1,6 @@
 """All rules together: what must happen now, and which orders pass."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -13,7 +13,7 @@ from agent.site.safety.phase import imbalance_refusal
 from agent.site.safety.refusal import CHIP_HOT, FEEDER_FULL, INLET_HIGH, LOAD_UNKNOWN, POOL_NOT_ALLOWED
 from agent.site.safety.reservation import Reservations
 from agent.site.safety.thermal import Thermal
-from agent.site.safety.verdict import Alarm, Demand, Refusal
+from agent.site.safety.verdict import Alarm, AlarmKey, Demand, Refusal
 from shared.actions import Action, SetPools, SwitchOutlet
 from shared.pool_address import pool_allowed
 from shared.site import Site, miner_id
@@ -31,12 +31,23 @@ class Interlocks:
         self.tree = Tree(site)
         self._limits = site.safety
         self._plugs = {(placed.pdu, placed.outlet): miner_id(placed.mac) for placed in site.placement}
+        self._placed = {miner_id(placed.mac): placed.container for placed in site.placement}
         self._thermal = Thermal(site.safety)
         self._feeders = FeederGuard(self.tree)
         self._meters = MeterCheck()
         self._reservations = Reservations(self.tree)
         self._loads: dict[str, FeederLoad] = {}
         self._image: ProcessImage | None = None
+
+    def resume(self, standing: Collection[AlarmKey], now_s: float) -> set[AlarmKey]:
+        """Of the alarms that stood when the agent went down, those that stand on here: temperatures have hysteresis.
+        What else stands shows within seconds.
+        """
+        subjects = {CHIP_HOT: set(self._placed), INLET_HIGH: set(self._placed.values())}
+        taken = {(rule, subject) for rule, subject in standing if subject in subjects.get(rule, ())}
+        for rule, subject in taken:
+            self._thermal.resume(rule, subject, now_s)
+        return taken
 
     def observe(self, image: ProcessImage) -> Observation:
         """Judge a new image."""

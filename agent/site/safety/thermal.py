@@ -42,6 +42,10 @@ class Hysteresis:
             return True
         return None
 
+    def resume(self, subject: str) -> None:
+        """It was tripped in an earlier life of this agent, and no value has released it since."""
+        self.tripped.setdefault(subject, self._trip)
+
 
 class Thermal:
     """`chips` trips per miner on the hottest chip, `inlets` per container on the median of its miners' inlet air."""
@@ -53,6 +57,14 @@ class Thermal:
         self._hot = Asked()
         self._in_hot_air = Asked()
         self._shed_s: dict[str, float] = {}
+
+    def resume(self, rule: str, subject: str, now_s: float) -> None:
+        """What stood when the agent went down stands until a temperature says otherwise."""
+        if rule == CHIP_HOT:
+            self.chips.resume(subject)
+            self._hot.resume(subject, now_s)
+        elif rule == INLET_HIGH:
+            self.inlets.resume(subject)
 
     def observe(self, image: ProcessImage) -> Iterator[Alarm | Demand]:
         """What changed, and who must sleep now."""

@@ -21,6 +21,10 @@ class Demand(msgspec.Struct, frozen=True):
     detail: str
 
 
+AlarmKey = tuple[str, str]
+"""Code and subject."""
+
+
 class Alarm(msgspec.Struct, frozen=True):
     """A rule holds or no longer holds for a subject (device, container or feeder)."""
 

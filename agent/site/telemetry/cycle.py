@@ -5,13 +5,15 @@ frozen image; what must be done leaves through the power door; what was read is 
 """
 
 import asyncio
+from collections.abc import Collection, Mapping
 
 from agent.site.autonomy.plan import Autonomy
 from agent.site.devices.image import ProcessImage
 from agent.site.safety import Demand, Interlocks
+from agent.site.safety.verdict import AlarmKey
 from agent.site.telemetry.live import Live
 from agent.site.telemetry.surroundings import Surroundings
-from agent.site.telemetry.telling import Telling
+from agent.site.telemetry.telling import STORAGE_FAILED, Telling
 from agent.site.telemetry.watch import Watch
 from shared.clock import Clock, instant
 
@@ -34,11 +36,18 @@ class Cycle:
         self._around = surroundings
         self._clock = clock
         self._period_s = period_s
-        self._watch = Watch()
+        self._watch = Watch(surroundings.silent_after_s)
         self.telling = Telling(live, surroundings, clock)
         self.image = live.freeze(0, instant(clock))
         self.lag_ms = 0.0
         self._judged = asyncio.Event()
+
+    def resume(self, standing: Mapping[AlarmKey, str], known: Collection[str]) -> None:
+        """Alarms that stood when the agent went down; `known` are the devices of the site's file."""
+        now_s = self._clock.monotonic_s()
+        taken = self._interlocks.resume(standing.keys(), now_s)
+        rest = {key: text for key, text in standing.items() if key not in taken and key[0] != STORAGE_FAILED}
+        self._watch.resume(rest, known, now_s)
 
     async def image_after(self, monotonic_s: float) -> None:
         """Returns once an image that was sampled later has been judged."""

@@ -83,9 +83,20 @@ class Poller:
         except Exception:
             # A driver's bug must not take its device out of the round for ever.
             log.exception("poll.bug", device=device_id)
+            self._failed(device_id)
         self.polls += 1
         self.failures += not reached
         self._schedule.done(device_id, self._clock.monotonic_s(), reached=reached, full=full)
+
+    def _failed(self, device_id: str) -> None:
+        """What it answered cannot be understood here."""
+        now_ms = self._clock.now_ms()
+        if (miner := self._roster.miners.get(device_id)) is not None:
+            self._live.miner_failed(miner, now_ms, Reach.MALFORMED)
+        elif (meter := self._roster.meters.get(device_id)) is not None:
+            self._live.meter_failed(meter, now_ms, Reach.MALFORMED)
+        elif (pdu := self._roster.pdus.get(device_id)) is not None:
+            self._live.pdu_failed(pdu, now_ms, Reach.MALFORMED)
 
     async def _poll(self, device_id: str, full: bool) -> bool:
         if (miner := self._roster.miners.get(device_id)) is not None:

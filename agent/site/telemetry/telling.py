@@ -6,8 +6,11 @@ past the disk.
 """
 
 import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from agent.site.devices.image import ProcessImage
+from agent.site.safety.verdict import AlarmKey
 from agent.site.telemetry.live import Live
 from agent.site.telemetry.surroundings import Surroundings
 from shared.clock import Clock
@@ -37,6 +40,7 @@ class Telling:
         self._waiting: tuple[Event, ...] = ()
         self._unshouted: tuple[Event, ...] = ()
         self._failing: set[str] = set()
+        self._sound: set[str] = set()
         self._clock_quality = 0
         self._task: asyncio.Task[None] | None = None
         self._began_s = 0.0
@@ -77,8 +81,10 @@ class Telling:
             self._unshouted = (*self._unshouted, event)
 
     def recovered(self, part: str) -> None:
-        if part in self._failing:
+        """Clear it; the first time also what an earlier life of this agent may have told past the disk."""
+        if part in self._failing or part not in self._sound:
             self._failing.discard(part)
+            self._sound.add(part)
             self._alarm(part, "stores again", active=False)
 
     def _alarm(self, part: str, text: str, *, active: bool) -> Event:
@@ -109,8 +115,17 @@ class Telling:
             self.recovered(SPOOL)
         events = self._waiting
         if events:
+            raised, ended = _standing(events)
+            await self._remember(raised, ())  # before it is told: an alarm that nobody remembers would never end
             await self._around.store(RecordKind.EVENT, EventBatch(events=events), len(events))
+            await self._remember({}, ended)
             self._waiting = tuple(event for event in self._waiting if event not in events)
+
+    async def _remember(self, raised: Mapping[AlarmKey, str], ended: Collection[AlarmKey]) -> None:
+        """A ledger that fails keeps no event from being told."""
+        if raised or ended:
+            with suppress(StorageError):
+                await self._around.keep_standing(raised, ended)
 
     def _batch(self, image: ProcessImage, host: HostSample | None) -> TelemetryBatch:
         miners, boards, meters, outlets = self._live.take_tables()
@@ -128,3 +143,10 @@ class Telling:
             outlets=outlets,
             host=host,
         )
+
+
+def _standing(events: Sequence[Event]) -> tuple[dict[AlarmKey, str], list[AlarmKey]]:
+    """What stands after these events, with its text, and what does not any more. A notice never stands."""
+    latest = {(event.code, event.subject): event for event in events if event.severity != Severity.NOTICE}
+    raised = {key: event.text for key, event in latest.items() if event.active}
+    return raised, [key for key, event in latest.items() if not event.active]

@@ -1,14 +1,15 @@
 """What in an image is worth an alarm: devices that went silent, faults that they report, values that stand still.
 
-An alarm is raised once and cleared once; what holds is remembered by (code, subject). Every code has a line in
-docs/events.md.
+An alarm is raised once and cleared once; another fault beside one that stands is told as its new text. What holds is
+remembered by (code, subject), also over a restart. Every code has a line in docs/events.md.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 
 from agent.site.devices.image import MeterState, MinerState, ProcessImage
 from agent.site.devices.reading import quality_of
-from agent.site.safety.verdict import Alarm
+from agent.site.safety.verdict import Alarm, AlarmKey
 from shared.quality import Quality
 from shared.states import Reach, Severity
 from shared.wire.event import Event
@@ -20,6 +21,8 @@ METER_SILENT = "meter.silent"
 METER_FROZEN = "meter.frozen"
 METER_FAULT = "meter.fault"
 SILENT_AFTER_S = 20.0
+SILENT_AFTER_POLLS = 3
+SHOWS_WITHIN_S = 60.0
 
 SEVERITIES = {
     MINER_SILENT: Severity.P3,
@@ -35,17 +38,39 @@ SEVERITIES = {
 }
 
 
+_OF_DEVICES = frozenset({MINER_SILENT, MINER_FAULT, MINER_FROZEN, METER_SILENT, METER_FROZEN, METER_FAULT})
+_FIGURE = re.compile(r"\d+(?:\.\d+)?")
+_WORDS_ARE_NEWS = frozenset({MINER_FAULT, METER_FAULT})
+
+
 class Watch:
-    def __init__(self) -> None:
-        self._standing: dict[tuple[str, str], str] = {}
+    """A device is silent when its last reading is older than `silent_after_s`."""
+
+    def __init__(self, silent_after_s: float = SILENT_AFTER_S) -> None:
+        self._silent_after_s = silent_after_s
+        self._standing: dict[AlarmKey, str] = {}
+        self._restored: dict[AlarmKey, str] = {}
+        self._known: frozenset[str] = frozenset()
+        self._forget_at_s = 0.0
+
+    def resume(self, standing: Mapping[AlarmKey, str], known: Collection[str], now_s: float) -> None:
+        """What stood when the agent went down stands on until it shows again, or that it is over. A device of `known`
+        has to be read for that; what else does not show again within `SHOWS_WITHIN_S` is over.
+        """
+        self._restored = {key: text for key, text in standing.items() if key not in self._standing}
+        self._known = frozenset(known)
+        self._forget_at_s = now_s + SHOWS_WITHIN_S
 
     def compare(self, image: ProcessImage, alarms: tuple[Alarm, ...]) -> list[Event]:
-        """The events of this cycle: what began, changed its text or ended since the last."""
+        """The events of this cycle: what began, ended, or is another fault than the last that was told."""
         now_ms = image.sampled_at_ms
         events = [_event(now_ms, alarm.rule, alarm.subject, alarm.detail, active=alarm.active) for alarm in alarms]
-        holding = dict(_conditions(image))
+        for alarm in alarms:
+            self._restored.pop((alarm.rule, alarm.subject), None)
+        holding = dict(self._conditions(image))
+        self._settle_restored(image, holding)
         for key, text in holding.items():
-            if key not in self._standing:
+            if key not in self._standing or (key[0] in _WORDS_ARE_NEWS and _words(text) != _words(self._standing[key])):
                 events.append(_event(now_ms, *key, text, active=True))
         for key, text in self._standing.items():
             if key not in holding:
@@ -53,43 +78,63 @@ class Watch:
         self._standing = holding
         return events
 
+    def _settle_restored(self, image: ProcessImage, holding: Mapping[AlarmKey, str]) -> None:
+        """What shows again, and what is over, is from now on like everything else."""
+        for key in [key for key in self._restored if key in holding or self._is_over(key, image)]:
+            self._standing[key] = self._restored.pop(key)
 
-def _conditions(image: ProcessImage) -> Iterator[tuple[tuple[str, str], str]]:
-    for miner in image.miners.values():
-        yield from _of_miner(miner, image.sampled_s)
-    for meter in image.meters.values():
-        yield from _of_meter(meter, image.sampled_s)
+    def _is_over(self, key: AlarmKey, image: ProcessImage) -> bool:
+        code, subject = key
+        if code in _OF_DEVICES:
+            state = image.miners.get(subject) or image.meters.get(subject)
+            if state is not None and state.observed_s is not None:
+                return True
+            if subject in self._known:
+                return False
+        return image.sampled_s >= self._forget_at_s
+
+    def _conditions(self, image: ProcessImage) -> Iterator[tuple[AlarmKey, str]]:
+        for miner in image.miners.values():
+            yield from self._of_miner(miner, image.sampled_s)
+        for meter in image.meters.values():
+            yield from self._of_meter(meter, image.sampled_s)
+
+    def _of_miner(self, miner: MinerState, now_s: float) -> Iterator[tuple[AlarmKey, str]]:
+        if self._silent(miner, now_s):
+            yield (MINER_SILENT, miner.device_id), _silence(miner)
+            return
+        if miner.reading is None:
+            return
+        if miner.reading.faults:
+            yield (MINER_FAULT, miner.device_id), "; ".join(miner.reading.faults)
+        if quality_of(miner.reading, "hashrate_ths") is Quality.FROZEN:
+            yield (MINER_FROZEN, miner.device_id), "repeats the same values to the last digit"
+
+    def _of_meter(self, meter: MeterState, now_s: float) -> Iterator[tuple[AlarmKey, str]]:
+        if self._silent(meter, now_s):
+            yield (METER_SILENT, meter.device_id), _silence(meter)
+            return
+        if meter.reading is None:
+            return
+        if meter.reading.faults:
+            yield (METER_FAULT, meter.device_id), "; ".join(meter.reading.faults)
+        if quality_of(meter.reading, "power_w") is Quality.FROZEN:
+            yield (METER_FROZEN, meter.device_id), "repeats the same values to the last digit"
+
+    def _silent(self, state: MinerState | MeterState, now_s: float) -> bool:
+        """Its age decides, however the last try ended. One that was never found is not silent yet: discovery looks."""
+        if state.observed_s is None:
+            return state.reach not in (Reach.UP, Reach.NEVER)
+        return now_s - state.observed_s > self._silent_after_s
 
 
-def _of_miner(miner: MinerState, now_s: float) -> Iterator[tuple[tuple[str, str], str]]:
-    if _silent(miner, now_s):
-        yield (MINER_SILENT, miner.device_id), f"does not answer ({miner.reach.name.lower()})"
-        return
-    if miner.reading is None:
-        return
-    if miner.reading.faults:
-        yield (MINER_FAULT, miner.device_id), "; ".join(miner.reading.faults)
-    if quality_of(miner.reading, "hashrate_ths") is Quality.FROZEN:
-        yield (MINER_FROZEN, miner.device_id), "repeats the same values to the last digit"
+def _words(text: str) -> list[str]:
+    """The faults in a text, whatever their order and their figures, which move all the time."""
+    return sorted(_FIGURE.sub("0", fault) for fault in text.split("; "))
 
 
-def _of_meter(meter: MeterState, now_s: float) -> Iterator[tuple[tuple[str, str], str]]:
-    if _silent(meter, now_s):
-        yield (METER_SILENT, meter.device_id), f"does not answer ({meter.reach.name.lower()})"
-        return
-    if meter.reading is None:
-        return
-    if meter.reading.faults:
-        yield (METER_FAULT, meter.device_id), "; ".join(meter.reading.faults)
-    if quality_of(meter.reading, "power_w") is Quality.FROZEN:
-        yield (METER_FROZEN, meter.device_id), "repeats the same values to the last digit"
-
-
-def _silent(state: MinerState | MeterState, now_s: float) -> bool:
-    """One that was never found is not silent yet: discovery looks for it."""
-    if state.reach in (Reach.UP, Reach.NEVER):
-        return False
-    return state.observed_s is None or now_s - state.observed_s > SILENT_AFTER_S
+def _silence(state: MinerState | MeterState) -> str:
+    return "is not read any more" if state.reach is Reach.UP else f"does not answer ({state.reach.name.lower()})"
 
 
 def _event(at_ms: int, code: str, subject: str, text: str, *, active: bool) -> Event:

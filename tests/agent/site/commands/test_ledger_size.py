@@ -61,3 +61,11 @@ async def test_upkeep_goes_on_while_the_agent_runs(house, monkeypatch):
         while house.ledger.floor("k") != 7:
             await asyncio.sleep(0.01)
     upkeep.cancel()
+
+
+async def test_standing_alarms_outlive_the_agent(ledger):
+    await ledger.keep_standing({("device.fault", "m-1"): "fan", ("device.silent", "m-2"): "gone"}, [])
+    await ledger.keep_standing({("device.fault", "m-1"): "fan; board"}, [("device.silent", "m-2")])
+    ledger.close()
+    ledger.open()
+    assert ledger.standing_alarms() == {("device.fault", "m-1"): "fan; board"}

@@ -53,6 +53,7 @@ class Heart:
         self.clock, self.disk, self.line_up = clock, Disk(), True
         self.demands: list[Demand] = []
         self.shouted: list[Event] = []
+        self.kept: list[tuple[tuple[str, str], bool, int]] = []
         self.latest: list[TelemetryBatch] = []
         self.site = small_site()
         self._live = Live(map(never_read, self.site.placement))
@@ -70,6 +71,7 @@ class Heart:
             latest=self.latest.append,
             alive=lambda _text: None,
             boot_id="boot",
+            keep_standing=self._keep,
         )
         self.cycle = Cycle(self._live, Interlocks(self.site), Autonomy(None), around, clock, 1.0)
 
@@ -85,6 +87,10 @@ class Heart:
         await self.cycle.once(self._number)
         if told:
             await self.cycle.telling.finished()
+
+    async def _keep(self, raised: dict[tuple[str, str], str], ended: list[tuple[str, str]]) -> None:
+        stored = [event.active for batch in self.disk.stored if isinstance(batch, EventBatch) for event in batch.events]
+        self.kept += [(key, True, len(stored)) for key in raised] + [(key, False, len(stored)) for key in ended]
 
     def _shout(self, batch: EventBatch) -> bool:
         self.shouted += batch.events if self.line_up else ()
@@ -151,3 +157,33 @@ async def test_a_disk_that_hangs_holds_up_no_decision_and_is_told(heart):
     await heart.beat()
     await heart.beat()
     assert heart.disk.alarms() == [True, False]
+
+
+async def test_an_alarm_is_remembered_before_it_is_told_and_forgotten_after_its_end_was(heart):
+    """A power cut in between repeats an end that nobody misses, never a beginning that nobody ends."""
+    await heart.beat()  # the overload of the site is told here
+    before = len(heart.kept)
+    told = [event for message in heart.disk.stored if isinstance(message, EventBatch) for event in message.events]
+    heart.cycle.telling.add(Event(1, "device.fault", "m-1", 3, "fan"), Event(1, "discovery.x", "m-1", 0, "a notice"))
+    await heart.beat()
+    heart.cycle.telling.add(Event(1, "device.fault", "m-1", 3, "fan", active=False))
+    await heart.beat()
+    key = ("device.fault", "m-1")
+    assert heart.kept[before:] == [(key, True, len(told)), (key, False, len(told) + 3)]
+
+
+async def test_a_ledger_that_fails_keeps_no_event_from_being_told(heart):
+    async def broken(_raised, _ended):
+        raise StorageUnavailable("commands.db is not open")
+
+    heart.cycle.telling._around = msgspec.structs.replace(heart.cycle.telling._around, keep_standing=broken)
+    heart.cycle.telling.add(Event(1, "device.fault", "m-1", 3, "fan"))
+    await heart.beat()
+    told = [event for message in heart.disk.stored if isinstance(message, EventBatch) for event in message.events]
+    assert "device.fault" in [event.code for event in told]
+
+
+async def test_a_failure_that_an_earlier_life_told_past_the_disk_is_cleared_once(heart):
+    for _ in range(3):
+        await heart.beat()
+    assert heart.disk.alarms() == [False]
