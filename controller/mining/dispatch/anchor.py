@@ -2,7 +2,6 @@
 
 A meter is compared with the model only while nothing below it is under way, or a slow meter would be taken for a load.
 Between two such moments the last one stays the anchor from which watts of miners are turned into watts of the meter.
-What each unit draws against its curve is remembered likewise, for when it sleeps or climbs.
 """
 
 from dataclasses import dataclass
@@ -10,35 +9,28 @@ from functools import cached_property
 
 import numpy as np
 
-from controller.mining.dispatch.bond import Bonds, named
-from controller.mining.dispatch.mode import current_modes
+from controller.mining.dispatch.bond import Bonds
+from controller.mining.dispatch.unit import Units
 from controller.mining.fleet.array import Bools, Floats, Ints
 from controller.mining.fleet.power import Basis
-from controller.mining.fleet.roster import Roster
 from controller.mining.fleet.snapshot import SiteSnapshot
 from controller.mining.fleet.tree import FeederTree
-from shared.states import OpState
 
 _UNSETTLED_SHARE = 0.0025  # of the load: what so few watts in motion hide is below a meter's accuracy
 _UNSEEN_SHARE = 0.03  # of the load: with more, nobody can tell losses from miners that draw unseen
 _COPPER_SHARE = 0.7  # of the losses at high load; the rest stands and does not fall with the load
 _MOST_LOSS = 0.05  # of the load: more than that is no loss but a meter or a miner that errs
-_UNIT_SHARES = (0.3, 1.3)  # of its curve, that a unit may draw; anything else is a reading that errs
-_CLIMBED_SHARE = 0.9
 _HIGH_LOAD = 0.9  # of the highest load that was seen: from there on losses are learned anew
 
 
 @dataclass(frozen=True, eq=False)
 class Anchors:
-    """One element a feeder, in `unit_share` one a miner of the roster: what it draws of its curve's watts.
-
-    `metered_w` and `drawn_w` belong to one moment and are NaN where there was none; `fresh`
+    """One element a feeder. `metered_w` and `drawn_w` belong to one moment and are NaN where there was none; `fresh`
     says that it is this moment. `copper_per_w` are losses that grow with the square, learned at `high_w`.
     """
 
     tree: FeederTree
-    roster: Roster
-    unit_share: Floats
+    units: Units
     metered_w: Floats
     drawn_w: Floats
     fresh: Bools
@@ -83,19 +75,17 @@ def anchored(before: Anchors | None, snapshot: SiteSnapshot, bonds: Bonds) -> An
     """The anchors after this moment: those of meters below which nothing moves are new, the others stay."""
     tree, metered_w = snapshot.tree, snapshot.feeders.metered_w
     if before is None or before.tree is not tree:
-        before = _nowhere(tree, snapshot.roster)
+        before = _nowhere(tree, Units.unknown(snapshot.roster))
     drawn_w = (_below(snapshot, snapshot.power.drawn_w) + tree.below(known_load_w(snapshot))).astype(np.float64)
-    moving = _moving(snapshot, bonds)
-    moving_w = _below(snapshot, np.where(moving, snapshot.power.worst_w, 0))
-    fresh = np.isfinite(metered_w) & (moving_w <= _UNSETTLED_SHARE * np.nan_to_num(metered_w))
+    units = before.units.of(snapshot.roster).seen(snapshot, bonds)
+    fresh = np.isfinite(metered_w) & (_below(snapshot, units.moving_w) <= _UNSETTLED_SHARE * np.nan_to_num(metered_w))
     unseen_w = _below(snapshot, np.where(snapshot.power.basis == Basis.ASSUMED, snapshot.power.drawn_w, 0))
     high = fresh & (metered_w > 0) & (metered_w >= _HIGH_LOAD * before.high_w) & (unseen_w <= _UNSEEN_SHARE * metered_w)
     load_w = np.where(high, metered_w, 1.0)
     loss = np.clip((load_w - (drawn_w - unseen_w)) / load_w, 0.0, _MOST_LOSS)
     return Anchors(
         tree=tree,
-        roster=snapshot.roster,
-        unit_share=_unit_share(before, snapshot, moving, bonds),
+        units=units,
         metered_w=np.where(fresh, metered_w, before.metered_w),
         drawn_w=np.where(fresh, drawn_w, before.drawn_w),
         fresh=fresh,
@@ -104,27 +94,10 @@ def anchored(before: Anchors | None, snapshot: SiteSnapshot, bonds: Bonds) -> An
     )
 
 
-def _nowhere(tree: FeederTree, roster: Roster) -> Anchors:
+def _nowhere(tree: FeederTree, units: Units) -> Anchors:
     unknown, nothing = np.full(len(tree), np.nan), np.zeros(len(tree))
     fresh = np.zeros(len(tree), np.bool_)
-    return Anchors(tree, roster, np.ones(len(roster)), unknown, unknown, fresh, nothing, nothing)
-
-
-def _unit_share(before: Anchors, snapshot: SiteSnapshot, moving: Bools, bonds: Bonds) -> Floats:
-    """Learned from every miner that hashes and has not been ordered lately; the others keep what they had.
-
-    One that changed lately and draws much less than its curve may still be climbing.
-    """
-    roster, ladders = snapshot.roster, snapshot.roster.ladders
-    kept = before.unit_share
-    if before.roster is not roster:
-        kept = np.array([kept[before.roster.row[d]] if d in before.roster.row else 1.0 for d in roster.device_id])
-    mode = current_modes(snapshot)
-    curve_w = ladders.power_w[np.maximum(mode, 0), np.arange(len(roster))]
-    share = np.clip(snapshot.power.drawn_w / np.maximum(curve_w, 1), *_UNIT_SHARES)
-    hashes = (snapshot.op_state == OpState.HASHING) & (snapshot.power.basis != Basis.ASSUMED) & (curve_w > 0)
-    climbing = named(roster.device_id, bonds.dwell) & (share < _CLIMBED_SHARE)
-    return np.where(hashes & ~moving & ~climbing, share, kept)
+    return Anchors(tree, units, unknown, unknown, fresh, nothing, nothing)
 
 
 def known_load_w(snapshot: SiteSnapshot) -> Ints:
@@ -132,13 +105,6 @@ def known_load_w(snapshot: SiteSnapshot) -> Ints:
     load_w = snapshot.tree.unmetered_w.copy()
     load_w[:1] += int(snapshot.power.counted_w[snapshot.roster.placed :].sum())
     return load_w
-
-
-def _moving(snapshot: SiteSnapshot, bonds: Bonds) -> Bools:
-    """Miners whose draw changes now, by an order or by themselves."""
-    under_way = bonds.settling.keys() | bonds.ordered.keys()
-    ramping = np.isin(snapshot.op_state, (OpState.STARTING, OpState.TUNING))
-    return ramping | named(snapshot.roster.device_id, under_way)
 
 
 def _below(snapshot: SiteSnapshot, watts: Ints) -> Ints:

@@ -57,7 +57,7 @@ def formulate(
     softened = np.isin(lock, SOFT_LOCKS) & (current >= 0) & soften
     settling = settled[:placed] >= 0
     unsettled = settling | (ordered[:placed] >= 0)
-    power_w = _power_w(snapshot, ladders, current, anchors.unit_share[:placed], unsettled)
+    power_w = _power_w(snapshot, ladders, current, anchors.units.share[:placed], unsettled)
     current_w = np.where(current >= 0, power_w[current, np.arange(placed)], 0)
     counted_w = snapshot.power.counted_w[:placed]
     return Problem(

@@ -5,7 +5,7 @@ import pytest
 from controller.mining.dispatch.anchor import Anchors, anchored
 from controller.mining.dispatch.bond import Bonds
 from shared.states import OpState
-from tests.controller.mining.conftest import MINERS, Machine, Node, record, small_site
+from tests.controller.mining.conftest import MINERS, Machine, Node, small_site
 
 NOBODY = Bonds()
 
@@ -102,31 +102,3 @@ def test_a_site_that_is_described_anew_begins_anew(node) -> None:
     node.twin.configure(small_site(site_limit_w=29_000))
     moving = Bonds(ordered=dict.fromkeys(MINERS, 0))
     assert not after(node, before, moving).knows(0)
-
-
-def test_what_a_unit_draws_of_its_curve_is_remembered_while_it_sleeps_and_climbs(node) -> None:
-    machine = node.machines[MINERS[0]]
-    machine.power_w = 3_360.0
-    node.report()
-    awake = after(node)
-    row = node.twin.snapshot("tx1").roster.row[MINERS[0]]
-    assert awake.unit_share[row] == 1.05
-    machine.state, machine.power_w, machine.hashrate_ths = OpState.SLEEPING, 25.0, 0.0
-    node.report()
-    asleep = after(node, awake)
-    machine.state, machine.power_w, machine.hashrate_ths = OpState.HASHING, 1_000.0, 30.0
-    node.report()
-    climbing = after(node, asleep, Bonds(dwell=frozenset(MINERS[:1])))
-    assert climbing.unit_share[row] == 1.05
-    assert after(node, climbing).unit_share[row] == 1_000 / 3_200
-
-
-def test_shares_follow_their_miners_into_another_roster(node) -> None:
-    node.machines[MINERS[7]].power_w = 3_360.0
-    node.report()
-    before = after(node)
-    node.twin.configure(node.twin.snapshot("tx1").site, [record("m-new")])
-    anchors = after(node, before)
-    roster = node.twin.snapshot("tx1").roster
-    assert anchors.unit_share[roster.row[MINERS[7]]] == 1.05
-    assert anchors.unit_share[roster.row["m-new"]] == 1.0
