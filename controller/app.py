@@ -45,6 +45,7 @@ from controller.storage.sqlite.journal import SqliteJournal
 from controller.storage.sqlite.journal_outbox import SqliteOutbox
 from controller.storage.sqlite.people import SqlitePeople
 from controller.storage.sqlite.relations import SqliteRelations
+from controller.storage.sqlite.relations_event import SqliteEvents
 from controller.storage.sqlite.relations_upkeep import RelationsUpkeep
 from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
@@ -80,6 +81,7 @@ class ControllerApp:
         self.telemetry = SqliteTelemetry(folder / "telemetry.db")
         self.journal_file = SqliteJournal(folder / "journal.db")
         self.relations = SqliteRelations(folder / "controller.db")
+        self.events = SqliteEvents(folder / "controller.db")
         self.people_file = SqlitePeople(folder / "people.db")
         self.keys = CommandKeys(load_or_create(folder / "command.key"), load_or_create(folder / "approval.key"))
         self.journal = Journal(self.journal_file, clock)
@@ -106,6 +108,7 @@ class ControllerApp:
                 twin=self.twin,
                 fleet=self.fleet,
                 alarms=self.alarms,
+                events=self.events,
                 commands=self.commands,
                 journal=self.journal,
                 telemetry=TelemetryReader(self.telemetry),
@@ -145,7 +148,7 @@ class ControllerApp:
     async def _open(self, stack: AsyncExitStack) -> None:
         self.web.open()
         stack.callback(self.web.close)
-        for store in (self.telemetry, self.journal_file, self.relations, self.people_file):
+        for store in (self.telemetry, self.journal_file, self.relations, self.events, self.people_file):
             await stack.enter_async_context(store)
         await self.fleet.restore()
         self.registry.restore()

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from controller.api.energy import EnergyRoutes
+from controller.api.event import EventRoutes
 from controller.api.failure import install
 from controller.api.fleet import FleetRoutes
 from controller.api.hold import HoldRoutes
@@ -41,6 +42,7 @@ def build(
         EnergyRoutes(operations, shapes).router(),
         OrderRoutes(operations, shapes).router(),
         HoldRoutes(operations, shapes).router(),
+        EventRoutes(operations, shapes).router(),
         LiveSocket(operations, period_s=live_period_s).router(),
     )
     for router in routers:

@@ -9,6 +9,7 @@ from controller.fleet.alarm import Alarm, AlarmPhase
 from controller.fleet.alarm_desk import AlarmDesk
 from controller.fleet.cause import AlarmGroup, grouped
 from controller.fleet.model import Device, Node, Notice, RecordIdentity
+from controller.fleet.ports import EventStore
 from controller.fleet.service import FleetService
 from controller.fleet.tree import ElectricalTree
 
@@ -19,6 +20,7 @@ __all__ = [
     "AlarmPhase",
     "Device",
     "ElectricalTree",
+    "EventStore",
     "FleetService",
     "Node",
     "Notice",

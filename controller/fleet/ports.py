@@ -35,8 +35,18 @@ class FleetStore(Protocol):
         """Store a change; False, and nothing stored, where `source` (site, node, record) was handled before."""
         ...
 
-    async def notices(self, site: str, before_ms: int, limit: int) -> Sequence[Notice]:
-        """Newest first."""
+
+class EventStore(Protocol):
+    """What happened at a site from `from_ms` on, newest first: what stands below `below` by time and key."""
+
+    async def notices(
+        self, site: str, from_ms: int, below: tuple[int, int], limit: int
+    ) -> Sequence[tuple[int, Notice]]:
+        """Each with its number."""
+        ...
+
+    async def alarms(self, site: str, from_ms: int, below: tuple[int, str], limit: int) -> Sequence[Alarm]:
+        """By when they were raised, whether they stand or not; their key is `alarm_id`."""
         ...
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.commands import AuthorityPolicy, CommandService
-from controller.fleet import AlarmDesk, FleetService
+from controller.fleet import AlarmDesk, EventStore, FleetService
 from controller.journal import Journal
 from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
@@ -14,6 +14,7 @@ from controller.operations.curtailment_book import CurtailmentBook
 from controller.operations.curtailments import CurtailmentParts, LiveCurtailments
 from controller.operations.dispatch import LiveDispatch
 from controller.operations.energy import LiveEnergy
+from controller.operations.events import LiveEvents
 from controller.operations.fleet import LiveFleet
 from controller.operations.history import LiveHistory
 from controller.operations.holds import LiveHolds
@@ -36,6 +37,7 @@ class Services:
     twin: FleetTwin
     fleet: FleetService
     alarms: AlarmDesk
+    events: EventStore
     commands: CommandService
     journal: Journal
     telemetry: Telemetry
@@ -82,6 +84,7 @@ class LiveOperations:
             holds=LiveHolds(moments, services.commands.holds),
             curtailments=self._curtailments,
             alarms=LiveAlarms(moments, groups, services.alarms),
+            events=LiveEvents(moments, services.events),
             nodes=LiveNodes(moments, services.fleet, self.hosts, services.telemetry, clock),
             journal=LiveJournal(services.journal),
         )

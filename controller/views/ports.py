@@ -12,6 +12,7 @@ from controller.views.alarm import AlarmView
 from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from controller.views.dispatch import DecisionView, Explanation
 from controller.views.energy import EnergyState, PricePoint
+from controller.views.event import EventPage, EventRequest
 from controller.views.frame import FleetFrame
 from controller.views.history import GapView, Series, SeriesRequest
 from controller.views.hold import HoldView, Released
@@ -116,6 +117,12 @@ class Alarms(Protocol):
     async def acknowledge(self, alarm_id: str, actor: Actor) -> AlarmView: ...
 
 
+class Events(Protocol):
+    async def listed(self, request: EventRequest) -> EventPage:
+        """Malformed for a `before` that no page gave."""
+        ...
+
+
 class Nodes(Protocol):
     def nodes(self, site: str) -> tuple[NodeView, ...]: ...
 
@@ -139,5 +146,6 @@ class Operations:
     holds: Holds
     curtailments: Curtailments
     alarms: Alarms
+    events: Events
     nodes: Nodes
     journal: Journal

@@ -8,7 +8,7 @@ import pytest
 
 from controller.clockwork import Clockwork
 from controller.fleet import Notice, RecordIdentity
-from controller.fleet.alarm import Alarm
+from controller.fleet.alarm import Alarm, AlarmPhase
 from controller.fleet.ports import FleetChange
 from controller.ingest import Group, InboxItem, Refused, Rejection
 from controller.journal import Commit, SideEffect
@@ -21,6 +21,7 @@ from controller.storage.sqlite.journal import SqliteJournal
 from controller.storage.sqlite.journal_outbox import SqliteOutbox
 from controller.storage.sqlite.people import SqlitePeople
 from controller.storage.sqlite.relations import SqliteRelations
+from controller.storage.sqlite.relations_event import SqliteEvents
 from controller.storage.sqlite.relations_upkeep import RelationsUpkeep
 from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
@@ -50,6 +51,7 @@ async def kept(tmp_path):
     async with AsyncExitStack() as stack:
         open_ = stack.enter_async_context
         relations = await open_(SqliteRelations(tmp_path / "controller.db"))
+        events = await open_(SqliteEvents(tmp_path / "controller.db"))
         telemetry = await open_(SqliteTelemetry(tmp_path / "telemetry.db", clock))
         journal = await open_(SqliteJournal(tmp_path / "journal.db"))
         people_file = await open_(SqlitePeople(tmp_path / "people.db"))
@@ -59,6 +61,7 @@ async def kept(tmp_path):
         yield SimpleNamespace(
             clock=clock,
             relations=relations,
+            events=events,
             telemetry=telemetry,
             journal=journal,
             people=people,
@@ -90,7 +93,7 @@ def alarm(subject: str, raised_at_ms: int, cleared_at_ms: int | None, seen_at_ms
 async def test_old_notices_go(kept):
     await kept.relations.apply(FleetChange(notices=(notice(NOW_MS - 11 * DAY_MS), notice(NOW_MS - 9 * DAY_MS))))
     assert (await kept.job.run())["notices"] == 1
-    assert [left.at_ms for left in await kept.relations.notices("north", NOW_MS, 10)] == [NOW_MS - 9 * DAY_MS]
+    assert [left.at_ms for _, left in await kept.events.notices("north", 0, (NOW_MS, 0), 10)] == [NOW_MS - 9 * DAY_MS]
 
 
 async def test_alarms_go_by_when_they_were_closed_and_standing_ones_stay(kept):
@@ -104,9 +107,9 @@ async def test_alarms_go_by_when_they_were_closed_and_standing_ones_stay(kept):
     )
     await kept.relations.apply(FleetChange(alarms=alarms))
     assert (await kept.job.run())["alarms"] == 1
-    closed = {left.subject for left in await kept.relations.closed_alarms("north", 10)}
-    standing = {left.subject for left in (await kept.relations.load()).alarms}
-    assert (closed, standing) == ({"seen lately", "over lately"}, {"never seen", "still on"})
+    left = {alarm.subject: alarm.phase for alarm in await kept.events.alarms("north", 0, (NOW_MS, ""), 10)}
+    assert {subject for subject, phase in left.items() if phase is AlarmPhase.CLOSED} == {"seen lately", "over lately"}
+    assert set(left) == {"seen lately", "over lately", "never seen", "still on"}
 
 
 async def test_marks_of_handled_records_go_when_no_record_can_come_again(kept):

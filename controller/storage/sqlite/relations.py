@@ -10,8 +10,8 @@ from typing import Self, TypeVar
 import aiosqlite
 import msgspec
 
-from controller.fleet.alarm import Alarm, AlarmPhase
-from controller.fleet.model import Device, Node, Notice, RecordIdentity, SiteRecord
+from controller.fleet.alarm import Alarm
+from controller.fleet.model import Device, Node, RecordIdentity, SiteRecord
 from controller.fleet.ports import FleetChange, FleetState
 from controller.storage.sqlite.fault import translated
 from controller.storage.sqlite.migration import migrate
@@ -57,15 +57,6 @@ class SqliteRelations:
             await _write_inventory(connection, change)
             await _write_alarms(connection, change)
         return True
-
-    async def notices(self, site: str, before_ms: int, limit: int) -> Sequence[Notice]:
-        query = "SELECT body FROM notice WHERE site = ? AND at_ms < ? ORDER BY at_ms DESC, notice_id DESC LIMIT ?"
-        return await self._bodies(Notice, query, (site, before_ms, limit))
-
-    async def closed_alarms(self, site: str, limit: int) -> list[Alarm]:
-        """History, newest first."""
-        query = "SELECT body FROM alarm WHERE site = ? AND phase = ? ORDER BY raised_at_ms DESC LIMIT ?"
-        return await self._bodies(Alarm, query, (site, AlarmPhase.CLOSED, limit))
 
     async def _bodies(self, kind: type[T], query: str, values: Sequence[str | int] = ()) -> list[T]:
         try:

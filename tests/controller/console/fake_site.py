@@ -9,6 +9,7 @@ from controller.people.model import Actor, Permission
 from controller.views.alarm import AlarmView
 from controller.views.dispatch import BindingConstraint, DecisionView, Explanation
 from controller.views.energy import EnergyState, FeederView, Market, MeterView, PricePoint
+from controller.views.event import EventKind, EventPage, EventRequest, EventView
 from controller.views.figure import Figure
 from controller.views.history import GapView
 from controller.views.journal import JournalEntry, JournalPage
@@ -17,6 +18,7 @@ from controller.views.site import NodeView
 from shared.clock import Clock
 from shared.errors import NotFound
 from shared.states import ClockQuality
+from tests.controller.console.fake_decisions import FakeDecisions
 from tests.controller.console.fake_fleet import SITE, FakeFleet, FakeHistory
 from tests.controller.console.fake_holds import FakeHolds
 from tests.controller.console.fake_orders import FakeCurtailments, FakeOrders, SitePower
@@ -186,6 +188,35 @@ class FakeAlarms:
         return alarm
 
 
+class FakeEvents:
+    """A hundred of each kind, a minute apart."""
+
+    def __init__(self, fleet: FakeFleet) -> None:
+        self._fleet = fleet
+
+    async def listed(self, request: EventRequest) -> EventPage:
+        self._fleet.frame(request.site)
+        now_ms = self._fleet.clock.now_ms()
+        events = [
+            EventView(
+                kind=EventKind.NOTICE if number % 2 else EventKind.ALARM,
+                at_ms=now_ms // 60_000 * 60_000 - number * 60_000,
+                code="discovery.unknown-device" if number % 2 else "device.silent",
+                subject=f"10.0.4.{number}",
+                node="edge-1",
+                text="answers on port 80; pyasic takes it for nothing that it knows" if number % 2 else "is silent",
+                priority=0 if number % 2 else 3,
+                cleared_at_ms=None if number % 2 else now_ms - number * 60_000 + 30_000,
+            )
+            for number in range(200)
+        ]
+        begin = int(request.before or 0)
+        fitting = [event for event in events[begin:] if request.kind in (None, event.kind)]
+        shown = tuple(fitting[: request.limit])
+        more = len(fitting) > request.limit
+        return EventPage(entries=shown, before=str(events.index(shown[-1]) + 1) if more else "")
+
+
 class FakeNodes:
     def __init__(self, fleet: FakeFleet, history: FakeHistory) -> None:
         self._fleet = fleet
@@ -261,6 +292,8 @@ def operations(clock: Clock, count: int = 200, *, hostile_name: str = "", switch
         orders=FakeOrders(fleet),
         curtailments=FakeCurtailments(fleet, power),
         alarms=FakeAlarms(fleet),
+        events=FakeEvents(fleet),
+        decisions=FakeDecisions(fleet),
         holds=FakeHolds(fleet),
         nodes=FakeNodes(fleet, history),
         journal=FakeJournal(),

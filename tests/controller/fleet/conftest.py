@@ -7,6 +7,7 @@ import pytest
 
 from controller.fleet import AlarmDesk, FleetService
 from controller.storage.sqlite.relations import SqliteRelations
+from controller.storage.sqlite.relations_event import SqliteEvents
 from shared.site import Feeder, Instrument, Placement, Site, miner_id
 
 
@@ -33,6 +34,7 @@ class Fleet(NamedTuple):
     service: FleetService
     desk: AlarmDesk
     store: SqliteRelations
+    past: SqliteEvents
     witness: FakeWitness
 
 
@@ -74,7 +76,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def fleet(path: Path, clock: FakeClock) -> AsyncIterator[Fleet]:
-    async with SqliteRelations(path) as store:
+    async with SqliteRelations(path) as store, SqliteEvents(path) as past:
         witness = FakeWitness()
         desk = AlarmDesk(store, witness, clock)
-        yield Fleet(FleetService(store, desk, clock), desk, store, witness)
+        yield Fleet(FleetService(store, desk, clock), desk, store, past, witness)

@@ -27,6 +27,7 @@ def event(active: bool = True, *, severity: int = 2, at_ms: int = 1, code: str =
     )
 
 
+END = (2**62, "")
 HELLO = Hello(
     version=1, epoch="e1", lowest_seq=1, highest_seq=9, rows=9, boot_id="b", role="site", software="1", sent_at_ms=5
 )
@@ -120,7 +121,7 @@ async def test_the_life_of_an_alarm(fleet, clock) -> None:
     assert (stream, name, actor) == (f"alarm/{alarm.alarm_id}", "AlarmAcknowledged", "ann")
     await handle("tx1", "n1", event(active=False), record(2))
     assert fleet.desk.standing("tx1") == []
-    assert [closed.phase for closed in await fleet.store.closed_alarms("tx1", 10)] == ["closed"]
+    assert [closed.phase for closed in await fleet.past.alarms("tx1", 0, END, 10)] == ["closed"]
 
 
 async def test_a_cleared_alarm_stands_until_seen_and_counts_its_returns(fleet) -> None:
@@ -146,7 +147,7 @@ async def test_an_alarm_that_comes_back_must_be_acknowledged_again(fleet) -> Non
     await handle("tx1", "n1", both, record(2))
     [again] = fleet.desk.standing("tx1")
     assert (again.phase, again.raised_at_ms, again.acknowledged_by) == ("new", 9, "")
-    assert len(await fleet.store.closed_alarms("tx1", 10)) == 1
+    assert [past.phase for past in await fleet.past.alarms("tx1", 0, END, 10)] == ["new", "closed"]
 
 
 async def test_repeated_news_changes_text_and_priority_only(fleet) -> None:
@@ -160,7 +161,7 @@ async def test_notices_are_kept_and_need_nobody(fleet) -> None:
     await fleet.service.handle_events("tx1", "n1", event(severity=0, code="firmware.changed"), record(1))
     await fleet.service.handle_events("tx1", "n1", event(active=False, code="never.raised"), record(2))
     assert fleet.desk.standing("tx1") == []
-    assert [notice.code for notice in await fleet.store.notices("tx1", 10, 10)] == ["firmware.changed"]
+    assert [notice.code for _, notice in await fleet.past.notices("tx1", 0, (10, 0), 10)] == ["firmware.changed"]
 
 
 async def test_a_shelved_alarm_returns_by_itself(fleet, clock) -> None:

@@ -27,6 +27,7 @@ from controller.people.service import People
 from controller.storage.sqlite.journal import SqliteJournal
 from controller.storage.sqlite.people import SqlitePeople
 from controller.storage.sqlite.relations import SqliteRelations
+from controller.storage.sqlite.relations_event import SqliteEvents
 from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
 from shared.quality import Quality, pack_qualities
@@ -143,6 +144,7 @@ class LiveSite:
     journal: Journal
     fleet: FleetService
     desk: AlarmDesk
+    past: SqliteEvents
     store: SqliteTelemetry
     policy: AuthorityPolicy
     machines: dict[str, Machine] = field(default_factory=lambda: {miner: Machine() for miner in MINERS})
@@ -172,6 +174,7 @@ class LiveSite:
         self.live = LiveOperations(
             Services(
                 clock=self.clock, twin=self.twin, fleet=self.fleet, alarms=self.desk, commands=self.commands,
+                events=self.past,
                 journal=self.journal, telemetry=TelemetryReader(self.store), prices=self.prices, ledger=self.ledger,
                 dispatch={SITE: self.dispatch}, policy=self.policy,
             )
@@ -229,9 +232,14 @@ class LiveSite:
         await self.inbox.handle(SITE, NODE, batch, RecordIdentity("epoch", 1_000 + next(self._seq)))
 
     async def raise_alarms(
-        self, *devices: str, code: str = "device.silent", text: str = "does not answer", active: bool = True
+        self,
+        *devices: str,
+        code: str = "device.silent",
+        text: str = "does not answer",
+        active: bool = True,
+        priority: int = 3,
     ) -> None:
-        events = tuple(Event(self.clock.ms, code, device, 3, text, active) for device in devices)
+        events = tuple(Event(self.clock.ms, code, device, priority, text, active) for device in devices)
         await self.fleet.handle_events(
             SITE, NODE, EventBatch(events=events), RecordIdentity("e", 5_000 + next(self._seq))
         )
@@ -305,11 +313,12 @@ async def live(tmp_path: Path, policy: AuthorityPolicy) -> AsyncIterator[LiveSit
     async with (
         SqliteJournal(tmp_path / "journal.db") as events,
         SqliteRelations(tmp_path / "relations.db") as relations,
+        SqliteEvents(tmp_path / "relations.db") as past,
         SqliteTelemetry(tmp_path / "telemetry.db") as telemetry,
     ):
         journal = Journal(events, clock)
         desk = AlarmDesk(relations, journal, clock)
-        site = LiveSite(clock, journal, FleetService(relations, desk, clock), desk, telemetry, policy)
+        site = LiveSite(clock, journal, FleetService(relations, desk, clock), desk, past, telemetry, policy)
         await site.enrol()
         site.report()
         yield site
