@@ -58,7 +58,7 @@ class Confirmation:
                 return Ending(OutcomeState.CONFIRMED, latest)
             if clock.monotonic_s() >= deadline_s:
                 break
-            if attempt == 0:
+            if attempt == 0 and watched.witness.listens:
                 self._ask_outlet(watched.target)
         if seen is not None and seen.effect is Effect.NOT_SHOWN:
             return Ending(OutcomeState.CONTRADICTED, seen, detail=f"not within {within_s:.0f} s")

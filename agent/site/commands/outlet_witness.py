@@ -26,6 +26,11 @@ class OutletWitness:
         self._since_s = image.sampled_s
         self._drew = self._last(image)
 
+    @property
+    def listens(self) -> bool:
+        """Do watts tell anything of this order?"""
+        return self._wanted is not None
+
     def ordered(self, now_s: float) -> None:
         """It is out: the device has answered, or its time to answer is over."""
         self._since_s = now_s
