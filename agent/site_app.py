@@ -28,7 +28,7 @@ from agent.site.telemetry.poller import Poller
 from agent.site.telemetry.schedule import Periods
 from agent.site.telemetry.surroundings import Surroundings
 from agent.site.telemetry.telling import SPOOL
-from agent.site.telemetry.watch import SILENT_AFTER_POLLS, SILENT_AFTER_S
+from agent.site.telemetry.watch import silent_after_s
 from agent.storage import Storage
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
@@ -145,7 +145,7 @@ class SiteApp:
             alive=self.watchdog.alive,
             boot_id=self.node.boot_id,
             keep_standing=self.ledger.keep_standing,
-            silent_after_s=max(SILENT_AFTER_S, SILENT_AFTER_POLLS * self.settings.polling.warm_s),
+            silent_after_s=silent_after_s(self.settings.polling.warm_s),
         )
         autonomy = Autonomy(self.site.safety.fallback_cap_w, self.settings.silence_s)
         return Cycle(self.live, self.interlocks, autonomy, surroundings, self.clock, self.settings.cycle_s)

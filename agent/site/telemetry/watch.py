@@ -43,6 +43,11 @@ _FIGURE = re.compile(r"\d+(?:\.\d+)?")
 _WORDS_ARE_NEWS = frozenset({MINER_FAULT, METER_FAULT})
 
 
+def silent_after_s(warm_s: float) -> float:
+    """The age from which a device is silent, where a round of polls takes `warm_s`."""
+    return max(SILENT_AFTER_S, SILENT_AFTER_POLLS * warm_s)
+
+
 class Watch:
     """A device is silent when its last reading is older than `silent_after_s`."""
 

@@ -45,6 +45,7 @@ def believed_hashing(agent, device_id: str) -> bool:
 @pytest.mark.slow
 async def test_nine_broken_machines_at_once_neither_lie_nor_hold_up_the_others(start, sims, desk, monkeypatch):
     monkeypatch.setattr(watch, "SILENT_AFTER_S", 8.0)
+    monkeypatch.setattr(watch, "SILENT_AFTER_POLLS", 1)
     agent = await start(polling=REAL_PERIODS)
     broken = {sims.miners_of(model)[which]: (kind, detail) for model, which, kind, detail in CASES}
     for device_id, (kind, detail) in broken.items():
