@@ -51,7 +51,8 @@ async def test_a_command_is_previewed_issued_and_followed(anna: httpx.AsyncClien
     wanted = {"verb": "set_power_limit", "parameters": {"limit_w": 2_500}, "query": "container:c2", "reason": "heat"}
     shown = (await anna.post(f"{BASE}/commands/preview", json=wanted)).json()
     assert (shown["included"], shown["power_change_w"]) == (20, -10_000.0)
-    issued = await anna.post(f"{BASE}/commands", json=wanted)
+    assert shown["confirm"] == "20"  # each counts with what it can draw at most
+    issued = await anna.post(f"{BASE}/commands", json=wanted | {"confirm": "20"})
     assert (issued.status_code, issued.json()["devices"]) == (201, 20)
     detail = (await anna.get(f"/api/v1/commands/{issued.json()['id']}")).json()
     assert len(detail["outcomes"]) == 20
