@@ -133,7 +133,7 @@ class Interlocks:
                 )
                 return Refusal(FEEDER_FULL, detail)
         limit_pct = self._limits.phase_imbalance_max_pct
-        return imbalance_refusal(self.tree, self._loads, promised_w, path, added_w[path[0]], limit_pct)
+        return imbalance_refusal(self.tree, self._loads, self._reservations, path, added_w[path[0]], limit_pct)
 
     def _pool_refusal(self, action: SetPools) -> Refusal | None:
         for pool in action.pools:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from agent.site.safety.load import FeederLoad, Tree
 from agent.site.safety.refusal import PHASE_IMBALANCE
+from agent.site.safety.reservation import Reservations
 from agent.site.safety.verdict import Refusal
 
 _LEGS = 3
@@ -17,13 +18,14 @@ _WORTH_BALANCING = 0.2  # below this share of the legs' capacity an imbalance he
 def imbalance_refusal(
     tree: Tree,
     loads: Mapping[str, FeederLoad],
-    reserved_w: Mapping[str, float],
+    reservations: Reservations,
     path: tuple[str, ...],
     added_w: float,
     limit_pct: float,
 ) -> Refusal | None:
     """Refuse where the leg of `path` draws, or would draw with `added_w`, more than `limit_pct` above the mean of the
-    three legs. Promised watts count as drawn.
+    three legs. Promised watts count as drawn; those of this very cycle only in the mean, since the orders of one wave
+    come in any sequence and balance each other.
     """
     leg = tree.feeders[path[0]]
     if leg.phase is None or leg.parent is None:
@@ -32,11 +34,12 @@ def imbalance_refusal(
     capacities_w = [loads[child].capacity_w for child in legs]
     if len(legs) != _LEGS or any(capacity_w is None for capacity_w in capacities_w):
         return None
-    drawn_w = {child: loads[child].load_w + reserved_w.get(child, 0.0) for child in legs}
-    mean_w, after_mean_w = sum(drawn_w.values()) / _LEGS, (sum(drawn_w.values()) + added_w) / _LEGS
+    drawn_w = loads[leg.id].load_w + reservations.standing_w.get(leg.id, 0.0)
+    mean_w = sum(loads[child].load_w + reservations.on_w.get(child, 0.0) for child in legs) / _LEGS
+    after_mean_w = mean_w + added_w / _LEGS
     if after_mean_w < _WORTH_BALANCING * sum(capacity or 0 for capacity in capacities_w) / _LEGS:
         return None
-    above_w, after_above_w = drawn_w[leg.id] - mean_w, drawn_w[leg.id] + added_w - after_mean_w
+    above_w, after_above_w = drawn_w - mean_w, drawn_w + added_w - after_mean_w
     limit = limit_pct / 100
     if above_w <= limit * mean_w and after_above_w <= max(limit * after_mean_w, added_w):
         return None

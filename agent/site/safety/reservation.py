@@ -26,7 +26,9 @@ class Promise(msgspec.Struct, frozen=True):
 
 
 class Reservations:
-    """`on_w` is what is promised and not yet drawn, in watts by feeder; image and loads are those of the last cycle."""
+    """`on_w` is what is promised and not yet drawn, in watts by feeder, `standing_w` the part of it that was promised
+    before the last cycle's image; image and loads are those of that cycle.
+    """
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -34,6 +36,7 @@ class Reservations:
         self._image: ProcessImage | None = None
         self._loads: Mapping[str, FeederLoad] = {}
         self.on_w: dict[str, float] = {}
+        self.standing_w: dict[str, float] = {}
 
     def observe(self, image: ProcessImage, loads: Mapping[str, FeederLoad]) -> None:
         """Promise to what starts, drop what has arrived or run out, count what is still missing."""
@@ -48,6 +51,7 @@ class Reservations:
             if kept:
                 self._promises[device_id] = kept
                 self._count(miner, 1)
+        self.standing_w = self.on_w.copy()
 
     def added_w(self, miner: MinerState, target_w: float) -> dict[str, float]:
         """What a rise to `target_w` adds on each feeder of its path beyond what is drawn and promised already."""

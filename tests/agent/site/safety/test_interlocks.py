@@ -204,3 +204,20 @@ def test_imbalance_is_judged_with_what_the_order_adds(limit_w: int, passes: bool
     refusal = locks.admit(FIRST, SetPowerLimit(limit_w=limit_w))
     assert (refusal is None) is passes
     assert passes or refusal.rule == "interlock.phase-imbalance"
+
+
+def test_the_orders_of_one_wave_may_come_leg_by_leg_but_a_second_wave_on_one_leg_waits_for_the_others():
+    site = small_site(miners=12, phase_imbalance_max_pct=10.0)
+    at_rest = {n: good_reading(power_w=2_500.0) if n in (6, 7, 8) else asleep() for n in range(12)}
+    locks = Interlocks(site)
+    locks.observe(image_of(site, START_MS, at_rest, site_w=7_700.0, max_w=1_500))
+    leg_by_leg = [number for leg in range(3) for number in (leg, leg + 3)]
+    assert [locks.admit(miner_id(mac(number)), Wake()) for number in leg_by_leg] == [None] * 6
+    locks = Interlocks(site)
+    locks.observe(image_of(site, START_MS, at_rest, site_w=7_700.0, max_w=1_500))
+    assert locks.admit(FIRST, Wake()) is None
+    locks.observe(image_of(site, START_MS + 1_000, at_rest, site_w=7_700.0, max_w=1_500))
+    refusal = locks.admit(miner_id(mac(3)), Wake())
+    assert refusal is not None
+    assert refusal.rule == "interlock.phase-imbalance"
+    assert locks.admit(miner_id(mac(1)), Wake()) is None
