@@ -34,13 +34,14 @@ from controller.mining.dispatch.service import DispatchPorts, DispatchSettings
 from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
 from controller.operations import LiveOperations, Services
+from controller.operations.decision_book import DecisionBook
 from controller.own_alarms import BROKER_UNFIT, NOT_STORING, REFUSED, OwnAlarms
 from controller.people.service import People
 from controller.power_door import DispatchOrders
 from controller.registry import Registry
 from controller.retention import HOUR_UTC, Retention, Stores
 from controller.settings import ControllerSettings, PriceFeed
-from controller.site_desk import DecisionLog, SiteDesk
+from controller.site_desk import SiteDesk
 from controller.storage.sqlite.journal import SqliteJournal
 from controller.storage.sqlite.journal_outbox import SqliteOutbox
 from controller.storage.sqlite.people import SqlitePeople
@@ -100,6 +101,8 @@ class ControllerApp:
         self.outbox = SqliteOutbox(self.journal_file)
         stores = Stores(RelationsUpkeep(self.relations), self.upkeep, self.outbox, self.people)
         self.retention = Retention(stores, settings.keep, clock)
+        self.own_alarms = OwnAlarms(self.alarms, settings.sites, clock)
+        self.decisions = DecisionBook(self.journal, self.own_alarms.judge_at)
         self.desks = {site: self._desk(site) for site in settings.sites}
         self.commands.holds.listen(self._hold_changed)
         self.operations = LiveOperations(
@@ -115,12 +118,12 @@ class ControllerApp:
                 prices=self.prices,
                 ledger=self.ledger,
                 dispatch={site: desk.dispatch for site, desk in self.desks.items()},
+                decisions=self.decisions,
                 policy=policy,
             )
         )
         self.gateway = MqttGateway(settings.mqtt, CLIENT_ID, self.keys.command, self._deliver, settings.sites)
         self.ingest = Ingest(self.telemetry, self.gateway, self._audience(), clock=clock)
-        self.own_alarms = OwnAlarms(self.alarms, settings.sites, clock)
         self.ingest.on_trouble = partial(self.own_alarms.judge, NOT_STORING)
         self.ingest.consumer.on_refused = self._record_refused
         self.web = WebServer(settings.web)
@@ -231,7 +234,7 @@ class ControllerApp:
             caps=self.ledger,
             holds=self.commands.holds,
             orders=DispatchOrders(self.commands),
-            decisions=DecisionLog(),
+            decisions=self.decisions,
             clock=self.clock,
         )
         patience = Patience(confirm_s=wanted.confirm_s, dwell_s=wanted.dwell_s, disobeyed_s=wanted.disobeyed_s)

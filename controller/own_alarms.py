@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from controller.fleet import AlarmDesk
+from controller.operations.decision_book import GAP_WIDE, UNSOUND
 from shared.clock import Clock
 from shared.errors import StorageError
 from shared.log import get_logger
@@ -17,7 +18,13 @@ NOT_STORING: Final = "ingest.not-storing"
 BROKER_UNFIT: Final = "broker.unfit"
 REFUSED: Final = "inbox.refused"
 SEVERITIES: Final[Mapping[str, Severity]] = MappingProxyType(
-    {NOT_STORING: Severity.P1, BROKER_UNFIT: Severity.P2, REFUSED: Severity.P2}
+    {
+        NOT_STORING: Severity.P1,
+        BROKER_UNFIT: Severity.P2,
+        REFUSED: Severity.P2,
+        UNSOUND: Severity.P1,
+        GAP_WIDE: Severity.P3,
+    }
 )
 RETRY_S = 5.0
 
@@ -37,7 +44,11 @@ class OwnAlarms:
     def judge(self, code: str, problem: str) -> None:
         """Raise the alarm where there is a problem, clear it where the text is empty."""
         for site in self._sites:
-            self._put(site, code, self._event(code, problem))
+            self.judge_at(site, code, problem)
+
+    def judge_at(self, site: str, code: str, problem: str) -> None:
+        """The same at one site."""
+        self._put(site, code, self._event(code, problem))
 
     def happened(self, site: str, code: str, text: str) -> None:
         """Something that is over at once: it stands until somebody has seen it."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from controller.commands import Actor, CommandService, Origin
 from controller.mining.dispatch.ports import OrderLine
+from controller.mining.dispatch.service import ACTOR
 
 
 class DispatchOrders:
@@ -13,8 +14,8 @@ class DispatchOrders:
         self._commands = commands
 
     async def issue(
-        self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
+        self, site: str, orders: Sequence[OrderLine], *, reason: str, decision_id: str, expires_in_s: float
     ) -> str:
-        by = Actor(name=actor, origin=Origin.DISPATCH)
+        by = Actor(name=ACTOR, session=decision_id, origin=Origin.DISPATCH)
         handle = await self._commands.issue(site, orders, reason=reason, actor=by, expires_in_s=expires_in_s)
         return handle.command_id

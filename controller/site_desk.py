@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from controller.commands import Actor, CommandService, Origin, PlanRequest
-from controller.mining.dispatch.cycle import Cycle
 from controller.mining.dispatch.ports import Prices
 from controller.mining.dispatch.service import DispatchPorts, DispatchService, DispatchSettings
 from controller.mining.fleet.ladder import Idle
@@ -22,22 +21,6 @@ _PAUSE_S = 1.0
 PLANNER = Actor(name="planner", origin=Origin.DISPATCH)
 
 log = get_logger("controller.site")
-
-
-class DecisionLog:
-    """Fills `Decisions`: every decision that ordered something is a line in the log, with its certificate."""
-
-    def record(self, cycle: Cycle) -> None:
-        if cycle.issued:
-            log.info(
-                "dispatch.decided",
-                site=cycle.site,
-                trigger=cycle.trigger,
-                issued=cycle.issued,
-                held=cycle.held,
-                solve_ms=round(cycle.solve_ms, 1),
-                gap_pct=cycle.decision.certificate.gap_pct,
-            )
 
 
 class _Plan(NamedTuple):

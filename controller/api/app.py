@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, FastAPI
 
+from controller.api.decision import DecisionRoutes
 from controller.api.energy import EnergyRoutes
 from controller.api.event import EventRoutes
 from controller.api.failure import install
@@ -42,6 +43,7 @@ def build(
         EnergyRoutes(operations, shapes).router(),
         OrderRoutes(operations, shapes).router(),
         HoldRoutes(operations, shapes).router(),
+        DecisionRoutes(operations, shapes).router(),
         EventRoutes(operations, shapes).router(),
         LiveSocket(operations, period_s=live_period_s).router(),
     )

@@ -56,7 +56,9 @@ class Confirmation(StrEnum):
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who orders. `session` is the id of the browser session or token; `sponsor` the person who made that token."""
+    """Who orders. `session` is the id of the browser session or token, of dispatch that of its decision; `sponsor` the
+    person who made the token.
+    """
 
     name: str
     session: str = ""

@@ -10,7 +10,7 @@ from controller.commands.progress import CommandProgress, OrderProgress
 
 
 class CommandSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """`counts` has the states that occur; `rule` why it never left, where it did not."""
+    """`counts` has the states that occur; `rule` why it never left, where it did not; `decision` that of dispatch."""
 
     command_id: str
     site: str
@@ -29,6 +29,7 @@ class CommandSummary(msgspec.Struct, frozen=True, kw_only=True):
     approved_by: str = ""
     retry_of: str = ""
     rule: str = ""
+    decision: str = ""
 
 
 class OrderTrail(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +78,13 @@ def summary_of(progress: CommandProgress) -> CommandSummary:
         approved_by=progress.approved_by,
         retry_of=progress.retry_of,
         rule=progress.dropped_rule,
+        decision=decision_of(progress.origin, progress.session),
     )
+
+
+def decision_of(origin: Origin, session: str) -> str:
+    """The decision that dispatch cites; empty where somebody else orders."""
+    return session if origin is Origin.DISPATCH else ""
 
 
 def view_of(progress: CommandProgress) -> CommandView:

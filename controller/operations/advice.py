@@ -17,6 +17,8 @@ ADVICE = {
     "spool.alternating-epochs": "Find the second machine that sends under this node's identity; was a disk cloned?",
     "ingest.not-storing": "Look at the disk of the controller; the nodes keep everything meanwhile.",
     "inbox.refused": "Report it with the text; what a node told there has no effect until a later release takes it.",
+    "dispatch.unsound": "Nothing was released; the site's own rules hold. Report the text, curtail by hand meanwhile.",
+    "dispatch.gap-wide": "See the decisions on the energy page; report it where it stays.",
     "broker.unfit": "Correct the broker's settings as the text says, then start the controller again.",
     "inventory.site-refused": "Correct the site's file at the node; the former description stays in force.",
 }

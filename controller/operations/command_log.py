@@ -1,10 +1,11 @@
 """What the board does not index: which commands touched a device, who asked, and the devices' own last words."""
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from controller.commands.event import CommandRequested, OutcomesRecorded, codec
+from controller.commands.view import decision_of
 from controller.journal import Journal, RecordedEvent
 from controller.views.miner import Evidence
 
@@ -16,13 +17,14 @@ _PREFIX = "command/"
 
 
 class Requested(NamedTuple):
-    """Who asked for a command, and where the journal says so."""
+    """Who asked for a command, and where the journal says so; `decision` where dispatch did."""
 
     command_id: str
     site: str
     actor: str
     at_ms: int
     position: int
+    decision: str = ""
 
 
 class CommandLog:
@@ -30,7 +32,7 @@ class CommandLog:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._position = 0
+        self._position = self._since = 0
         self._requested: OrderedDict[str, Requested] = OrderedDict()
         self._of_device: dict[str, deque[str]] = {}
         self._evidence: OrderedDict[str, Evidence] = OrderedDict()
@@ -39,8 +41,8 @@ class CommandLog:
     async def restore(self) -> None:
         """Before anything is written."""
         newest = (await self._journal.search("", limit=1)).events
-        begin = max(0, newest[0].position - EVENTS_REREAD) if newest else 0
-        async for page in self._journal.since(begin):
+        self._since = max(0, newest[0].position - EVENTS_REREAD) if newest else 0
+        async for page in self._journal.since(self._since):
             self.fold(page)
 
     def fold(self, events: Sequence[RecordedEvent]) -> None:
@@ -56,6 +58,15 @@ class CommandLog:
 
     def requested(self, command_id: str) -> Requested | None:
         return self._requested.get(command_id)
+
+    @property
+    def latest(self) -> Collection[Requested]:
+        """Oldest first."""
+        return self._requested.values()
+
+    def reaches(self, position: int) -> bool:
+        """Are all commands known that were asked for after this event?"""
+        return position >= self._since
 
     def of_device(self, device_id: str) -> tuple[str, ...]:
         """Command ids, newest first."""
@@ -78,10 +89,10 @@ class CommandLog:
 
     def _note(self, fact: CommandRequested, event: RecordedEvent) -> None:
         self._requested[fact.command_id] = Requested(
-            fact.command_id, fact.site, event.actor, event.at_ms, event.position
+            fact.command_id, fact.site, event.actor, event.at_ms, event.position, decision_of(fact.origin, fact.session)
         )
         if len(self._requested) > COMMANDS_KEPT:
-            self._requested.popitem(last=False)
+            self._since = self._requested.popitem(last=False)[1].position
         for line in fact.orders:
             self._remember(line.device_id, fact.command_id)
 

@@ -41,6 +41,7 @@ def order_view(summary: CommandSummary, requested: Requested | None) -> OrderVie
         counts=counts_in_words({OrderState(state): count for state, count in summary.counts.items()}),
         approved_by=summary.approved_by,
         retry_of=summary.retry_of,
+        decision=summary.decision,
         journal_seq=None if requested is None else requested.position,
     )
 

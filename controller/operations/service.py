@@ -12,6 +12,8 @@ from controller.operations.alarms import AlarmGroups, LiveAlarms
 from controller.operations.command_log import CommandLog
 from controller.operations.curtailment_book import CurtailmentBook
 from controller.operations.curtailments import CurtailmentParts, LiveCurtailments
+from controller.operations.decision_book import DecisionBook
+from controller.operations.decisions import LiveDecisions
 from controller.operations.dispatch import LiveDispatch
 from controller.operations.energy import LiveEnergy
 from controller.operations.events import LiveEvents
@@ -44,6 +46,7 @@ class Services:
     prices: PriceFeed
     ledger: CurtailmentLedger
     dispatch: Mapping[str, SiteDispatch]
+    decisions: DecisionBook
     policy: AuthorityPolicy
 
 
@@ -60,6 +63,7 @@ class LiveOperations:
         history = LiveHistory(moments, services.telemetry)
         self.hosts = HostBook()
         self._log = CommandLog(services.journal)
+        self._decisions = services.decisions
         self._book = CurtailmentBook(services.ledger, services.journal)
         self._curtailments = LiveCurtailments(
             CurtailmentParts(
@@ -80,6 +84,7 @@ class LiveOperations:
             energy=LiveEnergy(moments, services.ledger, services.prices, clock),
             history=history,
             dispatch=LiveDispatch(moments, services.dispatch),
+            decisions=LiveDecisions(moments, services.decisions, self._log),
             orders=LiveOrders(moments, services.commands, self._log, history, clock),
             holds=LiveHolds(moments, services.commands.holds),
             curtailments=self._curtailments,
@@ -90,8 +95,9 @@ class LiveOperations:
         )
 
     async def restore(self, sites: tuple[str, ...]) -> None:
-        """Bring back curtailments and the latest commands of devices from the journal."""
+        """Bring back curtailments, the latest decisions and the latest commands of devices from the journal."""
         await self._book.restore(sites)
+        await self._decisions.restore(sites)
         await self._log.restore()
 
     async def watch(self) -> None:

@@ -77,7 +77,7 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     """`counts` tells how many devices stand in which state; `phase` is one of awaiting-approval, running, ended,
-    expired. `measured_change_w` is what the site's meter says since the order went out.
+    expired. `measured_change_w` is what the site's meter says since the order went out, `decision` what dispatch cites.
     """
 
     id: str
@@ -94,6 +94,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     approved_by: str = ""
     retry_of: str = ""
     curtailment: str = ""
+    decision: str = ""
     measured_change_w: unit.Watts | None = None
     journal_seq: int | None = None
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from controller.people.model import Actor
 from controller.views.alarm import AlarmView
 from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
+from controller.views.decision import DecisionRecord
 from controller.views.dispatch import DecisionView, Explanation
 from controller.views.energy import EnergyState, PricePoint
 from controller.views.event import EventPage, EventRequest
@@ -57,6 +58,16 @@ class Dispatch(Protocol):
         ...
 
     def explain(self, site: str, device_id: str) -> Explanation | None: ...
+
+
+class Decisions(Protocol):
+    def listed(self, site: str, *, limit: int = 50) -> tuple[DecisionRecord, ...]:
+        """Newest first, at most the latest five hundred."""
+        ...
+
+    async def one(self, site: str, decision_id: str) -> DecisionRecord:
+        """However old."""
+        ...
 
 
 class Orders(Protocol):
@@ -142,6 +153,7 @@ class Operations:
     energy: Energy
     history: History
     dispatch: Dispatch
+    decisions: Decisions
     orders: Orders
     holds: Holds
     curtailments: Curtailments

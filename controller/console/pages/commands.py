@@ -2,6 +2,7 @@
 
 from nicegui import ui
 
+from controller.console.pages.decision import decision_card
 from controller.console.pages.page import Page, card, heading
 from controller.console.parts.panel import Head
 from controller.console.parts.sheet import Column, Sheet
@@ -53,6 +54,8 @@ async def build_one(page: Page) -> None:
             ui.label("all commands")
     with card():
         Head(head, topic="order")
+    if detail.order.decision:
+        await decision_card(page, detail.order.decision)
     with card("Devices", shown_of(detail)):
         Sheet(
             _OUTCOMES, outcomes, topic="outcomes", caption="Outcome of each device", empty="No device is touched yet."

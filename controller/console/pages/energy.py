@@ -3,6 +3,7 @@
 from nicegui import ui
 
 from controller.console.format import USD_PER_MWH, power_unit
+from controller.console.pages.decision import decision_card
 from controller.console.pages.hold import hold_card
 from controller.console.pages.page import Page, card, heading
 from controller.console.parts.curtail_dialog import CurtailDialog, open_restore
@@ -73,6 +74,7 @@ async def build(page: Page) -> None:
                 Trend(Chart(name="power", label="Power", url=url, unit=unit, line=cap), zone=page.site.time_zone)
             with card("Dispatch"):
                 Sentences(await page.follow("decision"), topic="decision")
+            await decision_card(page)
             await hold_card(page)
             with card("Curtailments", f"{unit.symbol}; landed when the meter says so"):
                 done = await page.follow("curtailments")

@@ -18,8 +18,9 @@ class Cycle:
 
     `held` says why nothing is changed for profit, else empty: nothing has a price in `problem` then, and no miner may
     climb above where it was, so that only limits lead to changes. `quote` is None where nobody told a price. `landings`
-    are the curtailments that bind. `issued` counts miners ordered now; the rest of `transition` follows when this has
-    been confirmed. `refusals` are the rules by which the power door took some orders not.
+    are the curtailments that bind. `due` miners are to be ordered now and `issued` of them were; the rest of
+    `transition` follows when this has been confirmed. `refusals` are the rules by which the power door took some orders
+    not.
     """
 
     site: str
@@ -36,6 +37,7 @@ class Cycle:
     infeasible: Mapping[str, int]
     solve_ms: float
     held: str = ""
+    due: int = 0
     issued: int = 0
     order_ids: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()

@@ -43,13 +43,19 @@ class Orders(Protocol):
     """The power door."""
 
     async def issue(
-        self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
+        self, site: str, orders: Sequence[OrderLine], *, reason: str, decision_id: str, expires_in_s: float
     ) -> str:
-        """Hand orders over; the id under which their outcomes come back. Denied where a rule refuses them whole."""
+        """Hand orders over, citing the decision; the id under which their outcomes come back. Denied where a rule
+        refuses them whole.
+        """
         ...
 
 
 class Decisions(Protocol):
-    def record(self, cycle: Cycle) -> None:
-        """Keep a cycle with its certificate and explanation."""
+    async def record(self, cycle: Cycle) -> None:
+        """Keep a decision; called before any of its orders goes out, so that whatever they cite exists."""
+        ...
+
+    def unsound(self, site: str, problem: str) -> None:
+        """A decision was not released because its audit contradicts it."""
         ...

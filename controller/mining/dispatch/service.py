@@ -13,9 +13,10 @@ from itertools import count
 import numpy as np
 
 from controller.mining.dispatch.anchor import Anchors, anchored
+from controller.mining.dispatch.audit import Certificate
 from controller.mining.dispatch.bond import Bonds
 from controller.mining.dispatch.cycle import Cycle
-from controller.mining.dispatch.decision import decide
+from controller.mining.dispatch.decision import DecisionUnsound, decide
 from controller.mining.dispatch.explain import explain
 from controller.mining.dispatch.formulate import Policy, formulate, modes_named
 from controller.mining.dispatch.landing import Aim, Approach, under_targets
@@ -152,13 +153,17 @@ class DispatchService:
             blind = self._blind(snapshot)
             returning = {} if blind else dict(self._lowered.mode)
             ground = _Ground(snapshot, quote, blind or unpriced, returning, targets_w, self._anchors, bonds)
-            plan = await asyncio.to_thread(self._plan, trigger, ground)
+            try:
+                plan = await asyncio.to_thread(self._plan, trigger, ground)
+            except DecisionUnsound as error:
+                self._ports.decisions.unsound(self._site, error.detail)
+                raise
             cycle = plan.cycle
+            await self._ports.decisions.record(cycle)
             if self._settings.automatic:
                 for batch in plan.batches:
                     cycle = await self._issue(cycle, batch)
             self._last = cycle
-            self._ports.decisions.record(cycle)
             return cycle
 
     async def _issue(self, cycle: Cycle, batch: Batch) -> Cycle:
@@ -173,7 +178,7 @@ class DispatchService:
                 self._site,
                 batch.lines,
                 reason=f"{cycle.trigger} (decision {cycle.decision_id})",
-                actor=ACTOR,
+                decision_id=cycle.decision_id,
                 expires_in_s=self._settings.order_expires_s,
             )
         except Denied as refusal:
@@ -194,7 +199,8 @@ class DispatchService:
         decision = decide(problem, previous=stay)
         load_w = carried_w(limits, problem, snapshot.feeders.safe_w, stay)
         transition = stage(problem, decision.mode, load_w, self._settings.pace)
-        gap_pct = decision.certificate.gap_pct
+        ups = first_wave(problem, decision.mode, load_w, self._settings.pace)
+        due = np.concatenate((transition.downs, ups))
         cycle = Cycle(
             site=self._site,
             decision_id=f"{self._site}-{next(self._number)}-{snapshot.taken_at_ms}",
@@ -210,10 +216,16 @@ class DispatchService:
             infeasible=decision.infeasible(problem),
             solve_ms=(self._ports.clock.monotonic_s() - begun_s) * 1000,
             held=held,
-            gap_too_wide=not held and gap_pct is not None and gap_pct > self._settings.gap_alarm_pct,
+            due=len(due) if self._settings.automatic else 0,
+            gap_too_wide=not held and self._too_wide(problem, decision.certificate),
         )
-        ups = first_wave(problem, decision.mode, load_w, self._settings.pace)
-        return _plan_of(cycle, np.concatenate((transition.downs, ups)))
+        return _plan_of(cycle, due)
+
+    def _too_wide(self, problem: Problem, certificate: Certificate) -> bool:
+        """Less than what one machine earns is no gap that anybody could close: the bound shares machines, we do not."""
+        machine_usd_h = float(problem.best_usd_h[problem.free].max(initial=0.0))
+        gap_pct = certificate.gap_pct
+        return gap_pct is not None and gap_pct > self._settings.gap_alarm_pct and certificate.gap_usd_h > machine_usd_h
 
     def _problem(self, ground: _Ground) -> tuple[Problem, Approach]:
         """The problem under limits alone, and under targets too; softened where it cannot be solved otherwise."""

@@ -21,6 +21,7 @@ from controller.mining.dispatch.pending import Patience
 from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
 from controller.operations import LiveOperations, Services
+from controller.operations.decision_book import DecisionBook
 from controller.people.model import Actor, Role
 from controller.people.secret import Passwords
 from controller.people.service import People
@@ -125,15 +126,10 @@ class DoorOrders:
     def __init__(self, commands: CommandService) -> None:
         self._commands = commands
 
-    async def issue(self, site, orders, *, reason, actor, expires_in_s) -> str:
-        sender = Sender(name=actor, origin=Origin.DISPATCH)
+    async def issue(self, site, orders, *, reason, decision_id, expires_in_s) -> str:
+        sender = Sender(name="dispatch", session=decision_id, origin=Origin.DISPATCH)
         handle = await self._commands.issue(site, orders, reason=reason, actor=sender, expires_in_s=expires_in_s)
         return handle.command_id
-
-
-class Unrecorded:
-    def record(self, cycle) -> None:
-        pass
 
 
 @dataclass
@@ -166,9 +162,11 @@ class LiveSite:
         )
         self.prices = SeriesPrices(series, lambda: Hashprice(50.0, START_MS))
         self.ledger = CurtailmentLedger()
+        self.told: list[tuple[str, str, str]] = []
+        self.decisions = DecisionBook(self.journal, lambda *told: self.told.append(told))
         ports = DispatchPorts(
             twin=self.twin, prices=self.prices, caps=self.ledger, holds=self.commands.holds,
-            orders=DoorOrders(self.commands), decisions=Unrecorded(), clock=self.clock,
+            orders=DoorOrders(self.commands), decisions=self.decisions, clock=self.clock,
         )  # fmt: skip
         self.dispatch = DispatchService(SITE, ports, DispatchSettings(patience=Patience(dwell_s=0.0)))
         self.live = LiveOperations(
@@ -176,7 +174,7 @@ class LiveSite:
                 clock=self.clock, twin=self.twin, fleet=self.fleet, alarms=self.desk, commands=self.commands,
                 events=self.past,
                 journal=self.journal, telemetry=TelemetryReader(self.store), prices=self.prices, ledger=self.ledger,
-                dispatch={SITE: self.dispatch}, policy=self.policy,
+                dispatch={SITE: self.dispatch}, decisions=self.decisions, policy=self.policy,
             )
         )  # fmt: skip
         self.ports = self.live.ports

@@ -85,6 +85,7 @@ class World:
     recorded: list[Cycle] = field(default_factory=list)
     refuses: type | None = None
     operated: frozenset[str] = frozenset()
+    problems: list[str] = field(default_factory=list)
 
     def current(self, now_ms: int) -> Quote:
         if self.price_usd_mwh < -9_000:
@@ -105,9 +106,10 @@ class World:
         return self.operated
 
     async def issue(
-        self, site: str, orders: Sequence[OrderLine], *, reason: str, actor: str, expires_in_s: float
+        self, site: str, orders: Sequence[OrderLine], *, reason: str, decision_id: str, expires_in_s: float
     ) -> str:
-        assert (site, actor) == ("tx1", "dispatch")
+        assert site == "tx1"
+        assert decision_id == self.recorded[-1].decision_id  # written down before anything cites it
         told = [(device, action.verb) for device, action, _ in orders]
         assert len(set(told)) == len(told)  # the power door refuses one verb twice for one device
         if self.refuses and any(isinstance(action, self.refuses) for _, action, _ in orders):
@@ -115,8 +117,11 @@ class World:
         self.issued.append(tuple(orders))
         return f"order-{len(self.issued)}"
 
-    def record(self, cycle: Cycle) -> None:
+    async def record(self, cycle: Cycle) -> None:
         self.recorded.append(cycle)
+
+    def unsound(self, site: str, problem: str) -> None:
+        self.problems.append(problem)
 
     def snapshot(self, site: str):
         return self.node.twin.snapshot(site)

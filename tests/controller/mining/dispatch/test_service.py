@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from controller.mining.dispatch import service as dispatch_service
+from controller.mining.dispatch.cycle import Cycle
+from controller.mining.dispatch.decision import DecisionUnsound
 from controller.mining.dispatch.explain import Reason
 from controller.mining.dispatch.formulate import Policy
 from controller.mining.dispatch.pending import Patience
@@ -351,6 +354,26 @@ async def test_an_order_under_way_is_not_given_to_others_as_well(world) -> None:
     assert len(world.issued) == 1
 
 
+async def test_a_decision_that_its_audit_contradicts_is_told_and_orders_nothing(world, monkeypatch) -> None:
+    def contradicted(*_given, **_options):
+        raise DecisionUnsound("feeder site carries 1 W too much")
+
+    monkeypatch.setattr(dispatch_service, "decide", contradicted)
+    world.caps = {"site": 15_000}
+    with pytest.raises(DecisionUnsound):
+        await service_of(world).cycle("curtailment")
+    assert world.problems == ["feeder site carries 1 W too much"]
+    assert (world.issued, world.recorded) == ([], [])
+
+
+async def test_a_gap_that_one_machine_explains_is_none(world) -> None:
+    """Eight machines under one limit: the bound runs a share of one of them, which nobody can."""
+    world.caps = {"site": 15_000}
+    small = await service_of(world, gap_alarm_pct=0.0).cycle("curtailment")
+    assert small.decision.certificate.gap_pct > 0
+    assert not small.gap_too_wide
+
+
 async def test_advice_without_orders(world) -> None:
     world.price_usd_mwh = BREAK_EVEN_ABOVE_USD_MWH
     cycle = await service_of(world, automatic=False).cycle("price")
@@ -368,8 +391,13 @@ async def test_the_loop_runs_on_notice_survives_a_failing_cycle_and_lets_urgent_
         raise StorageUnavailable("no snapshot")
 
     decided = asyncio.Event()
-    keep = world.recorded.append
-    world.record = lambda cycle: (keep(cycle), decided.set())
+    keep = world.record
+
+    async def record(cycle: Cycle) -> None:
+        await keep(cycle)
+        decided.set()
+
+    monkeypatch.setattr(world, "record", record)
     loop = asyncio.create_task(service.run())
     monkeypatch.setattr(world, "snapshot", fail)
     service.notify("price")
