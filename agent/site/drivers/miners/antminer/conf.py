@@ -5,6 +5,7 @@ was not read must never be written. So a document counts only when it is complet
 it replaces is kept as evidence.
 """
 
+import re
 from collections.abc import Sequence
 
 from agent.site.drivers.miners.field import as_number, text
@@ -15,6 +16,7 @@ from shared.errors import IncompleteRead, Unsupported
 
 MODE_KEYS = ("bitmain-work-mode", "miner-mode")
 POOL_PLACES = 3
+_MASK = re.compile(r"[*•●]{2,}")
 _NEEDED = ("bitmain-fan-ctrl", "bitmain-fan-pwm")
 
 
@@ -31,6 +33,18 @@ def require_complete(document: Row) -> None:
         raise IncompleteRead(f"the configuration that was read has no {missing[0]}, so nothing was written")
     if not any(key in document for key in MODE_KEYS):
         raise Unsupported("this firmware's configuration has no work mode: it is an older web interface")
+
+
+def require_open_passwords(document: Row) -> None:
+    """`Unsupported` where a pool's password is the stars that some builds show in its place: written back, they would
+    be the password.
+    """
+    for pool in rows(document, "pools"):
+        if _MASK.fullmatch(text(pool, "pass")):
+            raise Unsupported(
+                f"this firmware hides the password of pool {text(pool, 'url')}, and every change of its configuration"
+                " would store the stars instead, so nothing was written; stop the machine at its outlet"
+            )
 
 
 def has_pools(document: Row) -> bool:

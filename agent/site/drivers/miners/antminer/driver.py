@@ -47,7 +47,7 @@ class AntminerStock:
         auth = None if credentials is None else DigestAuth(credentials.user, credentials.password)
         self._web = AntminerWeb(HttpTransport(address, ports(80), auth=auth))
         self._process = MiningProcess(CgminerTransport(address, ports(4028)), self._web, profile)
-        self._orders = AntminerOrders(self._web, self._process, profile, lessons)
+        self._orders = AntminerOrders(self._web, self._process, profile, lessons, mac)
         self._proof = AntminerProof(self._web, self._process, profile)
         self._identity = Identity(address, mac)
         self._version: str | None = None

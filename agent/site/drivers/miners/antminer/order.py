@@ -9,6 +9,7 @@ from agent.site.drivers.miners.antminer.conf import (
     has_pools,
     reads_text,
     require_complete,
+    require_open_passwords,
     stored_mode,
     with_mode,
     with_pools,
@@ -31,11 +32,14 @@ class AntminerOrders:
     not stored, and what it teaches is kept in `lessons` for every machine of the build.
     """
 
-    def __init__(self, web: AntminerWeb, process: MiningProcess, profile: MinerProfile, lessons: Lessons) -> None:
+    def __init__(
+        self, web: AntminerWeb, process: MiningProcess, profile: MinerProfile, lessons: Lessons, mac: str
+    ) -> None:
         self._web = web
         self._process = process
         self._profile = profile
         self._lessons = lessons
+        self._mac = mac
         self._mode_before_sleep: int | None = None
 
     async def carry_out(self, action: Action, build: str, keys: Sequence[str]) -> Acknowledgement:
@@ -61,8 +65,8 @@ class AntminerOrders:
     async def _sleep(self, build: str, keys: Sequence[str]) -> Acknowledgement:
         raw, document = await self._whole_configuration()
         before, sleep = stored_mode(document), self._profile.mode["sleep"]
-        if before != sleep:
-            self._mode_before_sleep = before
+        if before is not None and before != sleep:
+            await self._remember_mode(before)
         return await self._set_mode(raw, document, sleep, build, keys)
 
     async def _wake(self, build: str, keys: Sequence[str]) -> Acknowledgement:
@@ -71,8 +75,27 @@ class AntminerOrders:
         before, sleep = stored_mode(document), self._profile.mode["sleep"]
         if before not in (None, sleep):
             return Acknowledgement("the stored mode is not sleep", (evidence("get_miner_conf", raw),))
-        mode = self._profile.mode["normal"] if self._mode_before_sleep is None else self._mode_before_sleep
+        remembered = self._remembered_mode()
+        mode = self._profile.mode["normal"] if remembered is None else remembered
         return await self._set_mode(raw, document, mode, build, keys)
+
+    async def _remember_mode(self, mode: int) -> None:
+        """Also for the next life of this agent. A disk that fails costs that only."""
+        if self._mac and mode != self._remembered_mode():
+            with suppress(StorageError):
+                await self._lessons.learn(self._before_sleep, str(mode))
+        self._mode_before_sleep = mode
+
+    def _remembered_mode(self) -> int | None:
+        if self._mode_before_sleep is None:
+            taught = self._lessons.taught(self._before_sleep) if self._mac else None
+            modes = {str(mode): mode for mode in self._profile.mode.values()}
+            self._mode_before_sleep = None if taught is None else modes.get(taught)
+        return self._mode_before_sleep
+
+    @property
+    def _before_sleep(self) -> str:
+        return f"{self._profile.family} {self._mac}: mode before sleep"
 
     async def _set_power_mode(self, name: str, build: str, keys: Sequence[str]) -> Acknowledgement:
         raw, document = await self._whole_configuration()
@@ -143,6 +166,7 @@ class AntminerOrders:
 
     async def _replace(self, document: Row) -> str:
         require_complete(document)
+        require_open_passwords(document)
         self._process.told(None)
         return await self._web.write("set_miner_conf", document)
 

@@ -28,6 +28,7 @@ from shared.errors import (
     Unreachable,
     Unsupported,
 )
+from shared.site import normal_mac
 from shared.states import OpState
 
 LOGIN = Credentials("root", "s3cret")
@@ -112,6 +113,34 @@ async def test_wake_returns_to_the_mode_before_and_leaves_a_working_machine_alon
     await obey(driver, Sleep())
     await obey(driver, Wake())
     assert machine.conf["bitmain-work-mode"] == "3"
+
+
+async def test_wake_knows_the_mode_before_also_after_a_restart_of_the_agent(machine, ports, tmp_path):
+    machine.conf["bitmain-work-mode"] = "3"
+    mac = normal_mac(machine.system["macaddr"])
+    for action in (Sleep(), Wake()):
+        ledger = Ledger(tmp_path / "commands.db")
+        ledger.open()
+        driver = AntminerStock("127.0.0.1", ports, LOGIN, miner_profiles()["antminer-stock"], mac, lessons=ledger)
+        await driver.apply(action)
+        await driver.aclose()
+        ledger.close()
+    assert machine.conf["bitmain-work-mode"] == "3"
+
+
+@pytest.mark.parametrize("mask", ["******", "**", "••••"])
+@pytest.mark.parametrize("action", [Sleep(), SetPowerMode("low")])
+async def test_a_hidden_password_is_never_written_back(driver, machine, mask, action):
+    machine.conf["pools"][0]["pass"] = mask
+    with pytest.raises(Unsupported, match="hides the password of pool"):
+        await driver.apply(action)
+    assert machine.stored() == []
+
+
+async def test_pools_that_are_ordered_may_replace_hidden_ones(driver, machine):
+    machine.conf["pools"][0]["pass"] = "******"
+    await driver.apply(SetPools(NEW_POOLS))
+    assert [pool["pass"] for pool in machine.stored()[0]["pools"]] == ["x", "", ""]
 
 
 @pytest.mark.parametrize("key", ["miner-mode", "bitmain-work-mode"])
