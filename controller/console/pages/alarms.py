@@ -1,59 +1,39 @@
-"""What needs a person, by priority and age; the journal below it."""
+"""What needs a person, by priority and age; what happened before; the journal. The address says which of them."""
 
-from nicegui import ui
+from nicegui import background_tasks, ui
+from nicegui.element import Element
 
-from controller.console.format import moment, zone
+from controller.console.pages.event_list import EventList, choose, link
+from controller.console.pages.journal_list import JournalList
 from controller.console.pages.page import Page, card, heading
 from controller.console.pages.site import alarms
-from controller.console.parts.sheet import Column, Sheet
-from controller.people.model import Permission
+from controller.console.topics.words import site_href
 
-_ENTRIES = (
-    Column("seq", "No.", phone=False),
-    Column("at", "When"),
-    Column("kind", "Event", lead=True),
-    Column("actor", "By"),
-    Column("text", "What", wrap=True),
-    Column("hash", "Leaf", phone=False),
-)
-ENTRIES_SHOWN = 30
+_TABS = {"standing": "Standing", "events": "Events", "journal": "Journal"}
 
 
 async def build(page: Page) -> None:
     heading("Alarms", "one line a cause, however many devices it touches")
-    with card("Standing"):
+    address = site_href(page.site.id, "alarms")
+    with ui.element("nav").classes("bes-chips").props('aria-label="Alarms, events or journal"'):
+        tabs = {name: link(label, f"{address}?show={name}", test=f"tab-{name}") for name, label in _TABS.items()}
+    panels: dict[str, Element] = {}
+    with card("Standing") as panels["standing"]:
         await alarms(page)
-    with card("Journal", "append-only, hash-chained; `bes audit verify` checks it on any machine"):
-        await _journal(page)
+    with card("Events", "notices need nobody; an alarm stands here by when it was raised") as panels["events"]:
+        events = EventList(page)
+    with card("Journal", "append-only, hash-chained; `bes audit verify` checks it on any machine") as panels["journal"]:
+        journal = JournalList(page)
+        await journal.search()
 
+    def ask(query: dict[str, str]) -> None:
+        shown = query.get("show", "")
+        shown = shown if shown in panels else "standing"
+        choose(tabs, shown)
+        for name, panel in panels.items():
+            panel.set_visibility(name == shown)
+        if shown == "events":
+            background_tasks.create(events.show(query))
 
-async def _journal(page: Page) -> None:
-    tz = zone(page.site.time_zone)
-
-    async def search() -> None:
-        text = field.value or ""
-        work = page.operations.journal.search
-        found = await page.visit.act(Permission.VIEW, lambda _actor: work(text, limit=ENTRIES_SHOWN))
-        if found is None:
-            return
-        sheet.props["first"] = [
-            {
-                "id": str(entry.seq),
-                "cells": [
-                    str(entry.seq),
-                    moment(entry.at_ms, tz),
-                    entry.kind,
-                    entry.actor,
-                    entry.text,
-                    {"text": entry.hash[:12], "mono": True, "dim": True, "title": entry.hash},
-                ],
-            }
-            for entry in found.entries
-        ]
-        sheet.update()
-
-    field = ui.input(placeholder="Search the journal").classes("bes-input bes-find")
-    field.props('outlined dense maxlength=200 data-testid=journal aria-label="Search the journal"')
-    field.on("keydown.enter", search)
-    sheet = Sheet(_ENTRIES, {"rows": []}, topic="", caption="Journal", empty="No entry.")
-    await search()
+    ask(page.query)
+    page.visit.answer_in_place(f"/site/{page.site.id}/alarms", ask)

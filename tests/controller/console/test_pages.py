@@ -27,6 +27,7 @@ PAGES = {
     MINER: (Head, Sheet, Trend),
     "/energy": (Landing, Sheet, Trend),
     "/alarms": (Sheet,),
+    "/alarms?show=events": (Sheet,),
     "/commands": (Sheet,),
     "/nodes": (Sheet,),
 }
@@ -182,3 +183,52 @@ async def test_a_page_whose_session_has_run_out_is_told_nothing_more(visit: Ente
     assert live._visit.signed_in
     await people.sign_out(visitor.session_id)
     assert not live._visit.signed_in
+
+
+def sheet(user: object, caption: str) -> Sheet:
+    return next(item for item in elements(user, Sheet) if item.props["caption"] == caption)
+
+
+async def test_events_are_read_kind_by_kind_and_page_by_page(visit: Enter) -> None:
+    visitor = await visit("vera")
+    seen: set[str] = set()
+    for kind, mark in (("notice", "discovery.unknown-device"), ("alarm", "device.silent")):
+        before = ""
+        for _ in range(2):
+            await visitor.open(f"/alarms?show=events&kind={kind}{before}")
+
+            async def filled() -> bool:
+                return bool(sheet(visitor.user, "Events").props["first"])
+
+            await eventually(filled)
+            rows = sheet(visitor.user, "Events").props["first"]
+            assert {row["cells"][2] for row in rows} == {mark}
+            seen |= {row["cells"][3] for row in rows}
+            (older,) = (
+                item for item in elements(visitor.user, ui.element) if item.props.get("data-testid") == "older-events"
+            )
+            before = "&before=" + older.props["href"].partition("before=")[2]
+    assert len(seen) == 200
+
+
+@pytest.mark.parametrize(
+    ("show", "tab"), [("events", "Events"), ("journal", "Journal"), ("nonsense", "Standing alarms")]
+)
+async def test_the_tab_stands_in_the_address(visit: Enter, show: str, tab: str) -> None:
+    visitor = await visit("vera")
+    await visitor.open(f"/alarms?show={show}")
+    panels = {item.props["caption"]: item.parent_slot.parent for item in elements(visitor.user, Sheet)}
+    assert [caption for caption, panel in panels.items() if panel.visible] == [tab]
+
+
+async def test_what_is_older_in_the_journal_is_reached(visit: Enter) -> None:
+    visitor = await visit("vera")
+    await visitor.open("/alarms?show=journal")
+    first = sheet(visitor.user, "Journal").props["first"]
+    visitor.user.find("Older").click()
+
+    async def went_on() -> bool:
+        return sheet(visitor.user, "Journal").props["first"] != first
+
+    await eventually(went_on)
+    assert int(sheet(visitor.user, "Journal").props["first"][0]["id"]) == int(first[-1]["id"]) - 1
