@@ -16,6 +16,8 @@ from shared.errors import Malformed
 
 UNKNOWN = 255
 STEPS = 254
+MOST_PLACES = 1_000  # racks, shelves, positions: what is numbered higher is no place on a picture
+SPARE_WIDTH = 24
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -48,16 +50,35 @@ class MapLayout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def map_layout(layout: FleetLayout) -> MapLayout:
+    rack, shelf, position = _places(layout)
     return MapLayout(
         revision=layout.revision,
         containers=layout.container.words,
         device_id=layout.device_id,
         slot=layout.slot_name,
         container=tuple(layout.container.codes.tolist()),
-        rack=tuple(layout.rack.tolist()),
-        shelf=tuple(layout.shelf.tolist()),
-        position=tuple(layout.slot.tolist()),
+        rack=tuple(rack.tolist()),
+        shelf=tuple(shelf.tolist()),
+        position=tuple(position.tolist()),
     )
+
+
+def _places(layout: FleetLayout) -> NDArray[np.int64]:
+    """Rack, shelf and position of each cell, from 1. Miners that the site's file places nowhere, or where another one
+    stands, get a rack of their own behind the others of their container, so that every cell can be seen.
+    """
+    container = layout.container.codes.astype(np.int64)
+    places = np.stack([layout.rack, layout.shelf, layout.slot]).astype(np.int64)
+    known = ((places >= 1) & (places <= MOST_PLACES)).all(axis=0)
+    _, first = np.unique(np.vstack([container, places]), axis=1, return_index=True)
+    known &= np.isin(np.arange(len(container)), first)
+    racks = np.zeros(len(layout.container.words), np.int64)
+    np.maximum.at(racks, container[known], places[0, known])
+    for code in np.unique(container[~known]):
+        spare = np.flatnonzero(~known & (container == code))
+        row, column = np.divmod(np.arange(len(spare)), SPARE_WIDTH)
+        places[:, spare] = np.stack([np.full(len(spare), racks[code] + 1), row + 1, column + 1])
+    return places
 
 
 def map_bytes(frame: FleetFrame, mode: str) -> bytes:

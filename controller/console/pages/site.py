@@ -9,7 +9,7 @@ from controller.console.pages.page import Page, card, heading
 from controller.console.parts.sheet import Column, Sheet
 from controller.console.parts.site_map import SiteMap
 from controller.console.parts.tiles import Tiles
-from controller.console.parts.trend import Chart, Trend, series_url
+from controller.console.parts.trend import Chart, Trend, hours_of, series_url
 from controller.console.topics.words import site_href
 from controller.people.model import Permission
 
@@ -80,7 +80,7 @@ def _map(page: Page, site: Content) -> None:
 def _charts(page: Page) -> None:
     state = page.operations.energy.state(page.site.id)
     cap = (state.cap_w, "cap") if state.cap_w is not None else None
-    hours = int(page.query.get("hours", "1")) if page.query.get("hours", "1").isdigit() else 1
+    hours = hours_of(page.query)
     frame = page.operations.fleet.frame(page.site.id)
     charts = (
         Chart(

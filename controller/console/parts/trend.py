@@ -1,14 +1,20 @@
 """A chart over time that reads its points from the API."""
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from nicegui.element import Element
 
 from controller.console.format import Unit
 
-RANGES = ({"hours": 1, "label": "1 h"}, {"hours": 24, "label": "Day"}, {"hours": 168, "label": "7 d"})
+RANGES: tuple[dict[str, Any], ...] = (
+    {"hours": 1, "label": "1 h"},
+    {"hours": 24, "label": "Day"},
+    {"hours": 168, "label": "7 d"},
+)
 
+_HOURS = {str(item["hours"]): item["hours"] for item in RANGES}
 PRICE_RANGES = RANGES[:2]  # half of the span lies ahead
 
 
@@ -25,6 +31,12 @@ class Chart:
     height: int = 180
     hours: int = 1
     line: tuple[float, str] | None = None
+
+
+def hours_of(query: dict[str, str]) -> int:
+    """The range that the address names; an hour where that is none that is offered."""
+    hours: int = _HOURS.get(query.get("hours", ""), 1)
+    return hours
 
 
 class Trend(Element, component="trend.js", esm={"bes-draw": "draw"}):

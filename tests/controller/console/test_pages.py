@@ -232,3 +232,10 @@ async def test_what_is_older_in_the_journal_is_reached(visit: Enter) -> None:
 
     await eventually(went_on)
     assert int(sheet(visitor.user, "Journal").props["first"][0]["id"]) == int(first[-1]["id"]) - 1
+
+
+@pytest.mark.parametrize(("hours", "shown"), [("24", 24), ("²", 1), ("9" * 30, 1), ("-1", 1)])
+async def test_only_ranges_that_are_offered_are_shown(visit: Enter, hours: str, shown: int) -> None:
+    visitor = await visit("vera")
+    await visitor.open(f"?hours={hours}")
+    assert {trend.props["start-hours"] for trend in elements(visitor.user, Trend)} == {shown}

@@ -1,5 +1,6 @@
 """The five figures, the map's bytes, the classification: one arithmetic for everybody."""
 
+import dataclasses
 import struct
 
 import msgspec
@@ -120,6 +121,22 @@ def test_layout_names_every_cell_once() -> None:
     assert len(set(layout.device_id)) == 200
     assert layout.revision == FRAME.layout.revision
     assert {len(layout.slot), len(layout.container), len(layout.rack), len(layout.shelf), len(layout.position)} == {200}
+
+
+def test_no_two_miners_are_painted_on_one_spot() -> None:
+    layout = FRAME.layout
+    rack, shelf, slot = layout.rack.copy(), layout.shelf.copy(), layout.slot.copy()
+    rack[:30], shelf[:30], slot[:30] = 0, 0, 0  # the site's file does not name them
+    rack[30] = 10**6
+    for column in (rack, shelf, slot):
+        column[41] = column[40]
+    odd = map_layout(dataclasses.replace(layout, rack=rack, shelf=shelf, slot=slot))
+    spots = set(zip(odd.container, odd.rack, odd.shelf, odd.position, strict=True))
+    assert len(spots) == 200
+    assert min(*odd.rack, *odd.shelf, *odd.position) == 1
+    assert max(odd.rack) <= layout.rack.max() + 1
+    assert (odd.rack[40], odd.shelf[40], odd.position[40]) == (rack[40], shelf[40], slot[40])
+    assert map_layout(layout).rack == tuple(layout.rack.tolist())
 
 
 def test_words_say_what_they_were_made_of() -> None:
