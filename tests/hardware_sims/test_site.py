@@ -151,6 +151,15 @@ async def test_a_miner_moves_to_another_address(site, control, exchange, pass_ti
     assert (await control.get("/truth", params={"device": miner.mac})).json()["address"] == elsewhere
 
 
+async def test_a_meter_tells_what_it_shows_and_what_it_should_show(site, control, pass_time):
+    await pass_time(4)
+    meter = site.simulation.site.meter[0]
+    told = (await control.get("/truth", params={"device": meter.id})).json()
+    feeder = next(feeder.id for feeder in site.simulation.site.feeder if feeder.meter == meter.id)
+    assert told["true_w"] == site.simulation.tree.total_w(feeder) > 0
+    assert 0 < abs(told["shown_w"] / told["true_w"] - 1) < 0.02
+
+
 async def test_truth_counts_every_order_executed(site, control, pass_time):
     row = 3
     machine = site.simulation.machines[row]
