@@ -223,10 +223,11 @@ async def _kill_when_acknowledged(rig: Rig, simulated: SimulatedSite, cells: lis
     while not rig.acknowledged.empty():
         rig.acknowledged.get_nowait()  # of orders that only prepared the cells
     victims = {cell.device_id for cell in cells if cell.fault == DEAD_AFTER}
-    while True:
-        device_id = await rig.acknowledged.get()
-        if device_id in victims:
-            await asyncio.to_thread(simulated.break_device, device_id, "dead")
+    async with asyncio.TaskGroup() as killing:  # all at once: the first look at each comes in a moment
+        while True:
+            device_id = await rig.acknowledged.get()
+            if device_id in victims:
+                killing.create_task(asyncio.to_thread(simulated.break_device, device_id, "dead"))
 
 
 def _break(simulated: SimulatedSite, cells: list[Cell]) -> None:

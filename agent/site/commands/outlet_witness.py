@@ -10,6 +10,7 @@ import msgspec
 from agent.site.devices.image import Draw, OutletSample, ProcessImage
 from agent.site.devices.ports import Effect, ReadBack
 from shared.actions import Action, Sleep, Wake
+from shared.states import OpState
 
 FRESH_S = 15.0
 _WANTED = {Sleep.verb: Draw.REST, Wake.verb: Draw.WORK}
@@ -24,7 +25,7 @@ class OutletWitness:
         self._denied = _DENIED.get(action.verb)
         self._device_id = device_id
         self._since_s = image.sampled_s
-        self._drew = self._last(image)
+        self._drew = self._before(image)
 
     @property
     def listens(self) -> bool:
@@ -63,9 +64,15 @@ class OutletWitness:
             return ReadBack(effect, f"{outlet}; the device does not answer")
         return msgspec.structs.replace(told, effect=effect, observed=f"{told.observed}; {outlet}")
 
-    def _last(self, image: ProcessImage) -> Draw | None:
-        samples = self._samples(image)
-        return self._draw(samples[-1], image) if samples else None
+    def _before(self, image: ProcessImage) -> Draw | None:
+        """At the last sample; of a machine that has told since then that it rests, rest."""
+        samples, miner = self._samples(image), image.miners.get(self._device_id)
+        if miner is None or not samples:
+            return None
+        resting = miner.op_state(image.sampled_s, FRESH_S) in (OpState.SLEEPING, OpState.STOPPED_USER)
+        if resting and miner.since_s is not None and miner.since_s > samples[-1].at_s:
+            return Draw.REST
+        return self._draw(samples[-1], image)
 
     def _samples(self, image: ProcessImage) -> list[OutletSample]:
         miner = image.miners.get(self._device_id)

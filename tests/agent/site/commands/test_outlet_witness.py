@@ -8,7 +8,8 @@ from agent.site.devices.image import OutletSample, ProcessImage
 from agent.site.devices.ports import Effect, ReadBack
 from shared.actions import Reboot, Sleep, Wake
 from shared.site import miner_id
-from tests.agent.site.scene import image_of, mac, small_site
+from shared.states import OpState
+from tests.agent.site.scene import good_reading, image_of, mac, small_site
 
 FIRST = miner_id(mac(0))
 STORED = ReadBack(Effect.UNSEEN, "mode sleep; no mining process for 3 s", stored=True)
@@ -64,6 +65,21 @@ CASES = {
 def test_what_an_outlet_adds(action, told, before_w, watts, effect):
     said = weighed(action, told, before_w, *watts)
     assert (None if said is None else said.effect) is effect
+
+
+ASLEEP_SINCE = ((2.0, Effect.NOT_SHOWN), (3.5, Effect.SHOWN))
+"""Seconds, and what a wake comes to: the sample from before the order was taken at 3 s, at work."""
+
+
+@pytest.mark.parametrize(("since_s", "effect"), ASLEEP_SINCE)
+def test_a_machine_that_fell_asleep_since_the_last_sample_rose_from_rest(since_s, effect):
+    before = image(4.0, (3.0, WORK))
+    asleep = msgspec.structs.replace(
+        before.miners[FIRST], reading=good_reading(OpState.SLEEPING), observed_s=3.9, since_s=since_s
+    )
+    witness = OutletWitness(Wake(), FIRST, msgspec.structs.replace(before, miners={**before.miners, FIRST: asleep}))
+    witness.ordered(5.0)
+    assert witness.weigh(NOT_SHOWN, image(10.0, *TWICE_WORK)).effect is effect
 
 
 def test_old_samples_say_nothing_anew():
