@@ -30,7 +30,7 @@ def _row(alarm: AlarmView, site: str, now_ms: int) -> Content:
         members["href"] = miners_href(site, alarm.query)
     state: Content = {"text": "new" if new else f"seen by {alarm.acknowledged_by}", "dim": not new}
     if alarm.cleared_at_ms is not None:
-        state["text"] = "cleared, not acknowledged" if new else "cleared"
+        state["text"] = "cleared"  # it stands until somebody has seen it
     if new:
         state["acts"] = [{"name": "acknowledge", "label": "Acknowledge"}]
     return {
