@@ -29,6 +29,7 @@ from controller.gateways.prices import Hashprice, NoPrices, SeriesPrices, load_s
 from controller.heartbeat import Heartbeat, Signs
 from controller.ingest import Audience, InboxItem, InboxRoute, Ingest, Refused
 from controller.journal import Dispatcher, HeadSchedule, Journal
+from controller.metrics import Exposition, Sources
 from controller.mining.dispatch.pending import Patience
 from controller.mining.dispatch.service import DispatchPorts, DispatchSettings
 from controller.mining.energy import CurtailmentLedger
@@ -203,7 +204,15 @@ class ControllerApp:
 
     def _application(self) -> FastAPI:
         secure = self.settings.web.https
-        app = build(self.operations.ports, self.people, secure_cookies=secure)
+        metrics = Exposition(
+            Sources(
+                operations=self.operations.ports,
+                ingest=self.ingest,
+                mqtt=self.gateway.session,
+                waiting=self.outbox.waiting,
+            )
+        )
+        app = build(self.operations.ports, self.people, metrics=metrics, secure_cookies=secure)
         mount(app, self.operations.ports, self.people, secure_cookies=secure)
         return app
 

@@ -44,7 +44,7 @@ class UplinkSettings(BaseModel):
 
 
 class UplinkCounters:
-    """Monotonic; read by metrics. `refused` counts by the code of the refusal."""
+    """Monotonic. `refused` counts by the code of the refusal."""
 
     def __init__(self) -> None:
         self.records_sent = 0

@@ -9,6 +9,7 @@ from controller.api.failure import install
 from controller.api.fleet import FleetRoutes
 from controller.api.hold import HoldRoutes
 from controller.api.live import PERIOD_S, LiveSocket
+from controller.api.metrics import Metrics, MetricsRoutes
 from controller.api.order import OrderRoutes
 from controller.api.session import SessionRoutes
 from controller.api.shape import Shapes
@@ -24,7 +25,12 @@ _DESCRIPTION = (
 
 
 def build(
-    operations: Operations, people: People, *, secure_cookies: bool = False, live_period_s: float = PERIOD_S
+    operations: Operations,
+    people: People,
+    *,
+    metrics: Metrics | None = None,
+    secure_cookies: bool = False,
+    live_period_s: float = PERIOD_S,
 ) -> FastAPI:
     """`secure_cookies` is set wherever the console is reached by HTTPS."""
     app = FastAPI(
@@ -47,6 +53,8 @@ def build(
         EventRoutes(operations, shapes).router(),
         LiveSocket(operations, period_s=live_period_s).router(),
     )
+    if metrics is not None:
+        app.include_router(MetricsRoutes(metrics, shapes).router())
     for router in routers:
         app.include_router(router, prefix=PREFIX)
     install(app)

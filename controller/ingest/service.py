@@ -35,7 +35,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IngestCounters:
-    """Monotonic; read by metrics. `rejected` counts by code."""
+    """Monotonic; shown at /metrics. `rejected` counts by code."""
 
     def __init__(self) -> None:
         self.messages = 0

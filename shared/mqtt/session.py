@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 
 class Counters:
-    """Monotonic; read by metrics."""
+    """Monotonic; the controller shows its own at /metrics."""
 
     def __init__(self) -> None:
         self.connected = 0

@@ -36,6 +36,11 @@ class SqliteOutbox:
         due_ms: int | None = rows[0]
         return due_ms
 
+    async def waiting(self) -> int:
+        """Effects of all kinds that are not settled."""
+        ((count,),) = await self._journal.rows("SELECT count(*) FROM outbox WHERE settled_at_ms IS NULL")
+        return int(count)
+
     async def retry(self, entry_id: int, at_ms: int, error: str) -> None:
         query = "UPDATE outbox SET attempts = attempts + 1, due_ms = ?, last_error = ? WHERE entry_id = ?"
         await self._journal.committer.call(lambda connection: connection.execute(query, (at_ms, error, entry_id)))
