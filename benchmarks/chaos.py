@@ -36,6 +36,7 @@ from shared.crypto.keys import load_or_create
 from shared.errors import GatewayUnavailable, SettingInvalid
 
 NAME = "chaos"
+SETTINGS = ("kills", "seed", "miners", "time_factor", "order_s", "settle_s")
 BETWEEN_KILLS_S = (0.3, 3.0)
 DOWN_S = (0.1, 1.2)
 DRAIN_S = 120.0
@@ -87,12 +88,12 @@ def chaos(
 
 def run(options: Options) -> dict[str, object]:
     """Keys `kills accepted lost duplicates doubled_commands` and what stands behind them; rows, not records."""
-    own = {"seed": options.number("seed", 1, 1), "miners": options.number("miners", 24, 12), "mix": MIX}
+    own = {"seed": options.number("seed", 1, 1), "miners": options.number("miners", 24, 12, least=8), "mix": MIX}
     return _told(_figures(options)) | {"conditions": own}
 
 
 def _figures(options: Options, kept: Path | None = None) -> Figures:
-    seed, miners = options.number("seed", 1, 1), options.number("miners", 24, 12)
+    seed, miners = options.number("seed", 1, 1), options.number("miners", 24, 12, least=8)
     factor, pause_s = options.number("time_factor", 20.0, 20.0), options.number("order_s", 0.2, 0.2)
     with _folder(kept) as folder, chaos_stage(folder, miners=miners, time_factor=factor, seed=seed) as stage:
         orders = Orders(stage.api, stage.simulated.site, random.Random(seed + 1), pause_s).start()

@@ -2,6 +2,7 @@
 
 import importlib
 import time
+from collections.abc import Collection
 from typing import Annotated, Protocol, cast
 
 import msgspec
@@ -18,6 +19,8 @@ NAMES = ("poll", "truth", "curtail", "ingest", "dispatch", "chaos")
 
 class Benchmark(Protocol):
     NAME: str
+    SETTINGS: Collection[str]
+    """What `--set` may change."""
 
     def run(self, options: Options) -> dict[str, object]:
         """Measure and return figures; what the figures were measured on is under `conditions`."""
@@ -37,17 +40,19 @@ def bench(
 ) -> None:
     """Measure, and print one JSON object a benchmark."""
     log.configure(level="warning")
-    options = Options(quick=quick, values=parse_values(values or []))
     if name != "all" and name not in NAMES:
         raise SettingInvalid(f"there is no benchmark {name!r}; choose from {', '.join(NAMES)}, or all")
-    for one in NAMES if name == "all" else (name,):
-        result = measured(one, options)
+    wanted = NAMES if name == "all" else (name,)
+    options = Options(quick=quick, values=parse_values(values or []))
+    options.check(key for one in wanted for key in _module(one).SETTINGS)
+    for one in wanted:
+        result = measured(one, options.only(_module(one).SETTINGS))
         typer.echo(msgspec.json.encode(result).decode())
 
 
 def measured(name: str, options: Options) -> dict[str, object]:
     """The result of one benchmark with its name, the seconds it took and its conditions."""
-    benchmark = cast(Benchmark, importlib.import_module(f"benchmarks.{name}"))
+    benchmark = _module(name)
     found = conditions(quick=options.quick, set=dict(options.values))
     typer.echo(f"{name}: " + ", ".join(f"{key} {value}" for key, value in found.items()))
     started_s = time.monotonic()
@@ -59,3 +64,7 @@ def measured(name: str, options: Options) -> dict[str, object]:
         **result,
         "conditions": found | own | {"seconds": round(time.monotonic() - started_s, 1)},
     }
+
+
+def _module(name: str) -> Benchmark:
+    return cast(Benchmark, importlib.import_module(f"benchmarks.{name}"))

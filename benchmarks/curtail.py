@@ -29,6 +29,7 @@ from shared.site import miner_id
 from shared.states import OutcomeState
 
 NAME = "curtail"
+SETTINGS = ("miners", "warm_s", "shed_share", "rest_s", "end_s")
 DEAD_SHARE, SLOW_SHARE = 0.02, 0.03
 SLOW_S = 1.0  # added to every answer of a slow device
 LANDED_SHARE = 0.005
@@ -65,7 +66,7 @@ class Watched(NamedTuple):
 
 def run(options: Options) -> dict[str, object]:
     """Keys `ack_s meter_s physical_min_s landing_error_pct false_confirmed`; seconds count from the confirmation."""
-    miners = options.number("miners", 1000, 24)
+    miners = options.number("miners", 1000, 24, least=1)
     warm_s = options.number("warm_s", 6.0, 1.0)
     with TemporaryDirectory(prefix="bes-curtail-") as name, curtail_stage(Path(name), miners, warm_s=warm_s) as stage:
         dead = _break_some(stage.simulated)

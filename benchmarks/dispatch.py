@@ -25,6 +25,7 @@ from controller.mining.dispatch.problem import Problem
 from controller.mining.fleet.tree import NO_LIMIT_W
 
 NAME = "dispatch"
+SETTINGS = ("sizes", "repeats", "highs_up_to")
 _MILP_UP_TO = 1_000
 _PRICES = (1.1, 0.9, 1.3, 1.0, 0.7, 0.8, 1.2, 1.5, 1.0)  # of the scenario's own price, one decision after the other
 _FALLEN = 0.9  # what every limit falls to
@@ -41,12 +42,12 @@ class _Run:
 
 def run(options: Options) -> dict[str, object]:
     """Cases by fleet size and scenario: `median_ms` of a whole decision with its audit, from prices to certificate."""
-    sizes = options.word("sizes", "1000" if options.quick else "1000,10000,100000")
-    repeats = options.number("repeats", full=len(_PRICES), quick=3)
+    sizes = options.numbers("sizes", full=(1_000, 10_000, 100_000), quick=(1_000,))
+    repeats = options.number("repeats", full=len(_PRICES), quick=3, least=1)
     highs_up_to = options.number("highs_up_to", full=10_000, quick=1_000)
     cases = [
-        _case(int(size), scenario, repeats, highs=int(size) <= highs_up_to or scenario == "tight", quick=options.quick)
-        for size in sizes.split(",")
+        _case(size, scenario, repeats, highs=size <= highs_up_to or scenario == "tight", quick=options.quick)
+        for size in sizes
         for scenario in SCENARIOS
     ]
     largest = [case for case in cases if case["miners"] == max(int(str(case["miners"])) for case in cases)]

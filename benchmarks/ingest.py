@@ -31,6 +31,7 @@ from shared.errors import GatewayUnavailable
 from shared.mqtt import Message, MqttSettings
 
 NAME = "ingest"
+SETTINGS = ("seconds", "nodes", "miners", "samples", "folder")
 _PACED_S = 5.0
 _PACED_RECORDS_PER_S = 10.0
 _YARDSTICK_GROUP = 100  # records a transaction: more than ingest has, so the yardstick pays for fewer fsyncs

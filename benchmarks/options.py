@@ -1,6 +1,7 @@
 """What the person asked of a benchmark: its quick form, and figures that replace its own."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -16,14 +17,28 @@ class Options(msgspec.Struct, frozen=True):
     quick: bool = False
     values: Mapping[str, str] = {}
 
-    def number(self, key: str, full: Number, quick: Number) -> Number:
-        """The figure that was set, else that of the full or the quick form."""
+    def only(self, keys: Iterable[str]) -> "Options":
+        """Without what another benchmark understands."""
+        return Options(self.quick, {key: value for key, value in self.values.items() if key in set(keys)})
+
+    def check(self, keys: Iterable[str]) -> None:
+        """SettingInvalid for a value that would have no effect."""
+        known = sorted(set(keys))
+        for key, value in self.values.items():
+            if key not in known:
+                raise SettingInvalid(f"--set {key}={value}: nothing is set by {key!r}; there are {', '.join(known)}")
+
+    def number(self, key: str, full: Number, quick: Number, *, least: int = 0) -> Number:
+        """The figure that was set, at least `least`; else that of the full or the quick form."""
         if key not in self.values:
             return quick if self.quick else full
-        try:
-            return type(full)(self.values[key])
-        except ValueError as error:
-            raise SettingInvalid(f"--set {key}={self.values[key]}: give a number such as {full}") from error
+        return _number(key, self.values[key], full, least)
+
+    def numbers(self, key: str, full: tuple[int, ...], quick: tuple[int, ...]) -> tuple[int, ...]:
+        """As `number`, of several from 1 on that commas divide."""
+        if key not in self.values:
+            return quick if self.quick else full
+        return tuple(_number(key, word, full[0], 1) for word in self.values[key].split(","))
 
     def word(self, key: str, otherwise: str) -> str:
         return self.values.get(key, otherwise)
@@ -38,3 +53,13 @@ def parse_values(entries: list[str]) -> dict[str, str]:
             raise SettingInvalid(f"--set {entry!r}: write KEY=VALUE, for instance miners=200")
         values[key] = value
     return values
+
+
+def _number(key: str, word: str, example: Number, least: int) -> Number:
+    try:
+        value = type(example)(word)
+    except ValueError as error:
+        raise SettingInvalid(f"--set {key}={word}: give a number such as {example}") from error
+    if not math.isfinite(value) or value < least:
+        raise SettingInvalid(f"--set {key}={word}: give a number from {least} on")
+    return value

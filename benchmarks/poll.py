@@ -31,6 +31,7 @@ from shared.states import Reach
 from shared.wire.telemetry import TelemetryBatch
 
 NAME = "poll"
+SETTINGS = ("miners", "period_s", "seconds", "pyasic_miners", "load_miners", "load_seconds")
 FAMILIES = ("antminer-stock", "whatsminer-v2", "axeos")
 BROKEN: tuple[tuple[str, float], ...] = (("dead", 0.02), ("silent", 0.01), ("truncated", 0.01), ("endless", 0.003))
 """Share of the fleet that is broken in each way."""
@@ -73,7 +74,7 @@ class Ages:
 
 def run(options: Options) -> dict[str, object]:
     """Keys `p99_age_s rss_mb polls_per_s pyasic_polls_per_s`; rates are polls of all values in a second of CPU."""
-    miners = options.number("miners", 1000, 40)
+    miners = options.number("miners", 1000, 40, least=1)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bes-poll-")))
         measured, others = core_pair()

@@ -48,9 +48,17 @@ from shared.states import OpState, OutcomeState, Reach
 from shared.wire.command import Order, OutcomeRow
 
 NAME = "truth"
+SETTINGS = ("time_factor", "confirm_within_s", "settle_s")
 MODELS: Mapping[str, str] = {"antminer-stock": "Antminer S21", "whatsminer-v2": "M60S", "axeos": "BitAxe Gamma"}
 FED_BY: Mapping[str, str] = {"raritan.xerus": "antminer-stock", "shelly.gen2": "axeos"}
 FRESH_S = 15.0
+_RUNS = ("tuning", "hashing")
+CLAIMS: Mapping[OpState, tuple[str, ...]] = {
+    OpState.HASHING: _RUNS,
+    OpState.TUNING: _RUNS,
+    OpState.STARTING: ("booting", "starting", *_RUNS),
+}
+"""Every state that claims life, and what the machine may truly do then."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +74,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def false_alive(self) -> bool:
-        return self.reach is Reach.UP and self.op_state is OpState.HASHING and not alive(self.after)
+        """Said to run, to tune or to come up while it does nothing of the kind."""
+        return self.reach is Reach.UP and self.after["state"] not in CLAIMS.get(self.op_state, (self.after["state"],))
 
     @property
     def false_asleep(self) -> bool:

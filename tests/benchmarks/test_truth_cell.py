@@ -67,6 +67,14 @@ def test_alive_is_claimed_only_by_a_device_that_answers():
     assert not verdict("sleep", OutcomeState.UNKNOWN, {}, op_state=OpState.HASHING).false_alive
 
 
+@pytest.mark.parametrize("claim", [OpState.HASHING, OpState.TUNING, OpState.STARTING])
+@pytest.mark.parametrize("state", ["off", "sleeping", "stopped_thermal", "fault", "starting", "tuning", "hashing"])
+def test_every_state_that_claims_life_can_be_a_lie(claim, state):
+    true = state in ("tuning", "hashing") or (claim is OpState.STARTING and state == "starting")
+    assert verdict("sleep", OutcomeState.UNKNOWN, {"state": state}, op_state=claim).false_alive is not true
+    assert not verdict("sleep", OutcomeState.UNKNOWN, {"state": state}, op_state=OpState.UNKNOWN).false_alive
+
+
 def test_a_machine_that_runs_is_not_asleep():
     assert verdict("wake", OutcomeState.CONTRADICTED, {}, op_state=OpState.SLEEPING).false_asleep
     assert not verdict("wake", OutcomeState.UNKNOWN, {"state": "sleeping"}, op_state=OpState.SLEEPING).false_asleep
