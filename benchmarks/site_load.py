@@ -5,10 +5,8 @@ import random
 from shared.quality import Quality, pack_qualities
 from shared.states import ClockQuality, OpState, PowerSource, Reach
 from shared.wire.telemetry import (
-    METER_FIELDS,
     MINER_FIELDS,
     HostSample,
-    MeterTable,
     MinerTable,
     TelemetryBatch,
 )
@@ -59,17 +57,6 @@ def site_batch(first: int, count: int, at_ms: int, *, cycle: int = 0, host: bool
         miners=miners,
         host=_host(at_ms, count) if host else None,
     )
-
-
-def meter_batch(device_id: str, at_ms: int, power_w: float, energy_wh: float) -> TelemetryBatch:
-    """One meter's reading; what it does not measure is None, and absent in `quality`."""
-    known = {"power_w": power_w, "energy_import_wh": energy_wh}
-    quality = pack_qualities([Quality.GOOD if name in known else Quality.ABSENT for name in METER_FIELDS])
-    columns = {name: [known.get(name)] for name in METER_FIELDS}
-    meters = MeterTable(
-        device_id=[device_id], observed_at_ms=[at_ms], reach=[int(Reach.UP)], quality=[quality], **columns
-    )
-    return TelemetryBatch(sampled_at_ms=at_ms, meters=meters)
 
 
 def _host(at_ms: int, devices: int) -> HostSample:

@@ -26,11 +26,6 @@ class Line:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
         self._poll: asyncio.Task[object] | None = None
-        self._orders_waiting = 0
-
-    @property
-    def free(self) -> bool:
-        return not self._lock.locked() and self._orders_waiting == 0
 
     @asynccontextmanager
     async def for_poll(self) -> AsyncIterator[None]:
@@ -43,14 +38,10 @@ class Line:
 
     @asynccontextmanager
     async def for_order(self) -> AsyncIterator[None]:
-        self._orders_waiting += 1
-        try:
-            if self._poll is not None:
-                self._poll.cancel()
-            async with self._lock:
-                yield
-        finally:
-            self._orders_waiting -= 1
+        if self._poll is not None:
+            self._poll.cancel()
+        async with self._lock:
+            yield
 
 
 class Known(Generic[Driver]):

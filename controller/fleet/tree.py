@@ -44,11 +44,6 @@ class ElectricalTree:
         """All devices on the feeder and on feeders below it."""
         return tuple(self._below[feeder_id])
 
-    def tightest_capacity_w(self, feeder_id: str) -> int | None:
-        """The lowest capacity from the feeder up to the root; None where none is limited."""
-        capacities = [self._feeders[at].capacity_w for at in self._paths[feeder_id]]
-        return min((capacity for capacity in capacities if capacity is not None), default=None)
-
     def _path(self, feeder_id: str) -> tuple[str, ...]:
         path: list[str] = []
         at: str | None = feeder_id

@@ -65,7 +65,6 @@ class Ingest:
         clock: Clock | None = None,
     ) -> None:
         self.counters = IngestCounters()
-        self.presence: dict[tuple[str, str], Presence] = {}
         self.on_trouble: Callable[[str], None] = _nothing
         self._channel = channel
         self._sinks = audience.sinks
@@ -183,7 +182,6 @@ class Ingest:
             group.rejections.append(Rejection(message.topic, BesError.code, repr(error), message.payload))
 
     def _heard_presence(self, address: Address, presence: Presence) -> None:
-        self.presence[address.site, address.node] = presence
         if presence.online and self._online is not None:
             assert self._loop is not None
             self._loop.call_soon_threadsafe(self._spawn, self._welcome(self._online, address))

@@ -11,7 +11,7 @@ import msgspec
 
 from agent.site.devices.image import MeterState, MinerState, PduState, ProcessImage
 from agent.site.devices.ports import Meter, Miner, Pdu
-from agent.site.devices.reading import BoardReading, Evidence, MeterReading, MinerReading, OutletReading, PduReading
+from agent.site.devices.reading import BoardReading, MeterReading, MinerReading, OutletReading, PduReading
 from agent.site.roster import Known
 from agent.site.telemetry.flatline import Flatlines
 from agent.site.telemetry.outlet import Outlets
@@ -94,11 +94,6 @@ class Live:
         outlets = before.reading.outlets if before.reading is not None else ()
         rows = ((known.device_id, at_ms, reach, OutletReading(outlet=known_outlet.outlet)) for known_outlet in outlets)
         self._outlet_rows.extend(rows)
-
-    def evidence(self, device_id: str) -> tuple[Evidence, ...]:
-        """The raw replies of the last good poll."""
-        state = self._miners.get(device_id) or self._meters.get(device_id) or self._pdus.get(device_id)
-        return state.reading.evidence if state is not None and state.reading is not None else ()
 
     def freeze(self, cycle: int, now: Instant) -> ProcessImage:
         return ProcessImage(

@@ -114,10 +114,6 @@ class Schedule:
         turn.due_s = now_s + self._periods.hot_s
         self._push(turn)
 
-    def closed(self, device_id: str) -> bool:
-        """Is its breaker closed?"""
-        return self._turns[device_id].breaker.closed
-
     def _next_due_s(self, turn: Turn, now_s: float) -> float:
         open_until_s = turn.breaker.open_until_s
         if open_until_s is not None:

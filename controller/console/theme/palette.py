@@ -17,9 +17,3 @@ def palette(theme: str) -> dict[str, str]:
         if selector in ("body", wanted):
             tokens |= dict(_TOKEN.findall(rules))
     return tokens
-
-
-def rgb(colour: str) -> tuple[float, float, float]:
-    """`#rrggbb` as three numbers from 0 to 1."""
-    red, green, blue = (int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5))
-    return red, green, blue

@@ -50,11 +50,6 @@ class PendingOrders:
     def __len__(self) -> int:
         return len(self._awaited)
 
-    @property
-    def disobeyed(self) -> tuple[str, ...]:
-        """Miners whose last order ran out unconfirmed or was refused."""
-        return tuple(self._disobeyed)
-
     def given(self, changes: Iterable[tuple[str, int]], now_ms: int) -> None:
         """Devices were ordered to modes."""
         for device, mode in changes:

@@ -158,17 +158,6 @@ class SiteSnapshot:
         total = float(at_roots.sum())
         return total if at_roots.size and np.isfinite(total) else None
 
-    def by_container(self) -> dict[str, tuple[int, float, int]]:
-        """Container to miners, reported TH/s and counted watts."""
-        names = [at.container if at else "" for at in self.roster.placement]
-        words = sorted(set(names))
-        number = {word: index for index, word in enumerate(words)}
-        code = np.fromiter(map(number.__getitem__, names), np.int64, len(names))
-        count = np.bincount(code, minlength=len(words))
-        hashrate = np.bincount(code, weights=np.nan_to_num(self.value("hashrate_ths")), minlength=len(words))
-        watts = np.bincount(code, weights=self.power.counted_w, minlength=len(words))
-        return {word: (int(count[i]), float(hashrate[i]), int(watts[i])) for word, i in number.items()}
-
 
 def _counts(codes: npt.NDArray[np.integer[Any]], kind: type[T]) -> dict[T, int]:
     counts = np.bincount(codes, minlength=len(kind))

@@ -10,7 +10,7 @@ from controller.operations.ports import SeriesQuery
 from controller.storage.sqlite.telemetry_query import STEPS_MS, device_query, level_for, site_query
 from controller.storage.sqlite.telemetry_rollup import FIVE_MINUTES, ONE_HOUR
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
-from controller.storage.sqlite.telemetry_table import HOST_COLUMNS, TABLES, quoted
+from controller.storage.sqlite.telemetry_table import TABLES
 from shared.errors import StorageError
 
 _MOST_BUCKETS = 20_000
@@ -90,27 +90,6 @@ class TelemetryReader:
         rows = await self._all(site_query(query.kind, query.field, level_for(query.step_ms)), parameters)
         start, total, devices = zip(*rows, strict=True) if rows else ((), (), ())
         return StoredTotal(step_ms=query.step_ms, start_ms=start, total=total, devices=devices)
-
-    async def latest(self, site: str, kind: str = "miner") -> list[dict[str, Any]]:
-        """The newest sample of every device and part, with `device_id` and the names of the wire's columns."""
-        table = TABLES[kind]
-        names = ", ".join(f"s.{quoted(name)}" for name in table.columns)
-        rows = await self._all(
-            f"SELECT d.device_id, {names} FROM device d CROSS JOIN {table.samples} s ON s.device_no = d.device_no"  # noqa: S608
-            f" AND s.observed_at_ms = (SELECT max(observed_at_ms) FROM {table.samples} n"
-            " WHERE n.device_no = d.device_no) WHERE d.site = ? AND d.kind = ? ORDER BY d.device_id",
-            (site, kind),
-        )
-        return [dict(zip(("device_id", *table.columns), row, strict=True)) for row in rows]
-
-    async def host(self, site: str, node: str, limit: int = 1) -> list[dict[str, Any]]:
-        """The node's own health, newest first."""
-        rows = await self._all(
-            f"SELECT {', '.join(HOST_COLUMNS)} FROM lane JOIN host_sample USING (lane_no)"  # noqa: S608 # our names
-            " WHERE site = ? AND node = ? ORDER BY observed_at_ms DESC LIMIT ?",
-            (site, node, limit),
-        )
-        return [dict(zip(HOST_COLUMNS, row, strict=True)) for row in rows]
 
     async def gaps(self, site: str, node: str | None = None, limit: int = 1000) -> list[GapEntry]:
         """The ledger, newest first."""

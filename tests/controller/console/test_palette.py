@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from controller.console.theme.palette import palette, rgb
+from controller.console.theme.palette import palette
 
 THEMES = ("light", "dark")
 BLIND = {
@@ -14,6 +14,12 @@ BLIND = {
     "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
 }
 FILLED = ("map-expected", "map-below", "map-far-below", "map-warm", "map-hot")  # the others have marks of their own
+
+
+def rgb(colour: str) -> tuple[float, float, float]:
+    """`#rrggbb` as three numbers from 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5))
+    return red, green, blue
 
 
 def linear(colour: str) -> np.ndarray:

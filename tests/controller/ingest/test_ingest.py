@@ -304,7 +304,6 @@ async def test_latest_and_presence_are_passed_on_unaccounted(ingest, channel, li
     ingest.offer(message("presence", encode(Presence(1, True, "b", 5))))
     await listener.until(lambda: listener.applied == [(SITE, NODE, 42)])
     await channel.until(lambda log: len(log) == 2)
-    assert ingest.presence[SITE, NODE].online
     assert receipts(channel.log) == []
     assert await store.people.rows("SELECT 1 FROM miner_sample") == []
 

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.site_load import meter_batch, miner_name, site_batch
+from benchmarks.site_load import site_batch
 from controller.ingest import Group, RecordArrival
 from controller.storage.sqlite.telemetry_reader import SeriesQuery, TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
 from controller.storage.sqlite.telemetry_upkeep import Retention, TelemetryUpkeep
 from shared.errors import StorageError
 from shared.quality import Quality, pack_qualities
+from shared.states import Reach
 from shared.wire.record import RecordKind
-from shared.wire.telemetry import MINER_FIELDS, MinerTable, OutletTable, TelemetryBatch
+from shared.wire.telemetry import METER_FIELDS, MINER_FIELDS, MeterTable, MinerTable, OutletTable, TelemetryBatch
 
 SITE = "north"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -201,24 +202,27 @@ async def test_outlets_of_one_pdu_are_told_apart(bench):
     for outlet, watts in ((1, 10.0), (2, 20.0)):
         series = await bench.reader.series(query(5 * MINUTE, kind="outlet", device_id="p", part=outlet))
         assert series.mean == (watts,)
-    assert [(row["outlet"], row["on"]) for row in await bench.reader.latest(SITE, "outlet")] == [(1, 1), (2, 0)]
+    switched = await bench.store.people.rows('SELECT outlet, "on" FROM outlet_sample ORDER BY outlet')
+    assert switched == [(1, 1), (2, 0)]
 
 
-async def test_latest_is_the_newest_sample_and_not_the_last_to_arrive(bench):
-    bench.put(power("a", START + 1000, 100))
-    bench.put(power("a", START, 50))
-    (row,) = await bench.reader.latest(SITE)
-    assert (row["device_id"], row["power_w"], row["observed_at_ms"]) == ("a", 100, START + 1000)
-    assert row["hashrate_ths"] is None
+def meter_batch(device_id: str, at_ms: int, power_w: float, energy_wh: float) -> TelemetryBatch:
+    """One meter's reading; what it does not measure is None, and absent in `quality`."""
+    known = {"power_w": power_w, "energy_import_wh": energy_wh}
+    quality = pack_qualities([Quality.GOOD if name in known else Quality.ABSENT for name in METER_FIELDS])
+    columns = {name: [known.get(name)] for name in METER_FIELDS}
+    meters = MeterTable(
+        device_id=[device_id], observed_at_ms=[at_ms], reach=[int(Reach.UP)], quality=[quality], **columns
+    )
+    return TelemetryBatch(sampled_at_ms=at_ms, meters=meters)
 
 
 async def test_meters_and_the_hosts_health_are_kept(bench):
     bench.put(meter_batch("main", START, 1_000_000, 5_000))
     bench.put(site_batch(0, 2, START, host=True))
     assert (await bench.reader.series(query(MINUTE, kind="meter", device_id="main"))).mean == (1_000_000,)
-    (health,) = await bench.reader.host(SITE, "n1")
-    assert health["devices_known"] == 2
-    assert {row["device_id"] for row in await bench.reader.latest(SITE)} == {miner_name(0), miner_name(1)}
+    assert await bench.store.people.rows("SELECT devices_known FROM host_sample") == [(2,)]
+    assert await bench.store.people.rows("SELECT count(*) FROM miner_sample") == [(2,)]
 
 
 @pytest.mark.parametrize(

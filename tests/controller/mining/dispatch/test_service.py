@@ -168,7 +168,7 @@ async def test_a_miner_that_disobeys_counts_as_it_draws_and_is_left_alone(world)
     world.obey(world.issued[0][1:])
     world.node.report(after_ms=11_000)
     cycle = await service.cycle("telemetry")
-    assert service.pending.disobeyed == (stubborn,)
+    assert service.pending.bonds(frozenset()).disobeyed == {stubborn}
     row = cycle.snapshot.roster.row[stubborn]
     assert cycle.problem.lock[row] == Lock.DWELL
     assert cycle.problem.locked_w[row] == 3_200
@@ -276,7 +276,7 @@ async def test_a_refusal_of_the_power_door_leaves_those_miners_alone_and_the_oth
     cycle = await service.cycle("price")
     assert cycle.refusals == ("command.program-verb: outlets are ordered by people only",)
     assert cycle.issued == 7
-    assert service.pending.disobeyed == (MINERS[6],)
+    assert service.pending.bonds(frozenset()).disobeyed == {MINERS[6]}
     world.obey(world.issued[0])
     world.node.report()
     again = await service.cycle("telemetry")

@@ -264,10 +264,6 @@ def test_boards_are_taken_in_as_they_come(node, clock) -> None:
     assert held.column("chip_temp_c").tolist() == [70.0, 71.0]
 
 
-def test_containers_add_up(node) -> None:
-    assert node.twin.snapshot("tx1").by_container() == {"c1": (4, 440.0, 12_800), "c2": (4, 440.0, 12_800)}
-
-
 def test_before_the_first_sample_everything_is_unknown(clock) -> None:
     twin = FleetTwin(clock)
     twin.configure(small_site(), [PDU])
