@@ -42,9 +42,13 @@ def decisions(events: Iterable[RecordedEvent], from_ms: int) -> list[list[Ordere
 
 
 def false_confirmed(given: Iterable[Ordered], asleep: set[str]) -> list[str]:
-    """Miners whose last confirmed order is not what the machine does."""
+    """Miners whose last order was confirmed and is not what the machine does. One under a later order that is still
+    open may do either.
+    """
     wanted: dict[str, bool] = {}
     for order in given:
-        if order.verb in ("sleep", "wake") and OutcomeState.CONFIRMED in order.steps:
-            wanted[order.device_id] = order.verb == "sleep"
+        if order.verb in ("sleep", "wake"):
+            wanted.pop(order.device_id, None)
+            if OutcomeState.CONFIRMED in order.steps:
+                wanted[order.device_id] = order.verb == "sleep"
     return [device_id for device_id, sleeps in wanted.items() if sleeps != (device_id in asleep)]

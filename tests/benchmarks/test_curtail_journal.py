@@ -56,3 +56,5 @@ def test_a_confirmation_is_false_where_the_machine_does_something_else():
     assert false_confirmed(given("m-1", Wake(), confirmed), {"m-1"}) == ["m-1"]
     later = given("m-1", Sleep(), confirmed) + given("m-1", Wake(), confirmed)
     assert false_confirmed(later, set()) == []
+    under_way = given("m-1", Sleep(), confirmed) + given("m-1", Wake(), OutcomeState.ACKNOWLEDGED)
+    assert false_confirmed(under_way, set()) == []
