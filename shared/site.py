@@ -54,7 +54,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A meter or PDU: found by address, understood through its profile.
 
     `mode` is how a Modbus gateway frames (`tcp`, `rtu_over_tcp`); None takes what the profile prefers. With
-    `generation` power may rightly flow back through a meter: sun, batteries or engines stand below it.
+    `generation` power may rightly flow back through a meter: sun, batteries or engines stand below it. Where `mac` or
+    `serial` is given, no other device is read or switched in its place.
     """
 
     id: str
@@ -65,6 +66,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: str = ""
     mode: str | None = None
     generation: bool = False
+    mac: str | None = None
+    serial: str | None = None
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,6 +132,9 @@ def site_problems(site: Site) -> Iterator[str]:
     feeders = {feeder.id: feeder for feeder in site.feeder}
     meters = {meter.id for meter in site.meter}
     pdus = {pdu.id for pdu in site.pdu}
+    for instrument in (*site.meter, *site.pdu):
+        if instrument.mac is not None and not normal_mac(instrument.mac):
+            yield f"{instrument.id!r} has mac = {instrument.mac!r}; write twelve hex digits, or leave it out"
     for feeder in site.feeder:
         if feeder.parent is not None and feeder.parent not in feeders:
             yield f"feeder {feeder.id!r} hangs below {feeder.parent!r}, which is not in the file"

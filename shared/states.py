@@ -13,6 +13,7 @@ class Reach(IntEnum):
     MALFORMED = 4
     SKIPPED = 5  # the breaker is open, so it was not asked
     NEVER = 6  # known from the site's file, never read
+    OTHER = 7  # another device answers at its address
 
 
 class OpState(IntEnum):

@@ -8,6 +8,7 @@ ADVICE = {
     "meter.silent": "Check gateway and wiring; its feeder is summed by estimate until then.",
     "meter.frozen": "Restart the meter or its gateway.",
     "meter.fault": "Correct ratio or direction at the meter.",
+    "device.exchanged": "Put the right device back, or correct the site's file; nothing is switched there meanwhile.",
     "device.silent": "Check power and network of the slot.",
     "device.fault": "See its page; a default password wants one of your own.",
     "device.frozen": "Restart the miner; its value is not used meanwhile.",

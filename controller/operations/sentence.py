@@ -13,6 +13,7 @@ _REACH = {
     Reach.MALFORMED: "it answers with what its protocol does not allow",
     Reach.SKIPPED: "it failed so often that it is asked only now and then",
     Reach.NEVER: "it has not been asked yet",
+    Reach.OTHER: "another device answers at its address",
 }
 _PLAIN = {
     Condition.AS_EXPECTED: "Running as expected.",

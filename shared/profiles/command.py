@@ -57,17 +57,14 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`danger` is what a wrong target costs. `min_on_s` and `min_off_s` spare relays and power supplies."""
+    """`min_on_s` and `min_off_s` spare relays and power supplies: what was switched stays so for that long."""
 
     name: str
     steps: tuple[Step, ...]
     params: dict[str, Parameter] = {}
     readback: Readback | None = None
-    idempotent: bool = False
     min_on_s: int = 0
     min_off_s: int = 0
-    interlock: str = ""
-    danger: Literal["none", "load", "outage"] = "none"
     batch: Batch = Batch()
 
     def encode(self, arguments: Mapping[str, Argument]) -> tuple[HttpStep, ...]:

@@ -41,7 +41,6 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     status: Literal["official", "bench", "unverified"]
     license: str
     sources: tuple[Source, ...]
-    fw_range: str = "*"
 
 
 class ModbusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,7 +110,6 @@ class Quirk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     effect: Literal["power-factor-four-quadrant"]
     note: str
-    when: str = "*"
 
 
 class VectorWrite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -73,7 +73,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     Decoding: raw → `invalid` → `mask` → `enum`, or `linear`, or ·`scale` + `offset` → ·10^`scale_point` → sign of
     `sign_point` → `valid_range`. `invalid` are bit patterns in hex, high word first, `x` for any digit. `count` is the
     number of registers of an ascii text. `overlaps` names points that share registers on purpose. `valid_if` are JSON
-    pointers that must hold true.
+    pointers that must hold true. A `monotonic` counter that goes back was reset, unless it ran over at `rollover_bits`.
     """
 
     name: str

@@ -57,8 +57,9 @@ def _transport(document: Document) -> Iterator[str]:
         if in_registers == in_json or in_registers != (modbus is not None):
             wanted = "table, address and type" if modbus is not None else "request and json_pointer"
             yield f"point {point.name}: this transport needs {wanted}, and nothing of the other"
-        if not in_registers and (point.invalid or point.mask is not None or point.linear or point.scale_point):
-            yield f"point {point.name}: invalid, mask, linear and scale_point belong to registers"
+        of_registers = (point.invalid, point.mask is not None, point.linear, point.scale_point, point.monotonic)
+        if not in_registers and any(of_registers):
+            yield f"point {point.name}: invalid, mask, linear, scale_point and monotonic belong to registers"
 
 
 def _names(document: Document) -> Iterator[str]:
@@ -91,6 +92,8 @@ def _decoding_problems(point: Point, names: set[str]) -> Iterator[str]:
         yield "mask and enum need an integer type"
     if point.linear is not None and (point.linear.raw_lo >= point.linear.raw_hi or point.scale != 1 or point.offset):
         yield "linear needs raw_lo below raw_hi and stands in place of scale and offset"
+    if point.rollover_bits is not None and not point.monotonic:
+        yield "rollover_bits belongs to a monotonic counter"
     if point.valid_range is not None and point.valid_range[0] >= point.valid_range[1]:
         yield "valid_range must rise"
     for other in (point.scale_point, point.sign_point):

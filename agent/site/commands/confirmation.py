@@ -65,8 +65,11 @@ class Confirmation:
         return Ending(OutcomeState.UNKNOWN, seen, rule=NOT_SEEN)
 
     async def _read_back(self, watched: Watched, action: Action) -> ReadBack | None:
-        """None where the device did not answer. What was read stands in the next image."""
-        target, context = watched.target, self._context
+        """None where the device did not answer. What was read stands in the next image. A miner may have moved to
+        another address since the order.
+        """
+        context = self._context
+        target = context.roster.commandable(watched.target.device_id) or watched.target
         try:
             async with self._conversations.with_device(target):
                 told = await target.driver.read_back(action, watched.before)

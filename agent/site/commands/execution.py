@@ -14,8 +14,9 @@ from agent.site.commands.concern import Concern, concerns
 from agent.site.commands.confirmation import Confirmation, Watched
 from agent.site.commands.context import Context, Conversations, Target
 from agent.site.commands.outlet_batch import OutletBatches
+from agent.site.commands.outlet_rest import OutletRests
 from agent.site.commands.outlet_witness import OutletWitness
-from agent.site.commands.refusal import EXPIRED, NOT_SEEN, STATE_CHANGED, UNKNOWN_DEVICE, UNSUPPORTED
+from agent.site.commands.refusal import EXPIRED, NOT_SEEN, OUTLET_REST, STATE_CHANGED, UNKNOWN_DEVICE, UNSUPPORTED
 from agent.site.devices.ports import Effect, ReadBack
 from agent.site.devices.reading import Evidence
 from agent.site.safety import adds_load
@@ -41,19 +42,20 @@ class Execution:
         self._conversations = Conversations()
         self._confirmation = Confirmation(context, self._conversations)
         self._outlets = OutletBatches()
+        self._rests = OutletRests(context.clock)
         self._watched: dict[Concern, asyncio.Event] = {}
         self._shown_s = -math.inf  # when an effect was seen last
 
     async def carry_out(self, command: Command, position: int) -> None:
         """From admission to the end; never raises."""
         order = command.orders[position]
-        if adds_load(order.action):  # judged on what orders before it have changed
-            await self._context.image_after(self._shown_s)
-        target = self._admit(command, position)
-        if target is None:
-            return
-        superseded = self._take_over(order)
         try:
+            if adds_load(order.action):  # judged on what orders before it have changed
+                await self._context.image_after(self._shown_s)
+            target = self._admit(command, position)
+            if target is None:
+                return
+            superseded = self._take_over(order)
             if isinstance(order.action, ReadNow):
                 await self._read_now(command, position, target)
                 return
@@ -93,6 +95,10 @@ class Execution:
         if command.expires_at_ms < self._context.now_ms():
             self._refuse(command, position, EXPIRED, "expired before its turn came")
             return None
+        objection = self._rest_objection(command, order)
+        if objection is not None:
+            self._refuse(command, position, OUTLET_REST, objection)
+            return None
         changed = self._state_change(order)
         if changed is not None:
             self._refuse(command, position, STATE_CHANGED, changed)
@@ -103,6 +109,12 @@ class Execution:
             return None
         self._context.outcomes.step(command, position, OutcomeState.ACCEPTED)
         return target
+
+    def _rest_objection(self, command: Command, order: Order) -> str | None:
+        pdu = self._context.roster.pdus.get(order.device_id)
+        if pdu is None or not isinstance(order.action, SwitchOutlet) or not command.site:  # our own rules ask at once
+            return None
+        return self._rests.objection(pdu, order.action)
 
     def _load_of(self, order: Order) -> str:
         """The miner whose draw the order changes: for an outlet, the one that is plugged into it."""
@@ -116,8 +128,9 @@ class Execution:
         now = miner.op_state(self._context.clock.monotonic_s(), _STATE_AGE_S)
         if now is OpState.UNKNOWN or now == order.expected_state:
             return None
-        then = OpState(order.expected_state)
-        return f"it was {then.name.lower()} when the order was given and is {now.name.lower()} now"
+        then = {state.value: state.name.lower() for state in OpState}.get(order.expected_state)
+        was = f"state {order.expected_state}, which this agent does not know," if then is None else then
+        return f"it was {was} when the order was given and is {now.name.lower()} now"
 
     async def _apply(self, command: Command, position: int, target: Target) -> object:
         """Order it once. Returns what was read before, or `_ENDED` where the order has ended here."""
@@ -130,6 +143,8 @@ class Execution:
                     acknowledgement = await batch.switched(order.action.outlet)
                 finally:
                     before = batch.before.get(order.action.outlet)
+                    if before is not None:
+                        self._rests.switched(target.device_id, order.action)
             else:
                 async with self._conversations.with_device(target):
                     before = await target.driver.prepare(order.action)

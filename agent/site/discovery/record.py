@@ -62,6 +62,7 @@ def instrument_record(
         model=identity.model,
         vendor=identity.vendor,
         firmware=identity.firmware,
+        mac=identity.mac,
         serial=identity.serial,
         address=instrument.address,
         profile=instrument.profile,

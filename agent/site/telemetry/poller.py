@@ -18,6 +18,14 @@ from shared.states import Reach
 
 POLL_DEADLINE_S = 10.0
 
+_REACHES = {
+    DeviceTimeout: Reach.TIMEOUT,
+    TimeoutError: Reach.TIMEOUT,
+    Unreachable: Reach.REFUSED,
+    AuthFailed: Reach.AUTH,
+    IdentityChanged: Reach.OTHER,
+}
+
 log = get_logger("agent.poller")
 
 
@@ -148,8 +156,7 @@ def _middle(started_s: float, ended: Instant) -> Instant:
 
 def reach_of(error: BesError | TimeoutError) -> Reach:
     """How an attempt ended, from its error."""
-    if isinstance(error, DeviceTimeout | TimeoutError):
-        return Reach.TIMEOUT
-    if isinstance(error, Unreachable | IdentityChanged):
-        return Reach.REFUSED
-    return Reach.AUTH if isinstance(error, AuthFailed) else Reach.MALFORMED
+    for kind, reach in _REACHES.items():
+        if isinstance(error, kind):
+            return reach
+    return Reach.MALFORMED

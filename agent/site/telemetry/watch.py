@@ -20,6 +20,7 @@ MINER_FROZEN = "device.frozen"
 METER_SILENT = "meter.silent"
 METER_FROZEN = "meter.frozen"
 METER_FAULT = "meter.fault"
+EXCHANGED = "device.exchanged"
 SILENT_AFTER_S = 20.0
 SILENT_AFTER_POLLS = 3
 SHOWS_WITHIN_S = 60.0
@@ -31,6 +32,7 @@ SEVERITIES = {
     METER_SILENT: Severity.P2,
     METER_FROZEN: Severity.P2,
     METER_FAULT: Severity.P2,
+    EXCHANGED: Severity.P2,
     "interlock.chip-hot": Severity.P2,
     "interlock.inlet-high": Severity.P1,
     "interlock.feeder-overload": Severity.P1,
@@ -38,7 +40,7 @@ SEVERITIES = {
 }
 
 
-_OF_DEVICES = frozenset({MINER_SILENT, MINER_FAULT, MINER_FROZEN, METER_SILENT, METER_FROZEN, METER_FAULT})
+_OF_DEVICES = frozenset({MINER_SILENT, MINER_FAULT, MINER_FROZEN, METER_SILENT, METER_FROZEN, METER_FAULT, EXCHANGED})
 _FIGURE = re.compile(r"\d+(?:\.\d+)?")
 _WORDS_ARE_NEWS = frozenset({MINER_FAULT, METER_FAULT})
 
@@ -91,7 +93,7 @@ class Watch:
     def _is_over(self, key: AlarmKey, image: ProcessImage) -> bool:
         code, subject = key
         if code in _OF_DEVICES:
-            state = image.miners.get(subject) or image.meters.get(subject)
+            state = image.miners.get(subject) or image.meters.get(subject) or image.pdus.get(subject)
             if state is not None and state.observed_s is not None:
                 return True
             if subject in self._known:
@@ -103,6 +105,11 @@ class Watch:
             yield from self._of_miner(miner, image.sampled_s)
         for meter in image.meters.values():
             yield from self._of_meter(meter, image.sampled_s)
+        reaches = [(state.device_id, state.reach) for state in image.meters.values()]
+        reaches += [(state.device_id, state.reach) for state in image.pdus.values()]
+        for device_id, reach in reaches:
+            if reach is Reach.OTHER:
+                yield (EXCHANGED, device_id), "another device answers at its address"
 
     def _of_miner(self, miner: MinerState, now_s: float) -> Iterator[tuple[AlarmKey, str]]:
         if self._silent(miner, now_s):
@@ -139,6 +146,8 @@ def _words(text: str) -> list[str]:
 
 
 def _silence(state: MinerState | MeterState) -> str:
+    if state.reach is Reach.OTHER:
+        return "another device answers at its address"
     return "is not read any more" if state.reach is Reach.UP else f"does not answer ({state.reach.name.lower()})"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from agent.site.drivers.meters.modbus import ModbusMeter
+from agent.site.drivers.nameplate import nameplate
 from agent.site.transports.modbus import Line, ModbusGateways
 from shared.errors import SettingInvalid
 from shared.profiles import load, rivals
@@ -22,4 +23,11 @@ def meter(instrument: Instrument, ports: Mapping[int, int], gateways: ModbusGate
         raise SettingInvalid(f"meter {instrument.id!r}: mode must be one of {', '.join(settings.modes)}, not {mode!r}")
     port = instrument.port or ports.get(settings.port, settings.port)
     gateway = gateways.at(instrument.address, port, Line.of(settings, mode))
-    return ModbusMeter(gateway, instrument.unit, profile, rivals(profile), generation=instrument.generation)
+    return ModbusMeter(
+        gateway,
+        instrument.unit,
+        profile,
+        rivals(profile),
+        generation=instrument.generation,
+        expected=nameplate(instrument),
+    )

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agent.site.devices.reading import EVIDENCE_BYTES, DeviceIdentity, Evidence, MeterReading, qualities
+from agent.site.drivers.counter import Counters, doubted
 from agent.site.drivers.measured import NOTHING, Measured
 from agent.site.drivers.meters.identify import confirm
-from agent.site.drivers.meters.plausibility import findings
+from agent.site.drivers.meters.plausibility import Finding, findings
 from agent.site.drivers.meters.poll import read_words
 from agent.site.drivers.meters.registers import Decoder
+from agent.site.drivers.nameplate import Nameplate
 from agent.site.transports.modbus import RegisterTransport
 from shared.profiles import Block, Profile
 from shared.wire.telemetry import METER_FIELDS
@@ -44,8 +46,11 @@ class ModbusMeter:
         rivals: Sequence[Profile] = (),
         *,
         generation: bool = False,
+        expected: Nameplate | None = None,
     ) -> None:
         self.profile = profile
+        self._expected = expected or Nameplate(f"unit {unit}")
+        self._counters = Counters(profile.points)
         self._registers = registers
         self._unit = unit
         self._rivals = rivals
@@ -57,9 +62,8 @@ class ModbusMeter:
     async def identify(self) -> DeviceIdentity:
         """`IdentityChanged` unless the device answers as the profile says, and as no profile of the same model name."""
         await confirm(self._registers, self._unit, self.profile, self._rivals)
-        told: Mapping[str, Measured] = {}
-        if self._nameplate is not None:
-            told = self._nameplate.decode(await read_words(self._registers, self._unit, self._nameplate))
+        told = await self._told()
+        self._expected.meet("", _text(told, "identity.serial"))
         about = self.profile.about
         return DeviceIdentity(
             kind="meter",
@@ -71,10 +75,16 @@ class ModbusMeter:
         )
 
     async def read(self) -> MeterReading:
-        """One poll of all points; powers that do not fit volts and amperes are marked, and `faults` says why."""
-        words = await read_words(self._registers, self._unit, self._decoder)
-        measured = self._decoder.decode(words)
-        found = findings(measured, generation=self._generation)
+        """One poll of all points; powers that do not fit volts and amperes and counters that went back are marked, and
+        `faults` says why. Now and then it is made sure first that it is the same meter, where it tells.
+        """
+        if self._expected.due:
+            self._expected.meet("", _text(await self._told(), "identity.serial"))
+        words, measured, found = await self._measured()
+        if found:  # a load that jumped between two blocks fits when it is read again
+            words, measured, found = await self._measured()
+        went_back = self._counters.check(measured)
+        doubted(measured, went_back)
         for finding in found:
             for name in finding.points:
                 if name in measured and measured[name].quality.usable:
@@ -83,9 +93,19 @@ class ModbusMeter:
         return MeterReading(
             **values,
             quality=qualities(METER_FIELDS, {field: measured.get(n, NOTHING).quality for n, field in FIELDS.items()}),
-            faults=tuple(finding.fault for finding in found),
+            faults=(*(finding.fault for finding in found), *went_back.values()),
             evidence=tuple(map(_evidence, self._decoder.blocks, words)),
         )
+
+    async def _measured(self) -> tuple[Sequence[Sequence[int]], dict[str, Measured], tuple[Finding, ...]]:
+        words = await read_words(self._registers, self._unit, self._decoder)
+        measured = self._decoder.decode(words)
+        return words, measured, findings(measured, generation=self._generation)
+
+    async def _told(self) -> Mapping[str, Measured]:
+        if self._nameplate is None:
+            return {}
+        return self._nameplate.decode(await read_words(self._registers, self._unit, self._nameplate))
 
     async def aclose(self) -> None:
         await self._registers.aclose()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+from agent.site.drivers.nameplate import Nameplate, nameplate
 from agent.site.drivers.pdus.dialect import Dialect, Http
 from agent.site.drivers.pdus.pdu import OutletPdu
 from agent.site.drivers.pdus.shelly import Shelly
@@ -43,11 +44,11 @@ def pdu(
         auth = scheme(credentials.user, credentials.password)
     standard = settings.port if trust is None else HTTPS_PORT
     port = instrument.port or ports.get(standard, standard)
-    return driver(HttpTransport(instrument.address, port, auth=auth, trust=trust), profile)
+    return driver(HttpTransport(instrument.address, port, auth=auth, trust=trust), profile, nameplate(instrument))
 
 
-def driver(http: Http, profile: Profile) -> OutletPdu:
+def driver(http: Http, profile: Profile, expected: Nameplate | None = None) -> OutletPdu:
     """A PDU of this profile over `http`."""
     settings = profile.transport.http
     assert settings is not None
-    return OutletPdu(http, _DIALECTS[settings.dialect](http, profile), profile)
+    return OutletPdu(http, _DIALECTS[settings.dialect](http, profile), profile, expected)

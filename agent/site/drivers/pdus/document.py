@@ -40,7 +40,10 @@ def _measured(point: Point, document: object) -> Measured:
         return Measured(value, Quality.GOOD) if value else NOTHING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return NOTHING
-    number = value * point.scale + point.offset
+    try:
+        number = value * point.scale + point.offset
+    except OverflowError:  # an integer of hundreds of digits
+        return BEYOND
     if not math.isfinite(number):
         return BEYOND
     low, high = point.valid_range or (number, number)

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from agent.site.devices.ports import Acknowledgement, ReadBack
 from agent.site.devices.reading import DeviceIdentity, Evidence, OutletReading, PduReading
 from agent.site.drivers.measured import NOTHING, Measured
+from agent.site.drivers.nameplate import Nameplate
 from agent.site.drivers.pdus.dialect import Dialect, Http
 from agent.site.drivers.pdus.proof import judge
 from shared.actions import Action, SwitchOutlet
-from shared.errors import DeviceError, IdentityChanged, ProtocolViolation, Unsupported
+from shared.errors import AuthFailed, DeviceError, IdentityChanged, IncompleteRead, ProtocolViolation, Unsupported
 from shared.profiles import Profile
 from shared.profiles.command import Command, HttpStep
 from shared.site import normal_mac
@@ -19,8 +20,9 @@ SWITCH = SwitchOutlet.verb
 class OutletPdu:
     """A `Pdu`. Outlets count from 1, as printed on the front; the profile knows how they count on the wire."""
 
-    def __init__(self, http: Http, dialect: Dialect, profile: Profile) -> None:
+    def __init__(self, http: Http, dialect: Dialect, profile: Profile, nameplate: Nameplate | None = None) -> None:
         self.profile = profile
+        self._nameplate = nameplate or Nameplate("this PDU")
         self._http = http
         self._dialect = dialect
 
@@ -34,8 +36,13 @@ class OutletPdu:
         backs = {command.name: command.readback for command in self.profile.commands}
         return {verb: back.within_ms / 1000 for verb, back in backs.items() if back is not None}
 
+    def holds_s(self, *, on: bool) -> float:
+        """For how long an outlet that was switched on or off should stay so."""
+        command = self._command()
+        return command.min_on_s if on else command.min_off_s
+
     async def identify(self) -> DeviceIdentity:
-        """`IdentityChanged` where the device does not answer as the profile says."""
+        """`IdentityChanged` where the device does not answer as the profile says, or is another than before."""
         told = await self._dialect.nameplate()
         for step in self.profile.identify:
             value = told.get(step.read, NOTHING).value
@@ -44,7 +51,7 @@ class OutletPdu:
         about = self.profile.about
         http = self.profile.transport.http
         assert http is not None
-        return DeviceIdentity(
+        found = DeviceIdentity(
             kind="pdu",
             family=http.dialect,
             vendor=_text(told.get("identity.vendor", NOTHING)) or about.vendor,
@@ -53,8 +60,13 @@ class OutletPdu:
             mac=normal_mac(_text(told.get("identity.mac", NOTHING))),
             serial=_text(told.get("identity.serial", NOTHING)),
         )
+        self._nameplate.meet(found.mac, found.serial)
+        return found
 
     async def read(self) -> PduReading:
+        """All outlets. Now and then it is made sure first that they are those of the same PDU."""
+        if self._nameplate.due:
+            await self.identify()
         outlets = await self._dialect.read(None)
         return PduReading(outlets=outlets.readings, evidence=outlets.evidence)
 
@@ -67,10 +79,15 @@ class OutletPdu:
         return await self.switch_many([order.outlet], order.on)
 
     async def switch_many(self, outlets: Sequence[int], on: bool) -> Acknowledgement:
-        """In as few requests as the device takes; `ProtocolViolation` where some were obeyed and the next was not."""
+        """In as few requests as the device takes; `ProtocolViolation` where some were obeyed and the next was not.
+
+        `IdentityChanged` where another PDU answers: its outlets feed other machines.
+        """
         command = self._command()
+        steps = _steps(command, outlets, "on" if on else "off")
+        await self._meet()
         done: list[Evidence] = []
-        for step in _steps(command, outlets, "on" if on else "off"):
+        for step in steps:
             try:
                 done.append(await self._dialect.send(step))
             except DeviceError as error:
@@ -91,6 +108,16 @@ class OutletPdu:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    async def _meet(self) -> None:
+        if not self._nameplate.known:
+            return
+        try:
+            await self.identify()
+        except (AuthFailed, IdentityChanged):
+            raise
+        except DeviceError as error:
+            raise IncompleteRead(f"the PDU does not say who it is, so nothing was switched: {error}") from error
 
     def _command(self) -> Command:
         command = self.profile.command(SWITCH)

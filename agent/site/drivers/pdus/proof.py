@@ -18,7 +18,9 @@ FIELDS: Final[dict[str, str]] = {
 def judge(
     proof: Readback, *, on: bool, now: OutletReading, before: OutletReading | None, evidence: tuple[Evidence, ...]
 ) -> ReadBack:
-    """SHOWN only by the proving point. An outlet that is on and draws nothing may be empty: UNSEEN."""
+    """SHOWN only by the proving point. An outlet that is on and draws nothing may be empty, and so may one that is off
+    and drew nothing before: UNSEEN.
+    """
     word = "on" if on else "off"
     unit = proof.point.split(".")[-1]
     field = FIELDS[proof.point]
@@ -32,10 +34,18 @@ def judge(
     if value is None:
         return ReadBack(Effect.UNSEEN, f"{seen}; without {unit} nothing is proven", evidence)
     if low <= value <= high:
+        if not on and not _drew(before, field, high):
+            return ReadBack(Effect.UNSEEN, f"{seen}; nothing drew before that could have stopped", evidence)
         return ReadBack(Effect.SHOWN, seen, evidence)
     if on:
         return ReadBack(Effect.UNSEEN, f"{seen}; nothing plugged in, or not started yet", evidence)
     return ReadBack(Effect.NOT_SHOWN, f"{seen}; the relay is stuck", evidence)
+
+
+def _drew(before: OutletReading | None, field: str, idle: float) -> bool:
+    """More than an empty outlet does, before the order?"""
+    drawn = None if before is None else usable(before, field)
+    return drawn is not None and drawn > idle
 
 
 def _state(on: bool | None) -> str:

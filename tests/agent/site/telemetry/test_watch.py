@@ -2,12 +2,14 @@
 
 import pytest
 
-from agent.site.devices.image import MinerState, ProcessImage, Rating
+from agent.site.devices.image import MeterState, MinerState, PduState, ProcessImage, Rating
 from agent.site.devices.reading import MinerReading
 from agent.site.safety import Interlocks
 from agent.site.safety.verdict import Alarm
+from agent.site.telemetry.poller import reach_of
 from agent.site.telemetry.watch import SHOWS_WITHIN_S, Watch
 from shared.actions import Wake
+from shared.errors import AuthFailed, DeviceTimeout, IdentityChanged, ProtocolViolation, Unreachable
 from shared.site import miner_id
 from shared.states import Reach
 from shared.wire.event import Event
@@ -92,3 +94,29 @@ def test_a_hot_chip_stays_hot_over_a_restart_until_it_has_cooled_down():
     assert refusal.rule == "interlock.chip-hot"
     seen = locks.observe(image_of(site, START_MS + 1_000, {0: good_reading(chip_temp_c=79.0)}))
     assert [(alarm.rule, alarm.active) for alarm in seen.alarms] == [("interlock.chip-hot", False)]
+
+
+@pytest.mark.parametrize("kind", ["meters", "pdus"])
+def test_an_instrument_that_was_exchanged_is_told_as_that(kind):
+    watch = Watch()
+    other = MeterState("i-1", Reach.OTHER) if kind == "meters" else PduState("i-1", Reach.OTHER)
+    before = {"meters": {}, "pdus": {}}
+    seen = ProcessImage(1, 1_000, 1.0, {}, **(before | {kind: {"i-1": other}}))
+    events = [(event.code, event.active) for event in watch.compare(seen, ())]
+    assert ("device.exchanged", True) in events
+    assert watch.compare(ProcessImage(2, 2_000, 2.0, {}, {}, {}), ())[0].active is False
+
+
+@pytest.mark.parametrize(
+    ("error", "reach"),
+    [
+        (IdentityChanged("x"), Reach.OTHER),
+        (Unreachable("x"), Reach.REFUSED),
+        (DeviceTimeout("x"), Reach.TIMEOUT),
+        (TimeoutError(), Reach.TIMEOUT),
+        (AuthFailed("x"), Reach.AUTH),
+        (ProtocolViolation("x"), Reach.MALFORMED),
+    ],
+)
+def test_every_end_of_a_try_is_told_as_what_it_is(error, reach):
+    assert reach_of(error) is reach

@@ -1,11 +1,15 @@
 """What powers, volts and amperes say about each other, as a table."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from agent.site.devices.reading import quality_of, usable
 from agent.site.drivers.measured import Measured
 from agent.site.drivers.meters.modbus import ModbusMeter
 from agent.site.drivers.meters.plausibility import findings
+from agent.site.transports.bus import Priority
+from agent.site.transports.modbus import Span
 from shared.profiles import load
 from shared.quality import Quality
 from shared.states import DeviceKind
@@ -92,3 +96,34 @@ async def test_kilowatts_read_as_watts_are_found() -> None:
     reading = await ModbusMeter(registers, 1, profile).read()
     assert quality_of(reading, "power_w") is Quality.UNIT_SUSPECT
     assert reading.faults
+
+
+async def test_a_load_that_jumps_between_two_blocks_is_read_again_before_it_is_doubted() -> None:
+    profile = load(DeviceKind.METER, "eastron.sdm630")
+    registers = registers_of(profile, profile.vectors[0])
+    settled = dict(registers.words)
+    registers.words |= {0x34: 0x4816, 0x35: 0xC000}  # 154,368 W, while volts and amperes are those of 67 kW
+
+    class Settling:
+        """Shows the old total once, then what belongs to volts and amperes."""
+
+        closed = False
+
+        async def read(self, unit: int, span: Span, priority: Priority = Priority.NORMAL) -> tuple[int, ...]:
+            answer = await registers.read(unit, span, priority)
+            if (
+                len(registers.asked) == len({asked[1] for asked in registers.asked})
+                and span.address + span.count > 0x35
+            ):
+                registers.words.update(settled)
+            return answer
+
+        async def write(self, unit: int, address: int, words: Sequence[int]) -> None:
+            raise AssertionError
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    reading = await ModbusMeter(Settling(), 1, profile).read()
+    assert reading.faults == ()
+    assert usable(reading, "power_w") == pytest.approx(67_375, rel=0.01)

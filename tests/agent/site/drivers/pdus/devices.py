@@ -40,6 +40,7 @@ class XerusDevice:
         self.code = 0
         self.status: list[int] = []
         self.board = 1  # part of every sensor's resource id
+        self.mac = "00:0D:5D:0A:1B:2C"
 
     def answer(self, method: str, path: str, body: bytes | None) -> Answer:
         if self.status:
@@ -76,7 +77,7 @@ class XerusDevice:
             }
         if method == "getMetaData":
             plate = {"manufacturer": "Raritan", "model": "PX3-5902V", "serialNumber": "PR349"}
-            return {"_ret_": {"nameplate": plate, "fwRevision": "4.1.0.5-50274", "macAddress": "00:0D:5D:0A:1B:2C"}}
+            return {"_ret_": {"nameplate": plate, "fwRevision": "4.1.0.5-50274", "macAddress": self.mac}}
         if method == "setMultipleOutletPowerStates":
             assert params["state"] in (0, 1), "any other code would do something else on this device"
             if self.code == 0:
@@ -108,6 +109,7 @@ class ShellyDevice:
         self.stuck: set[int] = set()
         self.refuse_after: int | None = None
         self.gen = 2
+        self.mac = "A8032ABE54DC"
         self.status: list[int] = []
 
     def answer(self, method: str, path: str, body: bytes | None) -> Answer:
@@ -119,7 +121,7 @@ class ShellyDevice:
         if split.path == "/rpc/Shelly.GetDeviceInfo":
             return 200, {
                 "id": "shellypro4pm-1",
-                "mac": "A8032ABE54DC",
+                "mac": self.mac,
                 "model": "SPSW-104PE16EU",
                 "gen": self.gen,
                 "ver": "1.0.8",
