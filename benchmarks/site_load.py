@@ -3,6 +3,7 @@
 import random
 
 from shared.quality import Quality, pack_qualities
+from shared.site import miner_id
 from shared.states import ClockQuality, OpState, PowerSource, Reach
 from shared.wire.telemetry import (
     MINER_FIELDS,
@@ -14,8 +15,12 @@ from shared.wire.telemetry import (
 _ALL_GOOD_MINER = pack_qualities([Quality.GOOD] * len(MINER_FIELDS))
 
 
+def miner_mac(number: int) -> str:
+    return "0a:" + number.to_bytes(5, "big").hex(":")
+
+
 def miner_name(number: int) -> str:
-    return f"m-0a{number:010x}"
+    return miner_id(miner_mac(number))
 
 
 def site_batch(first: int, count: int, at_ms: int, *, cycle: int = 0, host: bool = False) -> TelemetryBatch:

@@ -40,3 +40,10 @@ def test_curtail_tells_acknowledgement_meter_and_physics():
     assert result["false_confirmed"] == 0
     assert result["landed"]
     assert {"landing_error_pct", "first_error_pct", "trims"} <= result.keys()
+
+
+def test_ingest_stores_each_record_once_by_the_process_that_operators_run():
+    result = quick("ingest", seconds="1")
+    assert result["stored_once"]
+    assert result["samples_per_s"] > 0
+    assert result["conditions"]["devices_known"] == result["conditions"]["miners"]
