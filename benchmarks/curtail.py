@@ -120,7 +120,7 @@ def _watched(stage: Stage, curtailment_id: str, rest_s: float, end_s: float) -> 
         readings.append(_reading(stage))
         if len(readings) % _VIEWED == 1:
             view = _viewed(stage, curtailment_id)
-            stands = (view["counts"], view["orders"])
+            stands = (view["counts"], view["commands"])
             if stands != stood or view["landed_at_ms"] is None or _climbing(stage, view):
                 stood, still_s = stands, time.monotonic()
         if time.monotonic() - still_s >= rest_s:
@@ -136,7 +136,7 @@ def _viewed(stage: Stage, curtailment_id: str) -> dict[str, Any]:
 
 def _climbing(stage: Stage, view: dict[str, Any]) -> bool:
     """Is a machine starting or tuning after more than one round of orders?"""
-    return len(view["orders"]) > 1 and not _ON_THE_WAY.isdisjoint(stage.simulated.truth()["miners"]["state"])
+    return len(view["commands"]) > 1 and not _ON_THE_WAY.isdisjoint(stage.simulated.truth()["miners"]["state"])
 
 
 def _reading(stage: Stage) -> Reading:

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, FastAPI
 
+from controller.api.command import CommandRoutes
 from controller.api.decision import DecisionRoutes
 from controller.api.energy import EnergyRoutes
 from controller.api.event import EventRoutes
@@ -10,7 +11,6 @@ from controller.api.fleet import FleetRoutes
 from controller.api.hold import HoldRoutes
 from controller.api.live import PERIOD_S, LiveSocket
 from controller.api.metrics import Metrics, MetricsRoutes
-from controller.api.order import OrderRoutes
 from controller.api.session import SessionRoutes
 from controller.api.shape import Shapes
 from controller.people.service import People
@@ -18,8 +18,8 @@ from controller.views.ports import Operations
 
 PREFIX = "/api/v1"
 _DESCRIPTION = (
-    "Sites, miners, energy and orders. Units stand in the field names and in `x-unit`; times are milliseconds of UTC; "
-    "null means not known, never zero. People send the session cookie, programs `Authorization: Bearer …`. An order is "
+    "Sites, miners, energy and commands. Units stand in the field names and in `x-unit`; times are milliseconds of UTC; "
+    "null means not known, never zero. People send the session cookie, programs `Authorization: Bearer …`. A command is "
     "done when its outcomes say `confirmed`, not when it was accepted."
 )
 
@@ -47,7 +47,7 @@ def build(
         SessionRoutes(people, shapes, secure_cookies=secure_cookies).router(),
         FleetRoutes(operations, shapes).router(),
         EnergyRoutes(operations, shapes).router(),
-        OrderRoutes(operations, shapes).router(),
+        CommandRoutes(operations, shapes).router(),
         HoldRoutes(operations, shapes).router(),
         DecisionRoutes(operations, shapes).router(),
         EventRoutes(operations, shapes).router(),

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from controller.api.access import Operator, Viewer
+from controller.api.command import MAX_DEVICES
 from controller.api.energy import Reason
-from controller.api.order import MAX_DEVICES
 from controller.api.shape import Shapes, answer, body_of
+from controller.views.command import Selection
 from controller.views.hold import HoldView, Released
-from controller.views.order import Selection
 from controller.views.ports import Operations
 from shared.errors import Malformed
 
@@ -30,7 +30,7 @@ class HoldRoutes:
         self._shapes = shapes
 
     def router(self) -> APIRouter:
-        router, gives, takes = APIRouter(tags=["orders"]), self._shapes.gives, self._shapes.takes
+        router, gives, takes = APIRouter(tags=["commands"]), self._shapes.gives, self._shapes.takes
         base, release = "/sites/{site}/holds", takes(Release)
         router.add_api_route(base, self.listed, responses=gives(tuple[HoldView, ...]))
         router.add_api_route(

@@ -18,8 +18,8 @@ from controller.mining.energy import preview as effect_of
 from controller.mining.energy.verification import MeterSample, meter_sample
 from controller.mining.fleet import SiteSnapshot
 from controller.mining.refusal import Refusal
+from controller.views.command import Check, Excluded
 from controller.views.curtailment import CurtailmentRequest
-from controller.views.order import Check, Excluded
 from shared.actions import Sleep
 from shared.errors import Denied
 from shared.units import W_PER_KW

@@ -23,6 +23,8 @@ from controller.mining.energy import Curtailment, Phase
 from controller.mining.energy.event import AnyCurtailmentEvent, CurtailmentRequested
 from controller.mining.energy.model import OVER
 from controller.operations.command_log import CommandLog
+from controller.operations.command_view import counts_in_words
+from controller.operations.commands import sender_of
 from controller.operations.curtailment_book import WITNESS, CurtailmentBook
 from controller.operations.curtailment_plan import (
     Ground,
@@ -36,8 +38,6 @@ from controller.operations.curtailment_plan import (
     planned,
 )
 from controller.operations.moment import Moments
-from controller.operations.order_view import counts_in_words
-from controller.operations.orders import sender_of
 from controller.operations.ports import PriceFeed, SiteDispatch
 from controller.people.model import Actor, Permission
 from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
@@ -237,7 +237,7 @@ class LiveCurtailments:
 
     def _view(self, state: Curtailment) -> CurtailmentView:
         snapshot = self._parts.moments.of(state.site).snapshot
-        orders, counts = self._orders(state)
+        commands, counts = self._commands_of(state)
         approved = state.started_by if state.started_by != state.requested_by else ""
         return CurtailmentView(
             id=state.curtailment_id,
@@ -255,10 +255,10 @@ class LiveCurtailments:
             ends_at_ms=state.ends_at_ms,
             ended_at_ms=state.ended_at_ms,
             approved_by=approved,
-            orders=orders,
+            commands=commands,
         )
 
-    def _orders(self, state: Curtailment) -> tuple[tuple[str, ...], dict[str, int]]:
+    def _commands_of(self, state: Curtailment) -> tuple[tuple[str, ...], dict[str, int]]:
         """Dispatch's commands since the start, and how those of the present leg (down, or up again) stand."""
         if state.started_at_ms is None:
             return (), {}

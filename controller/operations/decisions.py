@@ -42,7 +42,7 @@ class LiveDecisions:
         return None if kept.fact.ordered and not known and not self._log.reaches(kept.position) else known
 
 
-def _record(kept: Kept, order_ids: tuple[str, ...] | None) -> DecisionRecord:
+def _record(kept: Kept, command_ids: tuple[str, ...] | None) -> DecisionRecord:
     fact = kept.fact
     return DecisionRecord(
         id=fact.decision_id,
@@ -68,6 +68,6 @@ def _record(kept: Kept, order_ids: tuple[str, ...] | None) -> DecisionRecord:
         running=fact.running,
         ordered=fact.ordered,
         solve_ms=fact.solve_ms,
-        order_ids=order_ids,
+        command_ids=command_ids,
         journal_seq=kept.position,
     )

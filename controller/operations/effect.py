@@ -7,7 +7,7 @@ from controller.mining.fleet.array import Floats
 from controller.mining.fleet.ladder import Idle
 from controller.mining.fleet.tree import NO_LIMIT_W
 from controller.operations.moment import Moment
-from controller.views.order import Check
+from controller.views.command import Check
 from shared.actions import Action, Locate, ReadNow, SetPowerLimit, Sleep, Wake
 from shared.states import OpState
 

@@ -5,8 +5,8 @@ import numpy as np
 from controller.commands import HoldBook
 from controller.operations.moment import Moments
 from controller.people.model import Actor, Permission
+from controller.views.command import Selection
 from controller.views.hold import HoldView, Released
-from controller.views.order import Selection
 from controller.views.query import parse, select
 
 
@@ -26,7 +26,7 @@ class LiveHolds:
                 by=hold.by,
                 at_ms=hold.at_ms,
                 reason=hold.reason,
-                order_id=hold.command_id,
+                command_id=hold.command_id,
             )
             for device, hold in self._book.of(site).items()
         )

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from controller.commands.model import OrderRequest as OrderLine
 from controller.operations.moment import Moment
+from controller.views.command import CommandRequest, Excluded, Selection
 from controller.views.condition import Condition
-from controller.views.order import Excluded, OrderRequest, Selection
 from controller.views.query import parse, select
 from shared.actions import AnyAction, Locate, ReadNow
 from shared.states import OpState
@@ -33,7 +33,7 @@ class Chosen(NamedTuple):
     excluded: tuple[Excluded, ...]
 
 
-def chosen(moment: Moment, request: OrderRequest) -> Chosen:
+def chosen(moment: Moment, request: CommandRequest) -> Chosen:
     """Malformed where the query cannot be understood."""
     rows, others = _resolved(moment, request.selection)
     condition = moment.frame.condition[rows]

@@ -10,6 +10,7 @@ from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
 from controller.operations.alarms import AlarmGroups, LiveAlarms
 from controller.operations.command_log import CommandLog
+from controller.operations.commands import LiveCommands
 from controller.operations.curtailment_book import CurtailmentBook
 from controller.operations.curtailments import CurtailmentParts, LiveCurtailments
 from controller.operations.decision_book import DecisionBook
@@ -23,7 +24,6 @@ from controller.operations.holds import LiveHolds
 from controller.operations.journal import LiveJournal
 from controller.operations.moment import Moments
 from controller.operations.nodes import HostBook, LiveNodes
-from controller.operations.orders import LiveOrders
 from controller.operations.ports import PriceFeed, SiteDispatch, Telemetry
 from controller.views.ports import Operations
 from shared.clock import Clock
@@ -85,7 +85,7 @@ class LiveOperations:
             history=history,
             dispatch=LiveDispatch(moments, services.dispatch),
             decisions=LiveDecisions(moments, services.decisions, self._log),
-            orders=LiveOrders(moments, services.commands, self._log, history, clock),
+            commands=LiveCommands(moments, services.commands, self._log, history, clock),
             holds=LiveHolds(moments, services.commands.holds),
             curtailments=self._curtailments,
             alarms=LiveAlarms(moments, groups, services.alarms),

@@ -3,7 +3,7 @@
 import msgspec
 
 from controller.views import unit
-from controller.views.order import Check, Excluded
+from controller.views.command import Check, Excluded
 
 
 class CurtailmentRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ class CurtailmentView(msgspec.Struct, frozen=True, kw_only=True):
     ends_at_ms: unit.Millis | None = None
     ended_at_ms: unit.Millis | None = None
     approved_by: str = ""
-    orders: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:

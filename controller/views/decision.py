@@ -16,7 +16,7 @@ class BindingFeeder(msgspec.Struct, frozen=True, kw_only=True):
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """`held` says why nothing was changed for profit. `binding` has the dearest of `binding_feeders`, `infeasible` the
-    watts by which feeders cannot be kept. `order_ids` is null where commands of that time are no longer at hand.
+    watts by which feeders cannot be kept. `command_ids` is null where commands of that time are no longer at hand.
     """
 
     id: str
@@ -34,5 +34,5 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     running: int
     ordered: int
     solve_ms: float
-    order_ids: tuple[str, ...] | None
+    command_ids: tuple[str, ...] | None
     journal_seq: int

@@ -6,14 +6,14 @@ from controller.views import unit
 
 
 class HoldView(msgspec.Struct, frozen=True, kw_only=True):
-    """`order_id` is the order that began it."""
+    """`command_id` is the command that began it."""
 
     device_id: str
     slot: str
     by: str
     at_ms: unit.Millis
     reason: str
-    order_id: str
+    command_id: str
 
 
 class Released(msgspec.Struct, frozen=True):

@@ -9,6 +9,15 @@ from typing import Protocol
 
 from controller.people.model import Actor
 from controller.views.alarm import AlarmView
+from controller.views.command import (
+    CommandDetail,
+    CommandPage,
+    CommandPreview,
+    CommandRequest,
+    CommandView,
+    DeviceCommand,
+    Selection,
+)
 from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
 from controller.views.decision import DecisionRecord
 from controller.views.dispatch import DecisionView, Explanation
@@ -19,15 +28,6 @@ from controller.views.history import GapView, Series, SeriesRequest
 from controller.views.hold import HoldView, Released
 from controller.views.journal import JournalPage
 from controller.views.miner import MinerDetail
-from controller.views.order import (
-    DeviceOrder,
-    OrderDetail,
-    OrderPage,
-    OrderPreview,
-    OrderRequest,
-    OrderView,
-    Selection,
-)
 from controller.views.site import NodeView, SiteView
 from shared.clock import Clock
 
@@ -70,28 +70,28 @@ class Decisions(Protocol):
         ...
 
 
-class Orders(Protocol):
-    async def preview(self, request: OrderRequest, actor: Actor) -> OrderPreview: ...
+class Commands(Protocol):
+    async def preview(self, request: CommandRequest, actor: Actor) -> CommandPreview: ...
 
-    async def issue(self, request: OrderRequest, actor: Actor) -> OrderView:
+    async def issue(self, request: CommandRequest, actor: Actor) -> CommandView:
         """Denied `command.not-confirmed` where `request.confirm` is not what a preview names now."""
         ...
 
-    async def approve(self, order_id: str, actor: Actor) -> OrderView:
+    async def approve(self, command_id: str, actor: Actor) -> CommandView:
         """By another person than the one who issued it."""
         ...
 
-    async def retry(self, order_id: str, actor: Actor) -> OrderView:
-        """A new order for the contradicted and unknown devices only."""
+    async def retry(self, command_id: str, actor: Actor) -> CommandView:
+        """A new command for the contradicted and unknown devices only."""
         ...
 
-    async def listed(self, site: str, *, offset: int = 0, limit: int = 50) -> OrderPage: ...
+    async def listed(self, site: str, *, offset: int = 0, limit: int = 50) -> CommandPage: ...
 
-    async def of_device(self, site: str, device_id: str, *, limit: int = 10) -> tuple[DeviceOrder, ...]:
+    async def of_device(self, site: str, device_id: str, *, limit: int = 10) -> tuple[DeviceCommand, ...]:
         """Newest first."""
         ...
 
-    async def detail(self, order_id: str) -> OrderDetail: ...
+    async def detail(self, command_id: str) -> CommandDetail: ...
 
 
 class Holds(Protocol):
@@ -154,7 +154,7 @@ class Operations:
     history: History
     dispatch: Dispatch
     decisions: Decisions
-    orders: Orders
+    commands: Commands
     holds: Holds
     curtailments: Curtailments
     alarms: Alarms

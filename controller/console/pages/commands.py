@@ -6,11 +6,11 @@ from controller.console.pages.decision import decision_card
 from controller.console.pages.page import Page, card, heading
 from controller.console.parts.panel import Head
 from controller.console.parts.sheet import Column, Sheet
-from controller.console.topics.order import shown_of
+from controller.console.topics.command import shown_of
 from controller.console.topics.words import site_href
 from controller.people.model import Permission
 
-_ORDERS = (
+_COMMANDS = (
     Column("title", "Command", lead=True),
     Column("phase", "Phase"),
     Column("bar", "Outcomes"),
@@ -33,9 +33,9 @@ _LEGEND = ("confirmed", "accepted", "waiting", "contradicted", "refused", "unkno
 async def build(page: Page) -> None:
     heading("Commands", "done means confirmed by an independent read-back")
     with card():
-        rows = await page.follow("orders")
-        sheet = Sheet(_ORDERS, rows, topic="orders", caption="Commands", empty="Nothing has been ordered yet.")
-        sheet.on_act(lambda order_id, name: act(page, order_id, name), operates=page.operates)
+        rows = await page.follow("commands")
+        sheet = Sheet(_COMMANDS, rows, topic="commands", caption="Commands", empty="Nothing has been ordered yet.")
+        sheet.on_act(lambda command_id, name: act(page, command_id, name), operates=page.operates)
         with ui.element("div").classes("bes-legend").style("margin-top: 10px"):
             for state in _LEGEND:
                 with ui.element("span"):
@@ -44,8 +44,8 @@ async def build(page: Page) -> None:
 
 
 async def build_one(page: Page) -> None:
-    detail = await page.operations.orders.detail(page.subject)
-    head = await page.follow("order", page.subject)
+    detail = await page.operations.commands.detail(page.subject)
+    head = await page.follow("command", page.subject)
     outcomes = await page.follow("outcomes", page.subject)
     with ui.element("div").classes("bes-head").style("margin-bottom: 0"):
         with ui.element("h1"):
@@ -53,21 +53,21 @@ async def build_one(page: Page) -> None:
         with ui.element("a").classes("bes-link").props(f"href={site_href(page.site.id, 'commands')}"):
             ui.label("all commands")
     with card():
-        Head(head, topic="order")
-    if detail.order.decision:
-        await decision_card(page, detail.order.decision)
+        Head(head, topic="command")
+    if detail.command.decision:
+        await decision_card(page, detail.command.decision)
     with card("Devices", shown_of(detail)):
         Sheet(
             _OUTCOMES, outcomes, topic="outcomes", caption="Outcome of each device", empty="No device is touched yet."
         )
 
 
-async def act(page: Page, order_id: str, name: str) -> None:
-    orders = page.operations.orders
-    work = {"approve": orders.approve, "retry": orders.retry}.get(name)
+async def act(page: Page, command_id: str, name: str) -> None:
+    commands = page.operations.commands
+    work = {"approve": commands.approve, "retry": commands.retry}.get(name)
     if work is None:
         return
-    done = await page.visit.act(Permission.OPERATE, lambda actor: work(order_id, actor))
-    page.visit.feed.spoil("orders")
+    done = await page.visit.act(Permission.OPERATE, lambda actor: work(command_id, actor))
+    page.visit.feed.spoil("commands")
     if done is not None and name == "retry":
         page.visit.go(site_href(page.site.id, f"commands/{done.id}"))

@@ -3,8 +3,8 @@
 from controller.console.pages.page import Page, card
 from controller.console.parts.sheet import Column, Sheet
 from controller.people.model import Actor, Permission
+from controller.views.command import Selection
 from controller.views.hold import Released
-from controller.views.order import Selection
 
 REASON = "released by hand"
 _COLUMNS = (
@@ -25,7 +25,7 @@ async def hold_card(page: Page, device_id: str = "") -> None:
 
         async def send(actor: Actor) -> Released:
             listed = page.operations.holds.listed(page.site.id)
-            devices = tuple(view.device_id for view in listed if row_id in (view.device_id, view.order_id))
+            devices = tuple(view.device_id for view in listed if row_id in (view.device_id, view.command_id))
             return await page.operations.holds.release(page.site.id, Selection(device_ids=devices), REASON, actor)
 
         await page.visit.act(Permission.OPERATE, send)

@@ -9,13 +9,13 @@ from controller.console.pages.hold import hold_card
 from controller.console.pages.page import Page, card
 from controller.console.pages.site import alarms
 from controller.console.parts.button import Button
-from controller.console.parts.order_dialog import Given, issue
+from controller.console.parts.command_dialog import Given, issue
 from controller.console.parts.panel import EvidencePanel, Head
 from controller.console.parts.sheet import Column, Sheet
 from controller.console.parts.trend import Chart, Trend, series_url
 from controller.people.model import Actor, Permission
+from controller.views.command import CommandRequest, CommandView, Selection
 from controller.views.miner import MinerDetail
-from controller.views.order import OrderRequest, OrderView, Selection
 from shared.actions import AnyAction, Locate, ReadNow, Restart, Sleep, Wake
 
 _BOARDS = (
@@ -60,8 +60,8 @@ async def build(page: Page) -> None:
                 boards = await page.follow("boards", page.subject)
                 Sheet(_BOARDS, boards, topic="boards", caption="Boards", empty="The device reports no boards.")
             with card("Orders and what became of them"):
-                orders = await page.follow("miner-orders", page.subject)
-                Sheet(_ORDERS, orders, topic="miner-orders", caption="Orders", empty="Nothing has been ordered yet.")
+                orders = await page.follow("miner-commands", page.subject)
+                Sheet(_ORDERS, orders, topic="miner-commands", caption="Orders", empty="Nothing has been ordered yet.")
             with card("Last reply of the device", "as it came, secrets taken out"):
                 EvidencePanel(await page.follow("evidence", page.subject))
         with ui.element("div").classes("bes-stack"):
@@ -89,9 +89,9 @@ def _top(page: Page, detail: MinerDetail) -> None:
 
 async def _order(page: Page, action: AnyAction) -> None:
     """One device, reversible: one click; the outcome appears in the list below."""
-    request = OrderRequest(site=page.site.id, action=action, selection=Selection(device_ids=(page.subject,)))
+    request = CommandRequest(site=page.site.id, action=action, selection=Selection(device_ids=(page.subject,)))
 
-    async def send(actor: Actor) -> OrderView:
+    async def send(actor: Actor) -> CommandView:
         return await issue(page.visit, request, actor, Given(f"by hand: {action.verb.replace('_', ' ')}"))
 
     await page.visit.act(Permission.OPERATE, send)

@@ -8,13 +8,13 @@ from nicegui import ui
 
 from controller.console.pages.page import Page, card, heading
 from controller.console.parts.button import Button
+from controller.console.parts.command_dialog import open_order
 from controller.console.parts.grid import MinerGrid
-from controller.console.parts.order_dialog import open_order
 from controller.console.parts.tiles import Chips, SearchHelp
 from controller.console.topics.words import miners_href, site_href
 from controller.people.model import Permission
+from controller.views.command import CommandRequest, Selection
 from controller.views.miner import matching_ids
-from controller.views.order import OrderRequest, Selection
 from controller.views.query import NUMBER_WORDS, WORD_FIELDS, Query, parse
 from shared.actions import AnyAction, Restart, SetPowerLimit, Sleep, Wake
 from shared.errors import BesError
@@ -113,7 +113,7 @@ def _orders(page: Page, grid: MinerGrid, query: Callable[[], str]) -> None:
         frame = page.operations.fleet.frame(page.site.id)
         chosen = matching_ids(frame, query()) if everything.value else grid.selected
         selection = Selection(device_ids=chosen)
-        await open_order(page.visit, OrderRequest(site=page.site.id, action=action, selection=selection), title)
+        await open_order(page.visit, CommandRequest(site=page.site.id, action=action, selection=selection), title)
 
     async def limit() -> None:
         value = watts.value

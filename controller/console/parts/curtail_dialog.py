@@ -6,7 +6,7 @@ from nicegui import ui
 
 from controller.console.format import PETAHASH, amount, duration, number, power_unit
 from controller.console.parts.button import Button
-from controller.console.parts.order_dialog import Confirmation, Given, order_box, order_sheet
+from controller.console.parts.command_dialog import Confirmation, Given, order_box, order_sheet
 from controller.console.parts.panel import Facts
 from controller.console.topics.words import site_href
 from controller.console.visit import Visit

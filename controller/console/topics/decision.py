@@ -39,9 +39,9 @@ def decision_row(record: DecisionRecord, now_ms: int) -> Content:
 
 def _ordered(record: DecisionRecord) -> Content:
     text = f"{number(record.ordered)} of {number(record.miners)}"
-    if not record.order_ids:
+    if not record.command_ids:
         return {"text": text}
-    return {"text": text, "href": site_href(record.site, f"commands/{record.order_ids[0]}")}
+    return {"text": text, "href": site_href(record.site, f"commands/{record.command_ids[0]}")}
 
 
 def _binding(record: DecisionRecord) -> str:

@@ -184,6 +184,6 @@ def _curtailment_text(view: CurtailmentView, now_ms: int) -> str:
     parts = [f"{view.reason or 'No reason given'}, by {view.started_by}", f"{age(view.started_at_ms, now_ms)} ago"]
     if view.approved_by:
         parts.append(f"approved by {view.approved_by}")
-    if view.orders:
-        parts.append(plural(len(view.orders), "order"))
+    if view.commands:
+        parts.append(plural(len(view.commands), "command"))
     return " · ".join(parts)

@@ -17,9 +17,9 @@ def topics(operations: Operations) -> tuple[Topic, ...]:
         return {"rows": [_row(site, device_id, [view], operations.clock.now_ms()) for view in found]}
 
     async def holds(site: str, _subject: str) -> Content:
-        listed = sorted(operations.holds.listed(site), key=lambda view: (-view.at_ms, view.order_id))
-        groups = [(order_id, list(views)) for order_id, views in groupby(listed, lambda view: view.order_id)]
-        return {"rows": [_row(site, order_id, views, operations.clock.now_ms()) for order_id, views in groups]}
+        listed = sorted(operations.holds.listed(site), key=lambda view: (-view.at_ms, view.command_id))
+        groups = [(command_id, list(views)) for command_id, views in groupby(listed, lambda view: view.command_id)]
+        return {"rows": [_row(site, command_id, views, operations.clock.now_ms()) for command_id, views in groups]}
 
     return (Topic("hold", 1.0, hold), Topic("holds", 2.0, holds))
 
@@ -28,7 +28,7 @@ def _row(site: str, row_id: str, views: list[HoldView], now_ms: int) -> Content:
     """Miners that one order holds."""
     first = views[0]
     one = {"text": first.slot, "href": miner_href(site, first.device_id)}
-    many = {"text": plural(len(views), "miner"), "href": site_href(site, f"commands/{first.order_id}")}
+    many = {"text": plural(len(views), "miner"), "href": site_href(site, f"commands/{first.command_id}")}
     return {
         "id": row_id,
         "cells": [

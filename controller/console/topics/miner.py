@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 from controller.console.feed import Content, Topic
 from controller.console.format import MISSING, age, celsius, duration, moment, number, percent, zone
 from controller.console.topics.words import SUSPECT, site_href
+from controller.views.command import DeviceCommand, OutcomeStep
 from controller.views.condition import Condition
 from controller.views.miner import BoardRow, Evidence, MinerDetail
-from controller.views.order import DeviceOrder, OutcomeStep
 from controller.views.ports import Operations
 from shared.quality import Quality
 
@@ -26,9 +26,9 @@ def topics(operations: Operations) -> tuple[Topic, ...]:
         detail = await operations.fleet.miner(site, device_id)
         return {"rows": [_board_row(board, operations.clock.now_ms()) for board in detail.boards]}
 
-    async def orders(site: str, device_id: str) -> Content:
-        done = await operations.orders.of_device(site, device_id)
-        return {"rows": [_order_row(item, site, operations.clock.now_ms()) for item in done]}
+    async def commands(site: str, device_id: str) -> Content:
+        done = await operations.commands.of_device(site, device_id)
+        return {"rows": [_command_row(item, site, operations.clock.now_ms()) for item in done]}
 
     async def evidence(site: str, device_id: str) -> Content:
         detail = await operations.fleet.miner(site, device_id)
@@ -38,7 +38,7 @@ def topics(operations: Operations) -> tuple[Topic, ...]:
     return (
         Topic("miner", 2.0, miner),
         Topic("boards", 2.0, boards),
-        Topic("miner-orders", 1.0, orders),
+        Topic("miner-commands", 1.0, commands),
         Topic("evidence", 1.0, evidence),
     )
 
@@ -110,16 +110,16 @@ def _board_row(board: BoardRow, now_ms: int) -> Content:
     }
 
 
-def _order_row(item: DeviceOrder, site: str, now_ms: int) -> Content:
-    order, outcome = item.order, item.outcome
+def _command_row(item: DeviceCommand, site: str, now_ms: int) -> Content:
+    command, outcome = item.command, item.outcome
     return {
-        "id": order.id,
+        "id": command.id,
         "cells": [
-            {"text": order.verb.replace("_", " "), "href": site_href(site, f"commands/{order.id}")},
+            {"text": command.verb.replace("_", " "), "href": site_href(site, f"commands/{command.id}")},
             {"text": outcome.state, "tag": True, "tone": _TONES.get(outcome.state, 0)},
-            _trail(order.issued_at_ms, outcome.trail),
-            order.issued_by,
-            {"text": f"{age(order.issued_at_ms, now_ms)} ago", "dim": True},
+            _trail(command.issued_at_ms, outcome.trail),
+            command.issued_by,
+            {"text": f"{age(command.issued_at_ms, now_ms)} ago", "dim": True},
         ],
     }
 

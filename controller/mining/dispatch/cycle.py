@@ -39,6 +39,6 @@ class Cycle:
     held: str = ""
     due: int = 0
     issued: int = 0
-    order_ids: tuple[str, ...] = ()
+    command_ids: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     gap_too_wide: bool = False

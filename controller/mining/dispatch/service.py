@@ -187,7 +187,7 @@ class DispatchService:
             return replace(cycle, refusals=(*cycle.refusals, f"{refusal.rule}: {refusal.detail}"))
         self._pending.given(batch.changes, cycle.at_ms)
         self._lowered.given(cycle, batch.changes)
-        return replace(cycle, issued=cycle.issued + len(batch.changes), order_ids=(*cycle.order_ids, order_id))
+        return replace(cycle, issued=cycle.issued + len(batch.changes), command_ids=(*cycle.command_ids, order_id))
 
     def _plan(self, trigger: str, ground: _Ground) -> _Plan:
         """Everything between reading and ordering; runs in a worker thread on immutable values."""

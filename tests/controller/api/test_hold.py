@@ -9,7 +9,7 @@ BASE = f"/api/v1/sites/{SITE}/holds"
 async def test_an_operator_sees_and_releases_what_is_held(enter: Enter) -> None:
     anna = await enter("anna")
     (held,) = (await anna.get(BASE)).json()
-    assert (held["by"], held["reason"], held["order_id"]) == ("otto", "fan swap", "cmd-0000")
+    assert (held["by"], held["reason"], held["command_id"]) == ("otto", "fan swap", "cmd-0000")
     wanted = {"device_ids": [held["device_id"]], "reason": "fan is new"}
     assert (await anna.post(f"{BASE}/release", json=wanted)).json() == {"device_ids": [held["device_id"]]}
     assert (await anna.get(BASE)).json() == []

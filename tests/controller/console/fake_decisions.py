@@ -40,6 +40,6 @@ def _record(decision_id: str, at_ms: int, *, held: str = "", full: BindingFeeder
         running=190,
         ordered=0 if held else 3,
         solve_ms=23.4,
-        order_ids=() if held else ("cmd-0001",),
+        command_ids=() if held else ("cmd-0001",),
         journal_seq=4_000,
     )

@@ -1,8 +1,8 @@
 """One miner that a person holds from dispatch."""
 
 from controller.people.model import Actor, Permission
+from controller.views.command import Selection
 from controller.views.hold import HoldView, Released
-from controller.views.order import Selection
 from shared.errors import Denied
 from tests.controller.console.fake_fleet import FakeFleet
 
@@ -17,7 +17,7 @@ class FakeHolds:
             by="otto",
             at_ms=fleet.clock.now_ms() - 600_000,
             reason="fan swap",
-            order_id="cmd-0000",
+            command_id="cmd-0000",
         )
         self._held = {held.device_id: held}
 

@@ -18,10 +18,10 @@ from controller.views.site import NodeView
 from shared.clock import Clock
 from shared.errors import NotFound
 from shared.states import ClockQuality
+from tests.controller.console.fake_commands import FakeCommands, FakeCurtailments, SitePower
 from tests.controller.console.fake_decisions import FakeDecisions
 from tests.controller.console.fake_fleet import SITE, FakeFleet, FakeHistory
 from tests.controller.console.fake_holds import FakeHolds
-from tests.controller.console.fake_orders import FakeCurtailments, FakeOrders, SitePower
 
 HOUR_MS = 3_600_000
 
@@ -289,7 +289,7 @@ def operations(clock: Clock, count: int = 200, *, hostile_name: str = "", switch
         energy=FakeEnergy(fleet, power),
         history=history,
         dispatch=FakeDispatch(fleet),
-        orders=FakeOrders(fleet),
+        commands=FakeCommands(fleet),
         curtailments=FakeCurtailments(fleet, power),
         alarms=FakeAlarms(fleet),
         events=FakeEvents(fleet),

@@ -6,7 +6,7 @@ from nicegui import ElementFilter
 from controller.console.parts.sheet import Sheet
 from controller.console.topics.decision import decision_row
 from controller.people.model import Actor, Role
-from controller.views.order import OrderRequest, Selection
+from controller.views.command import CommandRequest, Selection
 from controller.views.ports import Operations
 from shared.actions import ReadNow
 from tests.controller.console.conftest import Enter, Visitor
@@ -46,12 +46,12 @@ async def test_the_energy_page_lists_the_latest(visit: Enter) -> None:
 async def test_a_command_shows_the_decision_that_it_cites(visit: Enter, site: Operations) -> None:
     visitor = await visit("anna")
     device = site.fleet.frame(SITE).layout.device_id[0]
-    wanted = OrderRequest(site=SITE, action=ReadNow(), selection=Selection(device_ids=(device,)), reason="look")
-    order = await site.orders.issue(wanted, ANNA)
+    wanted = CommandRequest(site=SITE, action=ReadNow(), selection=Selection(device_ids=(device,)), reason="look")
+    order = await site.commands.issue(wanted, ANNA)
     await visitor.open(f"/commands/{order.id}")
     assert "Decision" not in captions(visitor)
-    known, rows = site.orders._orders[order.id]
-    site.orders._orders[order.id] = (msgspec.structs.replace(known, decision="dec-2209"), rows)
+    known, rows = site.commands._orders[order.id]
+    site.commands._orders[order.id] = (msgspec.structs.replace(known, decision="dec-2209"), rows)
     await visitor.open(f"/commands/{order.id}")
     (row,) = captions(visitor)["Decision"].props["first"]
     assert row["id"] == "dec-2209"

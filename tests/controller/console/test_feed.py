@@ -67,13 +67,13 @@ async def test_errors_pass_and_memory_is_bounded(clock: HandClock) -> None:
 
 
 _MINER = "m-02de00000001"
-SUBJECTS = {"miner": _MINER, "boards": _MINER, "miner-orders": _MINER, "evidence": _MINER}
+SUBJECTS = {"miner": _MINER, "boards": _MINER, "miner-commands": _MINER, "evidence": _MINER}
 
 
 async def test_every_topic_speaks_of_the_fake_site(site: Operations) -> None:
     feed = Feed(site.clock, all_topics(site))
     for topic in all_topics(site):
-        if topic.name in ("order", "outcomes", "cited-decision"):
+        if topic.name in ("command", "outcomes", "cited-decision"):
             with pytest.raises(NotFound):
                 await feed.newest(Key(topic.name, "west-1", "cmd-0"))
             continue

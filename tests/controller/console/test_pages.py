@@ -98,11 +98,11 @@ async def test_one_click_orders_one_miner(visit: Enter, site: Operations) -> Non
     visitor.user.find("Locate").click()
 
     async def ordered() -> bool:
-        return (await site.orders.listed("west-1")).total > 0
+        return (await site.commands.listed("west-1")).total > 0
 
     await eventually(ordered)
-    page = await site.orders.listed("west-1")
-    assert [(order.verb, order.devices, order.issued_by) for order in page.orders] == [("locate", 1, "anna")]
+    page = await site.commands.listed("west-1")
+    assert [(order.verb, order.devices, order.issued_by) for order in page.commands] == [("locate", 1, "anna")]
 
 
 async def test_a_handler_refuses_whose_session_has_ended(visit: Enter, site: Operations, people: People) -> None:
@@ -112,7 +112,7 @@ async def test_a_handler_refuses_whose_session_has_ended(visit: Enter, site: Ope
     people._sessions.pop(visitor.session_id)
     button.click()
     assert await notice_code(visitor.user) == "access.sign-in-required"
-    assert (await site.orders.listed("west-1")).total == 0
+    assert (await site.commands.listed("west-1")).total == 0
 
 
 async def test_a_viewer_is_refused_even_if_the_page_offers_it(visit: Enter) -> None:
@@ -134,12 +134,12 @@ async def test_bulk_orders_name_the_devices_that_match(visit: Enter, site: Opera
     visitor.user.find("Order for").click()
 
     async def ordered() -> bool:
-        return (await site.orders.listed("west-1")).total > 0
+        return (await site.commands.listed("west-1")).total > 0
 
     await eventually(ordered)
-    page = await site.orders.listed("west-1")
+    page = await site.commands.listed("west-1")
     frame = site.fleet.frame("west-1")
-    assert page.orders[0].devices <= (frame.layout.container.codes == 1).sum()
+    assert page.commands[0].devices <= (frame.layout.container.codes == 1).sum()
 
 
 async def test_nothing_is_selected_is_said_in_the_dialog(visit: Enter) -> None:

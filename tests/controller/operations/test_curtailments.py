@@ -48,8 +48,8 @@ async def obeyed(live: LiveSite) -> int:
     """Dispatch decides, the node obeys every order and says so; how many miners slept."""
     cycle = await live.dispatch.cycle("curtailment")
     done = 0
-    for order_id in cycle.order_ids:
-        progress = await live.commands.progress(order_id)
+    for command_id in cycle.command_ids:
+        progress = await live.commands.progress(command_id)
         assert progress is not None
         for told in progress.orders:
             machine = live.machines[told.device_id]
@@ -59,7 +59,7 @@ async def obeyed(live: LiveSite) -> int:
                 machine.power_w = machine.limit_w = 2_000.0
                 machine.hashrate_ths = 80.0
             done += 1
-        await live.say(order_id, *((told.device_id, told.verb, "confirmed") for told in progress.orders))
+        await live.say(command_id, *((told.device_id, told.verb, "confirmed") for told in progress.orders))
     return done
 
 
@@ -96,7 +96,7 @@ async def test_the_landing_is_the_meters_word(live: LiveSite):
     confirmed = newest(live)
     assert confirmed.counts["confirmed"] == confirmed.miners
     assert confirmed.phase == "shedding"
-    assert len(confirmed.orders) >= 1
+    assert len(confirmed.commands) >= 1
     await land(live)
     landed = newest(live)
     assert (landed.phase, landed.power_w) == ("holding", live.load_w())

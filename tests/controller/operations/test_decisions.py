@@ -22,8 +22,8 @@ async def test_a_decision_that_orders_is_written_with_its_certificate_and_cited_
     assert (full.feeder, full.load_w) == ("main", certificate.load_w[0])
     assert full.shadow_price_usd_mwh is not None
     assert full.shadow_price_usd_mwh > 0
-    assert kept.order_ids == cycle.order_ids
-    order = (await live.ports.orders.detail(cycle.order_ids[0])).order
+    assert kept.command_ids == cycle.command_ids
+    order = (await live.ports.commands.detail(cycle.command_ids[0])).command
     assert order.decision == cycle.decision_id
     assert await live.ports.decisions.one(SITE, order.decision) == kept
     written = await live.journal.stream(f"decision/{kept.id}")
@@ -35,7 +35,7 @@ async def test_what_neither_orders_nor_is_held_back_otherwise_is_not_written_aga
         live.report()
         await live.dispatch.cycle("telemetry")
     (first,) = live.ports.decisions.listed(SITE)
-    assert (first.ordered, first.binding, first.order_ids) == (0, (), ())
+    assert (first.ordered, first.binding, first.command_ids) == (0, (), ())
     live.report(25 * INTERVAL_MS)
     for _ in range(2):
         await live.dispatch.cycle("price")
@@ -54,7 +54,7 @@ async def test_decisions_outlive_a_restart_and_old_ones_are_found_by_id(live: Li
     assert live.ports.decisions.listed(SITE) == before
     live.decisions._kept.clear()  # as after more than it keeps
     assert live.ports.decisions.listed(SITE) == ()
-    assert (await live.ports.decisions.one(SITE, cycle.decision_id)).order_ids == cycle.order_ids
+    assert (await live.ports.decisions.one(SITE, cycle.decision_id)).command_ids == cycle.command_ids
     for site, decision_id in ((SITE, "tx1-0-0"), ("nowhere", cycle.decision_id)):
         with pytest.raises(NotFound):
             await live.ports.decisions.one(site, decision_id)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from controller.views.command import CommandRequest, Selection
 from controller.views.condition import Condition
-from controller.views.order import OrderRequest, Selection
 from shared.actions import ReadNow
 from shared.errors import NotFound
 from shared.states import OpState, Reach
@@ -83,8 +83,8 @@ async def test_a_miner_has_boards_qualities_and_its_own_last_words(live: LiveSit
     assert detail.qualities["fan_rpm"] == "absent"
     assert "read_now" in detail.verbs
     assert detail.evidence == ()
-    request = OrderRequest(site=SITE, action=ReadNow(), selection=Selection(device_ids=(MINERS[0],)), reason="a look")
-    order = await live.ports.orders.issue(request, ANNA)
+    request = CommandRequest(site=SITE, action=ReadNow(), selection=Selection(device_ids=(MINERS[0],)), reason="a look")
+    order = await live.ports.commands.issue(request, ANNA)
     await live.say(order.id, (MINERS[0], "read_now", "confirmed"), evidence='{"SUMMARY":[{}]}')
     (last,) = (await live.ports.fleet.miner(SITE, MINERS[0])).evidence
     assert (last.request, last.reply) == ("read_now", '{"SUMMARY":[{}]}')

@@ -2,9 +2,9 @@
 
 import pytest
 
+from controller.views.command import CommandRequest, Selection
 from controller.views.curtailment import CurtailmentRequest
 from controller.views.miner import page
-from controller.views.order import OrderRequest, Selection
 from shared.actions import SetPowerLimit, Sleep, Wake
 from shared.errors import Denied, Forbidden, NotFound
 from tests.controller.operations.conftest import ANNA, MINERS, OTTO, SITE, VERA, LiveSite
@@ -14,8 +14,8 @@ FIRST = MINERS[0]
 
 async def asleep_by_anna(live: LiveSite) -> str:
     selection = Selection(device_ids=(FIRST,))
-    view = await live.ports.orders.issue(
-        OrderRequest(site=SITE, action=Sleep(), selection=selection, reason="fan swap"), ANNA
+    view = await live.ports.commands.issue(
+        CommandRequest(site=SITE, action=Sleep(), selection=selection, reason="fan swap"), ANNA
     )
     live.machines[FIRST].sleep()
     live.report()
@@ -36,10 +36,10 @@ async def test_dispatch_does_not_wake_what_a_person_put_to_sleep_also_after_a_re
 
 
 async def test_dispatch_does_not_raise_a_limit_that_a_person_set(live: LiveSite):
-    request = OrderRequest(
+    request = CommandRequest(
         site=SITE, action=SetPowerLimit(2_000), selection=Selection(device_ids=(FIRST,)), reason="noise"
     )
-    await live.ports.orders.issue(request, ANNA)
+    await live.ports.commands.issue(request, ANNA)
     machine = live.machines[FIRST]
     machine.power_w = machine.limit_w = 2_000.0
     live.report()
@@ -47,15 +47,15 @@ async def test_dispatch_does_not_raise_a_limit_that_a_person_set(live: LiveSite)
 
 
 async def test_a_released_miner_is_dispatched_again(live: LiveSite):
-    order_id = await asleep_by_anna(live)
+    command_id = await asleep_by_anna(live)
     (held,) = live.ports.holds.listed(SITE)
-    assert (held.device_id, held.by, held.reason, held.order_id) == (FIRST, "anna", "fan swap", order_id)
+    assert (held.device_id, held.by, held.reason, held.command_id) == (FIRST, "anna", "fan swap", command_id)
     with pytest.raises(Forbidden):
         await live.ports.holds.release(SITE, Selection(device_ids=(FIRST,)), "mine", VERA)
     freed = await live.ports.holds.release(SITE, Selection(query="held:anna"), "fan is new", OTTO)
     assert freed.device_ids == (FIRST,)
     cycle = await live.dispatch.cycle("operator")
-    progress = await live.commands.progress(cycle.order_ids[0])
+    progress = await live.commands.progress(cycle.command_ids[0])
     assert progress is not None
     assert [(order.device_id, order.action) for order in progress.orders] == [(FIRST, Wake())]
     with pytest.raises(Denied) as denied:
@@ -76,10 +76,10 @@ async def test_held_miners_are_found_by_who_holds_them(live: LiveSite):
 
 
 async def test_a_curtailment_leaves_held_miners_out_and_says_so(live: LiveSite):
-    request = OrderRequest(
+    request = CommandRequest(
         site=SITE, action=SetPowerLimit(3_000), selection=Selection(device_ids=(FIRST,)), reason="test at full power"
     )
-    await live.ports.orders.issue(request, ANNA)
+    await live.ports.commands.issue(request, ANNA)
     live.report()
     shown = await live.ports.curtailments.preview(CurtailmentRequest(site=SITE, reduction_w=None))
     assert (shown.miners, shown.of_miners) == (59, 60)

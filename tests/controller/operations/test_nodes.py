@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.views.order import OrderRequest, Selection
+from controller.views.command import CommandRequest, Selection
 from shared.actions import Pool, SetPools
 from shared.errors import NotFound
 from shared.states import ClockQuality
@@ -90,8 +90,8 @@ async def test_the_journal_is_paged_newest_first(live: LiveSite):
 async def test_the_journal_shows_no_passwords(live: LiveSite):
     pools = SetPools(pools=(Pool("stratum+tcp://pool.example:3333", "u", "hunter2"),))
     only = Selection(device_ids=(MINERS[0],))
-    request = OrderRequest(site=SITE, action=pools, selection=only, reason="new pool", confirm="1")
-    await live.ports.orders.issue(request, ANNA)
+    request = CommandRequest(site=SITE, action=pools, selection=only, reason="new pool", confirm="1")
+    await live.ports.commands.issue(request, ANNA)
     (asked,) = (await live.ports.journal.search("new pool")).entries
     assert (asked.kind, asked.actor) == ("CommandRequested", "anna")
     assert "reason: new pool; " in asked.text

@@ -1,4 +1,4 @@
-"""Orders as documents: effect, rules, what is not included, reason, confirmation; then the order's own page."""
+"""Commands as documents: effect, rules, what is not included, reason, confirmation; then the command's own page."""
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from controller.console.parts.panel import Facts
 from controller.console.topics.words import site_href
 from controller.console.visit import Visit
 from controller.people.model import Actor, Permission
-from controller.views.order import OrderPreview, OrderRequest, OrderView
+from controller.views.command import CommandPreview, CommandRequest, CommandView
 from shared.errors import BesError
 
 
@@ -90,9 +90,9 @@ class Confirmation:
         self._visit.go(where)
 
 
-async def open_order(visit: Visit, request: OrderRequest, title: str) -> None:
+async def open_order(visit: Visit, request: CommandRequest, title: str) -> None:
     """Preview, then a dialog; nothing is sent before its button is pressed."""
-    preview = await visit.act(Permission.OPERATE, lambda actor: visit.operations.orders.preview(request, actor))
+    preview = await visit.act(Permission.OPERATE, lambda actor: visit.operations.commands.preview(request, actor))
     if preview is None:
         return
 
@@ -113,15 +113,15 @@ async def open_order(visit: Visit, request: OrderRequest, title: str) -> None:
     dialog.open()
 
 
-async def issue(visit: Visit, request: OrderRequest, actor: Actor, given: Given) -> OrderView:
+async def issue(visit: Visit, request: CommandRequest, actor: Actor, given: Given) -> CommandView:
     ordered = msgspec.structs.replace(request, reason=given.reason, confirm=given.typed)
-    order = await visit.operations.orders.issue(ordered, actor)
-    for topic in ("orders", "miner-orders"):
+    order = await visit.operations.commands.issue(ordered, actor)
+    for topic in ("commands", "miner-commands"):
         visit.feed.spoil(topic)
     return order
 
 
-def show_preview(facts: Facts, preview: OrderPreview) -> None:
+def show_preview(facts: Facts, preview: CommandPreview) -> None:
     power = preview.power_change_w
     shown = quantity(power, power_unit(abs(power))) if power is not None else MISSING
     lines = [("Checked", check.text, not check.passed) for check in preview.checks]

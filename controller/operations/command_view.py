@@ -9,7 +9,7 @@ from controller.commands import CommandSummary, OrderState, Status
 from controller.commands.model import Step
 from controller.commands.progress import OrderProgress
 from controller.operations.command_log import Requested
-from controller.views.order import OrderView, OutcomeStep, OutcomeView
+from controller.views.command import CommandView, OutcomeStep, OutcomeView
 
 _WORDS = {OrderState.PENDING: "waiting", OrderState.ISSUED: "waiting", OrderState.SENT: "sent"}
 _PHASES = {
@@ -22,12 +22,12 @@ SEVERITY = {OrderState.CONTRADICTED: 0, OrderState.UNKNOWN: 1, OrderState.REFUSE
 """Outcomes that are not as ordered, in the order in which people look at them."""
 
 
-def order_view(summary: CommandSummary, requested: Requested | None) -> OrderView:
+def command_view(summary: CommandSummary, requested: Requested | None) -> CommandView:
     issued_at_ms = summary.requested_at_ms if summary.issued_at_ms is None else summary.issued_at_ms
     expires_at_ms = summary.expires_at_ms or summary.approval_until_ms or issued_at_ms
     verb = ", ".join(summary.verbs)
     miners = f"{summary.devices:,} device" + ("" if summary.devices == 1 else "s")
-    return OrderView(
+    return CommandView(
         id=summary.command_id,
         site=summary.site,
         verb=verb,
@@ -46,7 +46,7 @@ def order_view(summary: CommandSummary, requested: Requested | None) -> OrderVie
     )
 
 
-def with_change(view: OrderView, changed_w: float) -> OrderView:
+def with_change(view: CommandView, changed_w: float) -> CommandView:
     return msgspec.structs.replace(view, measured_change_w=changed_w)
 
 

@@ -1,4 +1,4 @@
-"""Orders as documents: what is asked, what it would do, how far it has come, and what became true at each device."""
+"""Commands as documents: what is asked, what it would do, how far it has come, and what became true at each device."""
 
 import msgspec
 
@@ -14,8 +14,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     query: str | None = None
 
 
-class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`confirm` is what the person typed; a large order goes out only with what its preview named."""
+class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`confirm` is what the person typed; a large command goes out only with what its preview named."""
 
     site: str
     action: AnyAction
@@ -25,7 +25,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Excluded(msgspec.Struct, frozen=True):
-    """How many devices an order leaves out, and why."""
+    """How many devices a command leaves out, and why."""
 
     reason: str
     count: int
@@ -39,8 +39,8 @@ class Check(msgspec.Struct, frozen=True):
     rule: str = ""
 
 
-class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order would do now. `confirm` is the text to type for its sender, empty where a click is enough."""
+class CommandPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command would do now. `confirm` is the text to type for its sender, empty where a click is enough."""
 
     snapshot: str
     included: int
@@ -64,7 +64,7 @@ class OutcomeStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One device of an order; `trail` holds every step, the last one is where it stands."""
+    """One device of a command; `trail` holds every step, the last one is where it stands."""
 
     device_id: str
     slot: str
@@ -75,9 +75,9 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
         return self.trail[-1].state if self.trail else "waiting"
 
 
-class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+class CommandView(msgspec.Struct, frozen=True, kw_only=True):
     """`counts` tells how many devices stand in which state; `phase` is one of awaiting-approval, running, ended,
-    expired. `measured_change_w` is what the site's meter says since the order went out, `decision` what dispatch cites.
+    expired. `measured_change_w` is what the meter says since the command went out, `decision` what dispatch cites.
     """
 
     id: str
@@ -100,7 +100,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def retryable(self) -> int:
-        """Devices that a retry would cover: contradicted and unknown, after the order has ended."""
+        """Devices that a retry would cover: contradicted and unknown, after the command has ended."""
         if self.phase not in ("ended", "expired"):
             return 0
         return self.counts.get(OutcomeState.CONTRADICTED, 0) + self.counts.get(OutcomeState.UNKNOWN, 0)
@@ -110,23 +110,23 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.counts.get(state, 0) for state in TERMINAL)
 
 
-class OrderDetail(msgspec.Struct, frozen=True, kw_only=True):
+class CommandDetail(msgspec.Struct, frozen=True, kw_only=True):
     """At most the first thousand outcomes, those not as ordered first."""
 
-    order: OrderView
+    command: CommandView
     outcomes: tuple[OutcomeView, ...]
 
 
-class DeviceOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as one device saw it."""
+class DeviceCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """A command as one device saw it."""
 
-    order: OrderView
+    command: CommandView
     outcome: OutcomeView
 
 
-class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
+class CommandPage(msgspec.Struct, frozen=True, kw_only=True):
     """Newest first."""
 
     total: int
     offset: int
-    orders: tuple[OrderView, ...]
+    commands: tuple[CommandView, ...]

@@ -1,4 +1,4 @@
-"""Orders of people through the power door, and what became of them."""
+"""Commands of people through the power door, and what became of them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ from controller.commands.model import OrderRequest as OrderLine
 from controller.commands.progress import CommandProgress, OrderProgress
 from controller.commands.view import summary_of
 from controller.operations.command_log import CommandLog
+from controller.operations.command_view import SEVERITY, command_view, outcome_view, with_change
 from controller.operations.effect import change_w, feeder_check
 from controller.operations.history import LiveHistory
 from controller.operations.moment import Moments
-from controller.operations.order_view import SEVERITY, order_view, outcome_view, with_change
 from controller.operations.selection import chosen, lines
 from controller.people.model import Actor, Permission
-from controller.views.order import (
-    DeviceOrder,
+from controller.views.command import (
+    CommandDetail,
+    CommandPage,
+    CommandPreview,
+    CommandRequest,
+    CommandView,
+    DeviceCommand,
     Excluded,
-    OrderDetail,
-    OrderPage,
-    OrderPreview,
-    OrderRequest,
-    OrderView,
 )
 from shared.clock import Clock
 from shared.errors import Denied, NotFound
@@ -33,8 +33,8 @@ MOST_OUTCOMES = 1000
 METER_SETTLES_MS = 30_000
 
 
-class LiveOrders:
-    """Fills `controller.views.ports.Orders`."""
+class LiveCommands:
+    """Fills `controller.views.ports.Commands`."""
 
     def __init__(
         self, moments: Moments, commands: CommandService, log: CommandLog, history: LiveHistory, clock: Clock
@@ -45,12 +45,12 @@ class LiveOrders:
         self._history = history
         self._clock = clock
 
-    async def preview(self, request: OrderRequest, actor: Actor) -> OrderPreview:
+    async def preview(self, request: CommandRequest, actor: Actor) -> CommandPreview:
         moment = self._moments.of(request.site)
         picked = chosen(moment, request)
         wanted = tuple(lines(moment, picked, request.action))
         if not wanted:
-            return OrderPreview(
+            return CommandPreview(
                 snapshot=moment.frame.snapshot,
                 included=0,
                 selected=picked.selected,
@@ -62,7 +62,7 @@ class LiveOrders:
         device_id = moment.frame.layout.device_id
         rows = picked.rows[[device_id[row] not in left_out for row in picked.rows.tolist()]]
         change = change_w(moment, rows, request.action)
-        return OrderPreview(
+        return CommandPreview(
             snapshot=moment.frame.snapshot,
             included=handle.devices,
             selected=picked.selected,
@@ -73,7 +73,7 @@ class LiveOrders:
             second_person=handle.confirmation is Confirmation.SECOND_PERSON,
         )
 
-    async def issue(self, request: OrderRequest, actor: Actor) -> OrderView:
+    async def issue(self, request: CommandRequest, actor: Actor) -> CommandView:
         """What can be ordered of the selection now; Denied `command.empty` where nothing of it can, and
         `command.not-confirmed` where it reaches another number of devices than was typed.
         """
@@ -88,26 +88,26 @@ class LiveOrders:
             handle = await self._commands.issue_preview(tried.command_id, actor=sender, typed=request.confirm)
         return await self._view(handle.command_id)
 
-    async def approve(self, order_id: str, actor: Actor) -> OrderView:
+    async def approve(self, command_id: str, actor: Actor) -> CommandView:
         actor.require(Permission.OPERATE)
-        await self._progress(order_id)
-        await self._commands.approve(order_id, sender_of(actor))
-        return await self._view(order_id)
+        await self._progress(command_id)
+        await self._commands.approve(command_id, sender_of(actor))
+        return await self._view(command_id)
 
-    async def retry(self, order_id: str, actor: Actor) -> OrderView:
+    async def retry(self, command_id: str, actor: Actor) -> CommandView:
         actor.require(Permission.OPERATE)
-        await self._progress(order_id)
-        handle = await self._commands.retry(order_id, actor=sender_of(actor))
+        await self._progress(command_id)
+        handle = await self._commands.retry(command_id, actor=sender_of(actor))
         return await self._view(handle.command_id)
 
-    async def listed(self, site: str, *, offset: int = 0, limit: int = 50) -> OrderPage:
+    async def listed(self, site: str, *, offset: int = 0, limit: int = 50) -> CommandPage:
         self._moments.of(site)
         board = self._commands.board
         found = board.listed(site, offset=offset, limit=limit)
-        orders = tuple(order_view(summary, self._log.requested(summary.command_id)) for summary in found)
-        return OrderPage(total=board.count(site), offset=offset, orders=orders)
+        commands = tuple(command_view(summary, self._log.requested(summary.command_id)) for summary in found)
+        return CommandPage(total=board.count(site), offset=offset, commands=commands)
 
-    async def of_device(self, site: str, device_id: str, *, limit: int = 10) -> tuple[DeviceOrder, ...]:
+    async def of_device(self, site: str, device_id: str, *, limit: int = 10) -> tuple[DeviceCommand, ...]:
         layout = self._moments.of(site).frame.layout
         slot = layout.slot_name[layout.row_of[device_id]] if device_id in layout.row_of else device_id
         found = []
@@ -115,12 +115,12 @@ class LiveOrders:
             progress = await self._commands.progress(command_id)
             if progress is None or progress.site != site:
                 continue
-            view = order_view(summary_of(progress), self._log.requested(command_id))
-            found += [DeviceOrder(order=view, outcome=outcome_view(o, slot)) for o in _of(progress, device_id)]
+            view = command_view(summary_of(progress), self._log.requested(command_id))
+            found += [DeviceCommand(command=view, outcome=outcome_view(o, slot)) for o in _of(progress, device_id)]
         return tuple(found[:limit])
 
-    async def detail(self, order_id: str) -> OrderDetail:
-        progress = await self._progress(order_id)
+    async def detail(self, command_id: str) -> CommandDetail:
+        progress = await self._progress(command_id)
         layout = self._moments.of(progress.site).frame.layout
         ranked = sorted(progress.orders, key=lambda order: SEVERITY.get(order.state, len(SEVERITY)))
         outcomes = tuple(
@@ -129,11 +129,11 @@ class LiveOrders:
             else outcome_view(order, order.device_id)
             for order in ranked[:MOST_OUTCOMES]
         )
-        view = order_view(summary_of(progress), self._log.requested(order_id))
-        return OrderDetail(order=await self._measured(view, progress), outcomes=outcomes)
+        view = command_view(summary_of(progress), self._log.requested(command_id))
+        return CommandDetail(command=await self._measured(view, progress), outcomes=outcomes)
 
     async def _asked(
-        self, request: OrderRequest, wanted: tuple[OrderLine, ...], sender: Sender, *, dry_run: bool = False
+        self, request: CommandRequest, wanted: tuple[OrderLine, ...], sender: Sender, *, dry_run: bool = False
     ) -> CommandHandle:
         reason = request.reason or ("preview" if dry_run else "")
         return await self._commands.issue(
@@ -146,16 +146,16 @@ class LiveOrders:
             dry_run=dry_run,
         )
 
-    async def _view(self, order_id: str) -> OrderView:
-        return order_view(summary_of(await self._progress(order_id)), self._log.requested(order_id))
+    async def _view(self, command_id: str) -> CommandView:
+        return command_view(summary_of(await self._progress(command_id)), self._log.requested(command_id))
 
-    async def _progress(self, order_id: str) -> CommandProgress:
-        progress = await self._commands.progress(order_id)
+    async def _progress(self, command_id: str) -> CommandProgress:
+        progress = await self._commands.progress(command_id)
         if progress is None:
-            raise NotFound(f"no order {order_id!r}")
+            raise NotFound(f"no command {command_id!r}")
         return progress
 
-    async def _measured(self, view: OrderView, progress: CommandProgress) -> OrderView:
+    async def _measured(self, view: CommandView, progress: CommandProgress) -> CommandView:
         """With what the site's meter has shown from the issue until a little after the end."""
         if not progress.parts:
             return view

@@ -7,21 +7,21 @@ import numpy as np
 
 from controller.commands.authority import check_typed
 from controller.people.model import Actor, Permission
-from controller.views.condition import Condition
-from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
-from controller.views.miner import order_of
-from controller.views.order import (
+from controller.views.command import (
     Check,
-    DeviceOrder,
+    CommandDetail,
+    CommandPage,
+    CommandPreview,
+    CommandRequest,
+    CommandView,
+    DeviceCommand,
     Excluded,
-    OrderDetail,
-    OrderPage,
-    OrderPreview,
-    OrderRequest,
-    OrderView,
     OutcomeStep,
     OutcomeView,
 )
+from controller.views.condition import Condition
+from controller.views.curtailment import CurtailmentPreview, CurtailmentRequest, CurtailmentStart, CurtailmentView
+from controller.views.miner import order_of
 from controller.views.query import parse, select
 from shared.actions import Sleep, Wake
 from shared.errors import Denied, Expired, NotFound
@@ -32,14 +32,14 @@ SECOND_PERSON_W = 2_000_000.0
 STEP_MS = 400
 
 
-class FakeOrders:
+class FakeCommands:
     def __init__(self, fleet: FakeFleet) -> None:
         self._fleet = fleet
-        self._orders: dict[str, tuple[OrderView, tuple[int, ...]]] = {}
+        self._orders: dict[str, tuple[CommandView, tuple[int, ...]]] = {}
         self._numbers = itertools.count(1)
-        self.issued: list[OrderRequest] = []
+        self.issued: list[CommandRequest] = []
 
-    async def preview(self, request: OrderRequest, actor: Actor) -> OrderPreview:
+    async def preview(self, request: CommandRequest, actor: Actor) -> CommandPreview:
         frame = self._fleet.frame(request.site)
         selected, rows = self._resolve(request)
         excluded = tuple(
@@ -51,7 +51,7 @@ class FakeOrders:
             if (count := int((frame.condition[selected] == condition).sum()))
         )
         power_w = -float(np.nansum(frame.power_w[list(rows)])) if isinstance(request.action, Sleep) else None
-        return OrderPreview(
+        return CommandPreview(
             snapshot=frame.snapshot,
             included=len(rows),
             selected=len(selected),
@@ -62,7 +62,7 @@ class FakeOrders:
             second_person=abs(power_w or 0.0) > SECOND_PERSON_W,
         )
 
-    async def issue(self, request: OrderRequest, actor: Actor) -> OrderView:
+    async def issue(self, request: CommandRequest, actor: Actor) -> CommandView:
         actor.require(Permission.OPERATE)
         preview = await self.preview(request, actor)
         _, rows = self._resolve(request)
@@ -70,10 +70,10 @@ class FakeOrders:
         if not rows:
             raise Denied("command.nothing-selected", "no device of the selection can carry this out")
         self.issued.append(request)
-        order_id = f"cmd-{next(self._numbers):04}"
+        command_id = f"cmd-{next(self._numbers):04}"
         now_ms = self._fleet.clock.now_ms()
-        order = OrderView(
-            id=order_id,
+        order = CommandView(
+            id=command_id,
             site=SITE,
             verb=request.action.verb,
             title=f"{request.action.verb.replace('_', ' ')} for {len(rows):,} miners",
@@ -86,29 +86,29 @@ class FakeOrders:
             counts={},
             journal_seq=4100 + len(self._orders),
         )
-        self._orders[order_id] = (order, rows)
+        self._orders[command_id] = (order, rows)
         if isinstance(request.action, Sleep | Wake) and not preview.second_person:
             self._fleet.asleep[list(rows)] = isinstance(request.action, Sleep)
-        return self._now(order_id)
+        return self._now(command_id)
 
-    async def approve(self, order_id: str, actor: Actor) -> OrderView:
-        order, rows = self._known(order_id)
+    async def approve(self, command_id: str, actor: Actor) -> CommandView:
+        order, rows = self._known(command_id)
         if actor.name == order.issued_by:
             raise Denied("command.same-person", "the person who issued an order cannot approve it")
         approved = msgspec.structs.replace(
             order, phase="running", approved_by=actor.name, issued_at_ms=self._fleet.clock.now_ms()
         )
-        self._orders[order_id] = (approved, rows)
-        return self._now(order_id)
+        self._orders[command_id] = (approved, rows)
+        return self._now(command_id)
 
-    async def retry(self, order_id: str, actor: Actor) -> OrderView:
-        order = self._now(order_id)
-        _, rows = self._known(order_id)
+    async def retry(self, command_id: str, actor: Actor) -> CommandView:
+        order = self._now(command_id)
+        _, rows = self._known(command_id)
         new_id = f"cmd-{next(self._numbers):04}"
         again = msgspec.structs.replace(
             order,
             id=new_id,
-            retry_of=order_id,
+            retry_of=command_id,
             issued_by=actor.name,
             issued_at_ms=self._fleet.clock.now_ms(),
             phase="running",
@@ -117,35 +117,35 @@ class FakeOrders:
         self._orders[new_id] = (again, rows[: order.retryable])
         return self._now(new_id)
 
-    async def listed(self, site: str, *, offset: int = 0, limit: int = 50) -> OrderPage:
+    async def listed(self, site: str, *, offset: int = 0, limit: int = 50) -> CommandPage:
         self._fleet.frame(site)
-        newest = [self._now(order_id) for order_id in reversed(self._orders)]
-        return OrderPage(total=len(newest), offset=offset, orders=tuple(newest[offset : offset + limit]))
+        newest = [self._now(command_id) for command_id in reversed(self._orders)]
+        return CommandPage(total=len(newest), offset=offset, commands=tuple(newest[offset : offset + limit]))
 
-    async def of_device(self, site: str, device_id: str, *, limit: int = 10) -> tuple[DeviceOrder, ...]:
+    async def of_device(self, site: str, device_id: str, *, limit: int = 10) -> tuple[DeviceCommand, ...]:
         row = self._fleet.layout.row_of.get(device_id)
         found = [
-            DeviceOrder(order=self._now(order_id), outcome=self._outcome(order, row, rows.index(row)))
-            for order_id, (order, rows) in reversed(self._orders.items())
+            DeviceCommand(command=self._now(command_id), outcome=self._outcome(order, row, rows.index(row)))
+            for command_id, (order, rows) in reversed(self._orders.items())
             if row in rows
         ]
         return tuple(found[:limit])
 
-    async def detail(self, order_id: str) -> OrderDetail:
-        order = self._now(order_id)
-        _, rows = self._known(order_id)
+    async def detail(self, command_id: str) -> CommandDetail:
+        order = self._now(command_id)
+        _, rows = self._known(command_id)
         outcomes = [self._outcome(order, row, index) for index, row in enumerate(rows)]
         rank = {"contradicted": 0, "unknown": 1, "refused": 2}
         outcomes.sort(key=lambda outcome: rank.get(outcome.state, 9))
-        return OrderDetail(order=order, outcomes=tuple(outcomes[:1000]))
+        return CommandDetail(command=order, outcomes=tuple(outcomes[:1000]))
 
-    def _known(self, order_id: str) -> tuple[OrderView, tuple[int, ...]]:
-        if order_id not in self._orders:
-            raise NotFound(f"no order {order_id!r}")
-        return self._orders[order_id]
+    def _known(self, command_id: str) -> tuple[CommandView, tuple[int, ...]]:
+        if command_id not in self._orders:
+            raise NotFound(f"no command {command_id!r}")
+        return self._orders[command_id]
 
-    def _now(self, order_id: str) -> OrderView:
-        order, rows = self._known(order_id)
+    def _now(self, command_id: str) -> CommandView:
+        order, rows = self._known(command_id)
         if order.phase == "awaiting-approval":
             return msgspec.structs.replace(order, counts={"waiting": len(rows)})
         counts: dict[str, int] = {}
@@ -156,7 +156,7 @@ class FakeOrders:
         phase = "ended" if finished == len(rows) else "running"
         return msgspec.structs.replace(order, counts=counts, phase=phase)
 
-    def _outcome(self, order: OrderView, row: int, index: int) -> OutcomeView:
+    def _outcome(self, order: CommandView, row: int, index: int) -> OutcomeView:
         elapsed_ms = self._fleet.clock.now_ms() - order.issued_at_ms - (index % 20) * 60
         last = (OutcomeState.CONTRADICTED, "read-back at the deadline", "still 3,420 W")
         if index % 41 == 11:
@@ -177,7 +177,7 @@ class FakeOrders:
         layout = self._fleet.layout
         return OutcomeView(device_id=layout.device_id[row], slot=layout.slot_name[row], trail=trail)
 
-    def _resolve(self, request: OrderRequest) -> tuple[np.ndarray, tuple[int, ...]]:
+    def _resolve(self, request: CommandRequest) -> tuple[np.ndarray, tuple[int, ...]]:
         frame = self._fleet.frame(request.site)
         if request.selection.query is not None:
             selected = np.flatnonzero(select(frame, parse(request.selection.query)))
