@@ -18,9 +18,9 @@ from controller.views.ports import Operations
 
 PREFIX = "/api/v1"
 _DESCRIPTION = (
-    "Sites, miners, energy and commands. Units stand in the field names and in `x-unit`; times are milliseconds of UTC; "
-    "null means not known, never zero. People send the session cookie, programs `Authorization: Bearer …`. A command is "
-    "done when its outcomes say `confirmed`, not when it was accepted."
+    "Sites, miners, energy and commands. Units stand in the field names and in `x-unit`; times are milliseconds of "
+    "UTC; null means not known, never zero. People send the session cookie, programs `Authorization: Bearer …`. "
+    "A command is done when its outcomes say `confirmed`, not when it was accepted."
 )
 
 
