@@ -29,12 +29,13 @@ from agent.site.telemetry.schedule import Periods
 from agent.site.telemetry.surroundings import Surroundings
 from agent.site.telemetry.telling import SPOOL
 from agent.site.telemetry.watch import silent_after_s
+from agent.site_file import site_of
 from agent.storage import Storage
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
-from shared.errors import SettingInvalid, StorageError
+from shared.errors import StorageError
 from shared.log import get_logger
-from shared.site import Site, load_site, miner_id
+from shared.site import miner_id
 from shared.states import Reach
 from shared.watchdog import Watchdog
 from shared.wire.record import RecordKind
@@ -175,17 +176,6 @@ class SiteApp:
         image = self.cycle.image
         state = image.miners.get(device_id) or image.meters.get(device_id) or image.pdus.get(device_id)
         return state is not None and state.reach is Reach.UP
-
-
-def site_of(settings: SiteSettings) -> Site:
-    """The site's file, which must describe the site that the settings name."""
-    site = load_site(settings.site_file)
-    if site.id != settings.site:
-        raise SettingInvalid(
-            f"{settings.site_file}: describes site {site.id!r}, and the settings of this node say site = "
-            f"{settings.site!r}; correct the one that is wrong"
-        )
-    return site
 
 
 async def run(settings: SiteSettings) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from shared.address_range import network
 from shared.errors import SettingInvalid, SettingMissing
 from shared.pool_address import pool_address
 from shared.units import single_phase_capacity_w, three_phase_capacity_w
@@ -127,6 +128,7 @@ def load_site(path: Path) -> Site:
 def site_problems(site: Site) -> Iterator[str]:
     """Each contradiction in one sentence; a site without problems can be dispatched."""
     yield from _id_problems(site)
+    yield from _range_problems(site.ranges)
     yield from _limit_problems(site.safety)
     yield from _outlet_problems(site)
     feeders = {feeder.id: feeder for feeder in site.feeder}
@@ -185,6 +187,14 @@ def _limit_problems(limits: SafetyLimits) -> Iterator[str]:
             yield f"safety.allowed_pools: {entry!r} is no pool; write it like 'stratum+tcp://pool.example:3333'"
     if limits.fallback_cap_w is not None and limits.fallback_cap_w < 0:
         yield f"safety.fallback_cap_w is {limits.fallback_cap_w}; write watts, 0 or more"
+
+
+def _range_problems(ranges: tuple[str, ...]) -> Iterator[str]:
+    for text in ranges:
+        try:
+            network(text)
+        except SettingInvalid as error:
+            yield error.detail
 
 
 def _outlet_problems(site: Site) -> Iterator[str]:

@@ -15,14 +15,18 @@ import psutil
 from agent.health.certificate import CHECK as CERTIFICATE
 from agent.health.certificate import certificate
 from agent.health.clock_quality import kernel_report
+from agent.health.file_mode import CHECK as FILE_MODES
+from agent.health.file_mode import file_modes
 from agent.health.finding import Finding, Grade
+from agent.health.lan import CHECK as MINERS
+from agent.health.lan import miners
 from agent.settings import NodeSettings, SiteSettings
+from agent.site_file import site_of
 from shared.crypto.keys import parse_public
 from shared.errors import BesError, GatewayUnavailable, GatewayUntrusted
 from shared.mqtt import MqttSettings
 from shared.mqtt.trust import knock
 from shared.profiles import load
-from shared.site import load_site
 from shared.states import ClockQuality, DeviceKind
 
 DISK_LOW_MB = 2_048
@@ -37,6 +41,7 @@ def examine(settings: NodeSettings) -> Iterator[Finding]:
     checks: dict[str, Callable[[], Finding]] = {
         "python": _python,
         "state directory": lambda: _state_directory(settings.state_directory),
+        FILE_MODES: lambda: file_modes(settings.state_directory),
         "disk": lambda: _disk(settings),
         "fsync": lambda: _fsync(settings),
         "file descriptors": _descriptors,
@@ -46,7 +51,8 @@ def examine(settings: NodeSettings) -> Iterator[Finding]:
         CERTIFICATE: lambda: certificate(settings.mqtt, settings.node),
     }
     if isinstance(settings, SiteSettings):
-        checks["site file"] = partial(_site_file, settings.site_file)
+        checks["site file"] = partial(_site_file, settings)
+        checks[MINERS] = partial(_miners, settings)
     for name, check in checks.items():
         try:
             yield check()
@@ -130,9 +136,13 @@ def _broker(broker: MqttSettings) -> Finding:
     return Finding("broker", Grade.GOOD, f"{where} answers in {answer_ms:.0f} ms")
 
 
-def _site_file(path: Path) -> Finding:
+def _miners(settings: SiteSettings) -> Finding:
+    return miners(site_of(settings), settings.ports)
+
+
+def _site_file(settings: SiteSettings) -> Finding:
     """Read as the agent reads it, with the profiles that it names."""
-    site = load_site(path)
+    site = site_of(settings)
     for kind, instruments in ((DeviceKind.METER, site.meter), (DeviceKind.PDU, site.pdu)):
         for profile in {instrument.profile for instrument in instruments}:
             load(kind, profile)

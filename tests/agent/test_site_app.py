@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.settings import SiteSettings
-from agent.site_app import site_of
+from agent.site_file import site_of
 from shared.errors import SettingInvalid
 
 

@@ -15,13 +15,14 @@ from agent.site.devices.reading import DeviceIdentity
 from agent.site.discovery.mdns import Announcements
 from agent.site.discovery.record import instrument_record, miner_record
 from agent.site.discovery.second_opinion import SecondOpinion
-from agent.site.discovery.sweep import addresses, contains, listens, network, walk
+from agent.site.discovery.sweep import MINER_PORTS, listens, walk
 from agent.site.discovery.trust import Trusts
 from agent.site.drivers.meters import meter
 from agent.site.drivers.miners import Credentials, Lessons, Unwritten, families, identify, miner_profiles
 from agent.site.drivers.pdus import pdu
 from agent.site.roster import Known, Roster
 from agent.site.transports.modbus import ModbusGateways
+from shared.address_range import addresses, contains, network
 from shared.clock import Clock
 from shared.errors import BesError, DeviceError
 from shared.log import get_logger
@@ -31,7 +32,6 @@ from shared.wire.event import Event
 
 INSTRUMENT_RETRY_S = 30.0
 IDENTIFY_S = 20.0
-MINER_PORTS = (4028, 80)
 
 UNKNOWN_DEVICE = "discovery.unknown-device"
 UNPLACED_MINER = "discovery.unplaced-miner"

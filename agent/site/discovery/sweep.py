@@ -1,47 +1,11 @@
-"""A bounded walk through address ranges: many at once, at a limited rate, each address once."""
+"""A bounded walk through addresses: many at once, at a limited rate, each address once."""
 
 import asyncio
-import ipaddress
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 
-from shared.errors import SettingInvalid
-
-MAX_ADDRESSES = 65_536
+MINER_PORTS = (4028, 80)
 AT_ONCE = 64
 CONNECT_S = 1.0
-
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def network(text: str) -> Network:
-    """An address range of the site's file; SettingInvalid names it and the mend."""
-    try:
-        found = ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        raise SettingInvalid(f"range {text!r}: {error}; write it like 10.0.4.0/22") from error
-    if found.num_addresses > MAX_ADDRESSES:
-        raise SettingInvalid(f"range {text!r} has {found.num_addresses} addresses, at most {MAX_ADDRESSES}")
-    return found
-
-
-def addresses(networks: Iterable[Network]) -> Iterator[str]:
-    """Every host address, in order, without repetition."""
-    seen: set[ipaddress.IPv4Address | ipaddress.IPv6Address] = set()
-    for one in networks:
-        for address in one.hosts():
-            if address not in seen:
-                seen.add(address)
-                yield str(address)
-
-
-def contains(networks: Iterable[Network], address: str) -> bool:
-    """Is it an address of these ranges? False for a text that is none."""
-    try:
-        wanted = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(wanted in one for one in networks)
 
 
 async def listens(address: str, port: int) -> bool:

@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from agent.site.discovery.sweep import addresses, contains, listens, network, walk
+from agent.site.discovery.sweep import listens, walk
+from shared.address_range import addresses, contains, network
 from shared.errors import SettingInvalid
 
 WRONG = (
