@@ -43,6 +43,7 @@ def miner_record(
         serial=identity.serial,
         address=address,
         profile=profile.family,
+        profile_sha256=profile.sha256,
         verbs=tuple(sorted(verbs)),
         curve=profile.curve(model),
         sleep_w=profile.sleep_w,

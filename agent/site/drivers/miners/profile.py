@@ -1,10 +1,13 @@
 """What differs between the firmwares and models of one family, as data in firmware_profiles/miners/."""
 
+import datetime
+import hashlib
 import re
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
@@ -27,6 +30,25 @@ class Firmware(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     writable: bool = True
     mode_keys: tuple[str, ...] = ()
     note: str = ""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the facts come from; `date` is when they were read there."""
+
+    title: str
+    date: datetime.date
+
+
+class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A machine's raw answers, by command of its socket or by `GET /path`, and what a full poll must make of them.
+
+    `expect` names every field of a reading (shared/wire/telemetry.py), "absent" where nothing may be made up, and
+    `op_state`.
+    """
+
+    note: str
+    replies: dict[str, str]
+    expect: dict[str, float | str]
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,16 +75,19 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MinerProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
-    """One family. `confirm_within_s` gives each verb the time in which its effect must show.
+    """One family. `status`: from the vendor, checked on a device, or neither. `confirm_within_s` gives each verb the
+    time in which its effect must show.
 
     A machine that started less than `starting_grace_s` ago is starting; `process_restart_s` is the longest that its
     mining process stays away when it restarts; `sleep_w` is the draw of the control board alone. Ladders are of
-    mode `normal`; `high_mode_power` is the draw in mode `high` over that, where the firmware has such a mode.
+    mode `normal`; `high_mode_power` is the draw in mode `high` over that, where the firmware has such a mode. `sha256`
+    is that of the file, and stands in none.
     """
 
     family: str
     vendor: str
-    source: str
+    status: Literal["official", "bench", "unverified"]
+    sources: tuple[Source, ...]
     version_pattern: str
     model_pattern: str
     starting_grace_s: float
@@ -75,6 +100,8 @@ class MinerProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     mode: dict[str, int] = {}
     ladder: tuple[Ladder, ...] = ()
     efficiency: tuple[Efficiency, ...] = ()
+    vector: tuple[Vector, ...] = ()
+    sha256: str = ""
 
     @property
     def verbs(self) -> frozenset[str]:
@@ -116,7 +143,8 @@ class MinerProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 def load_miner_profile(path: Path) -> MinerProfile:
     """Read and check one profile; `ProfileInvalid` names the file, the entry and the mend."""
     try:
-        profile = msgspec.toml.decode(path.read_bytes(), type=MinerProfile)
+        raw = path.read_bytes()
+        profile = msgspec.toml.decode(raw, type=MinerProfile)
     except OSError as error:
         raise ProfileInvalid(f"{path}: cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -124,7 +152,7 @@ def load_miner_profile(path: Path) -> MinerProfile:
     problem = _problem(profile)
     if problem is not None:
         raise ProfileInvalid(f"{path}: {problem}")
-    return profile
+    return msgspec.structs.replace(profile, sha256=hashlib.sha256(raw).hexdigest())
 
 
 @cache
@@ -150,6 +178,10 @@ def _problem(profile: MinerProfile) -> str | None:
             return f"{name} has {found} groups; it needs one, around what counts"
     if profile.high_mode_power is not None and profile.high_mode_power < 1:
         return f"high_mode_power is {profile.high_mode_power}; mode high draws no less than normal, write 1 or more"
+    if not profile.sources:
+        return "say in [[sources]] where the facts come from"
+    if profile.sha256:
+        return "sha256 is computed, leave it out"
     if not profile.firmware:
         return "write at least one [[firmware]] entry"
     for ladder in profile.ladder:

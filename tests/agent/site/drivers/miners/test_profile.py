@@ -1,14 +1,24 @@
+import hashlib
+
 import pytest
 
+from agent.site.devices.reading import DeviceIdentity
+from agent.site.discovery.record import miner_record
 from agent.site.drivers.miners import FAMILIES, load_miner_profile, miner_profiles
 from agent.site.drivers.miners.profile import Firmware
 from shared.errors import ProfileInvalid
 from shared.profiles import folder
+from shared.states import DeviceKind
 
+SOURCE = """
+[[sources]]
+title = "test"
+date = 2026-01-02
+"""
 GOOD = """
 family = "x"
 vendor = "V"
-source = "test"
+status = "unverified"
 version_pattern = 'v(\\d+)'
 model_pattern = '^(.+)$'
 starting_grace_s = 1.0
@@ -24,6 +34,9 @@ until = "20"
 name = "new"
 source = "test"
 since = "30"
+[[sources]]
+title = "test"
+date = 2026-01-02
 """
 
 
@@ -46,6 +59,14 @@ def test_each_profile_builds_its_driver(family):
 
 def test_profiles_lie_where_the_wheel_takes_them():
     assert len(list((folder() / "miners").glob("*.toml"))) == len(FAMILIES)
+
+
+def test_the_hash_is_that_of_the_file_and_stands_in_the_inventory():
+    profile = miner_profiles()["axeos"]
+    assert profile.sha256 == hashlib.sha256((folder() / "miners" / "axeos.toml").read_bytes()).hexdigest()
+    identity = DeviceIdentity(kind=DeviceKind.MINER, family="axeos", vendor="", model="BM1370")
+    record = miner_record("m-1", identity, "127.0.0.1", profile, frozenset(), None)
+    assert record.profile_sha256 == profile.sha256
 
 
 def test_version_ranges(tmp_path):
@@ -86,6 +107,9 @@ def test_curves_from_efficiency():
         (("version_pattern = 'v(\\d+)'", "version_pattern = '('"), "regular expression"),
         (("model_pattern = '^(.+)$'", "model_pattern = '^.+$'"), "groups"),
         (('family = "x"', "family = "), "x.toml"),
+        (("date = 2026-01-02", ""), "date"),
+        (('[[sources]]\ntitle = "test"\ndate = 2026-01-02', ""), "sources"),
+        (("sleep_w = 5", 'sleep_w = 5\nsha256 = "00"'), "computed"),
         (
             ('since = "30"', 'since = "30"\n[[ladder]]\nmodel = "m"\nsource = "s"\npoints = [[5, 1.0], [4, 2.0]]'),
             "rise",
@@ -100,7 +124,7 @@ def test_a_bad_profile_is_refused_by_name(tmp_path, change, said):
 
 def test_a_profile_needs_a_firmware(tmp_path):
     with pytest.raises(ProfileInvalid, match="firmware"):
-        load(tmp_path, GOOD[: GOOD.index("[[firmware]]")].replace("[confirm", "firmware = []\n[confirm"))
+        load(tmp_path, GOOD[: GOOD.index("[[firmware]]")].replace("[confirm", "firmware = []\n[confirm") + SOURCE)
 
 
 def test_a_missing_profile(tmp_path):
