@@ -1,8 +1,8 @@
 """What can go wrong with a device, switched while it runs, and the one place where its replies pass through it.
 
 Who applies what: the host of a device closes and moves its listeners (`DEAD`, `MOVED`); `deliver` bends the bytes of a
-reply (`SILENT` … `ENDLESS`); `HttpServer` answers 500; the machine, meter and PDU behind the server bend meaning (the
-rest), so that no protocol server knows a fault by name.
+reply (`SILENT` … `ENDLESS`); `HttpServer` answers with a status; the machine, meter and PDU behind the server bend
+meaning (the rest), so that no protocol server knows a fault by name.
 """
 
 import asyncio
@@ -25,11 +25,16 @@ class Fault(StrEnum):
     TRUNCATED = "truncated"  # half a reply, then the connection closes
     GARBAGE = "garbage"  # as many bytes, none of them right, then the connection closes
     ENDLESS = "endless"  # a reply that does not end
-    HTTP500 = "http500"  # of devices that speak HTTP
+    HTTP401 = "http401"  # of devices that speak HTTP: refuses every login
+    HTTP404 = "http404"  # knows no page
+    HTTP500 = "http500"
     WRONG_UNIT = "wrong_unit"  # hash rate or power comes `factor` times too large
     FROZEN = "frozen"  # answers go on, values stand still
     REBOOT_MID_COMMAND = "reboot_mid_command"  # the next order is stored, then the device goes down without an answer
     ACCEPTS_AND_IGNORES = "accepts_and_ignores"  # says yes to orders and does nothing
+    REVERTS = "reverts"  # obeys an order, and is back at what it did before after `delay_s` real seconds
+    CLOCK_SKEW = "clock_skew"  # a miner's own clock is `skew_s` ahead
+    CLONED_MAC = "cloned_mac"  # a miner's control board tells the `mac` of another
     MOVED = "moved"  # has another `address` now
     CT_REVERSED = "ct_reversed"  # a meter's current transformers on `phases` (1 to 3) point the wrong way
     STUCK_RELAY = "stuck_relay"  # a PDU's `outlet` (None: all) keeps its contact and reports the order
@@ -43,6 +48,8 @@ class FaultDetail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delay_s: Annotated[float, msgspec.Meta(ge=0)] = 3.0
     factor: float = 1_000.0
     address: str | None = None
+    skew_s: float = 3_600.0
+    mac: str = ""
     phases: tuple[Annotated[int, msgspec.Meta(ge=1, le=3)], ...] = (1,)
     outlet: int | None = None
     slot: Annotated[int, msgspec.Meta(ge=0)] = 0

@@ -14,6 +14,7 @@ from hardware_sims.tcp import TcpServer
 from shared.log import get_logger
 
 MAX_BODY_BYTES = 1 << 20
+_STATUSES = {Fault.HTTP401: 401, Fault.HTTP404: 404, Fault.HTTP500: 500}
 _log = get_logger("sims.http")
 
 
@@ -87,8 +88,9 @@ class HttpServer:
             connection.start_next_cycle()
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
-        if self._faults.active(Fault.HTTP500):
-            return HttpResponse(500, b"Internal Server Error", {"content-type": "text/plain"})
+        for fault, status in _STATUSES.items():
+            if self._faults.active(fault):
+                return HttpResponse(status, _reason(status).encode(), {"content-type": "text/plain"})
         try:
             return await self._handler(request)
         except ConnectionError:

@@ -1,5 +1,6 @@
 """One row of the fleet as its firmware sees it: fills the port `hardware_sims.miners.machine.Machine`."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ class SimulatedMachine:
 
     @property
     def mac(self) -> str:
-        return self._identity.mac
+        return self.faults.detail(Fault.CLONED_MAC).mac or self._identity.mac
 
     @property
     def serial(self) -> str:
@@ -167,7 +168,8 @@ class SimulatedMachine:
 
     @property
     def wall_time_s(self) -> float:
-        return self._fleet.start_unix_s + self.now_s
+        skew_s = self.faults.detail(Fault.CLOCK_SKEW).skew_s if self.faults.active(Fault.CLOCK_SKEW) else 0.0
+        return self._fleet.start_unix_s + self.now_s + skew_s
 
     # Orders
 
@@ -248,11 +250,30 @@ class SimulatedMachine:
             return
         self.executed[verb] += 1
         self.log.append((SystemClock().now_ms(), verb))
+        before = self._settings
         carry_out()
+        if self.faults.active(Fault.REVERTS):
+            delay_s = self.faults.detail(Fault.REVERTS).delay_s
+            asyncio.get_running_loop().call_later(delay_s, self._revert, before, self._settings)
         if self.faults.active(Fault.REBOOT_MID_COMMAND):
             self.faults.clear(Fault.REBOOT_MID_COMMAND)
             self.faults.cut = True
             self._boot()
+
+    @property
+    def _settings(self) -> tuple[bool, tuple[str, int | None]]:
+        """What an order may change: asleep or not, and the power that is aimed at."""
+        return bool(self._fleet.columns.asleep_by_order[self._row]), (self.power_mode, self.power_limit_w)
+
+    def _revert(
+        self, before: tuple[bool, tuple[str, int | None]], ordered: tuple[bool, tuple[str, int | None]]
+    ) -> None:
+        """A watchdog of the firmware, or a fleet tool that nobody told us of, has the last word."""
+        if ordered[1] != before[1]:
+            self.power_mode, self.power_limit_w = before[1]
+            self._retarget()
+        if ordered[0] != before[0]:
+            (self._sleep if before[0] else self._wake)()
 
     def _sleep(self) -> None:
         self._fleet.columns.asleep_by_order[self._row] = True

@@ -113,10 +113,11 @@ async def test_without_keep_alive_each_answer_closes(faults, stopping, exchange)
 
 
 async def test_faults_bend_every_answer(client, faults, seen):
-    faults.set(Fault.HTTP500)
-    assert (await client.get("/")).status_code == 500
+    for fault, status in ((Fault.HTTP401, 401), (Fault.HTTP404, 404), (Fault.HTTP500, 500)):
+        faults.set(fault)
+        assert (await client.get("/")).status_code == status
+        faults.clear()
     assert not seen
-    faults.clear()
     faults.set(Fault.TRUNCATED)
     with pytest.raises(httpx.RemoteProtocolError):
         await client.get("/")

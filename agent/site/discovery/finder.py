@@ -1,11 +1,14 @@
 """Keeps the roster true: instruments of the site's file, miners wherever they answer now.
 
 A miner is placed by its MAC. Found at a new address it is the same miner with a new line; found twice, the address
-that answers as that MAC wins. What no driver knows is named by pyasic and told as an event, not polled.
+that answers as that MAC wins, unless serial numbers show that they are two. What no driver knows is named by pyasic
+and told as an event, not polled.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -24,7 +27,7 @@ from agent.site.roster import Known, Roster
 from agent.site.transports.modbus import ModbusGateways
 from shared.address_range import addresses, contains, network
 from shared.clock import Clock
-from shared.errors import BesError, DeviceError
+from shared.errors import BesError, DeviceError, StorageError
 from shared.log import get_logger
 from shared.site import Instrument, Placement, Site, miner_id, normal_mac
 from shared.states import DeviceKind, Severity
@@ -36,6 +39,7 @@ IDENTIFY_S = 20.0
 UNKNOWN_DEVICE = "discovery.unknown-device"
 UNPLACED_MINER = "discovery.unplaced-miner"
 MOVED_MINER = "discovery.moved-miner"
+DUPLICATE_MAC = "discovery.duplicate-mac"
 WRONG_INSTRUMENT = "discovery.wrong-instrument"
 
 log = get_logger("agent.discovery")
@@ -143,7 +147,11 @@ class Finder:
         present = self._roster.miners.get(device_id)
         if present is not None and present.record.address == address:
             return
-        if present is not None and await _still_there(present):
+        still_there = present is not None and await _still_there(present)
+        if await self._is_twin(identity, present if still_there else None):
+            await self._welcome_twin(family, identity, address)
+            return
+        if present is not None and still_there:
             where = f"{device_id}, which still answers at {present.record.address}"
             self._tell_once(UNKNOWN_DEVICE, address, f"answers with the MAC of {where}")
             return
@@ -159,12 +167,41 @@ class Finder:
             self._tell_once(UNPLACED_MINER, device_id, f"{identity.model} at {address} is not in the site's file")
         self._hooks.poll(device_id)
 
-    async def _newcomer(self, family: str, identity: DeviceIdentity, address: str) -> Known[Miner]:
+    async def _is_twin(self, identity: DeviceIdentity, present: Known[Miner] | None) -> bool:
+        """Control boards are cloned, MAC and all: the serial number tells the machines apart. The one that was there
+        first keeps the place of the site's file, also over a restart.
+        """
+        subject = f"serial of {normal_mac(identity.mac)}"
+        first = self._hooks.lessons.taught(subject)
+        if first is None and present is not None and present.record.serial:
+            first = present.record.serial
+            if identity.serial and identity.serial != first:
+                with suppress(StorageError):
+                    await self._hooks.lessons.learn(subject, first)
+        return bool(first and identity.serial and identity.serial != first)
+
+    async def _welcome_twin(self, family: str, identity: DeviceIdentity, address: str) -> None:
+        """It is read under an id of its own, and not ordered about: an order to a MAC could reach either."""
+        device_id = f"{miner_id(identity.mac)}-{_slug(identity.serial)}"
+        present = self._roster.miners.get(device_id)
+        if present is not None and present.record.address == address:
+            return
+        self._roster.put_miner(await self._newcomer(family, identity, address, device_id))
+        if present is not None:
+            self._spawn(present.driver.aclose())
+        text = f"{identity.model} at {address}, serial {identity.serial}, tells the MAC {identity.mac} of another"
+        self._tell_once(DUPLICATE_MAC, device_id, f"{text}; it is only read until it has a MAC of its own")
+        self._hooks.poll(device_id)
+
+    async def _newcomer(
+        self, family: str, identity: DeviceIdentity, address: str, twin_id: str | None = None
+    ) -> Known[Miner]:
         mac = normal_mac(identity.mac)
-        placement = self._placements.get(mac)
+        placement = None if twin_id else self._placements.get(mac)
+        login = None if twin_id else self._logins.get(family)  # without one nothing can be ordered
         profile = miner_profiles()[family]
-        driver = self._families[family](address, self._port, self._logins.get(family), profile, mac)
-        record = miner_record(miner_id(mac), identity, address, profile, driver.verbs, placement)
+        driver = self._families[family](address, self._port, login, profile, mac)
+        record = miner_record(twin_id or miner_id(mac), identity, address, profile, driver.verbs, placement)
         if not record.curve:
             # Some models are sold in many sizes: their ladder follows from the rate that the machine announces.
             try:
@@ -249,6 +286,10 @@ class Finder:
     def _tell(self, code: str, subject: str, text: str) -> None:
         log.info(code, subject=subject, detail=text)
         self._hooks.tell(Event(self._clock.now_ms(), code, subject, Severity.NOTICE, text))
+
+
+def _slug(serial: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", serial.lower())[:32]
 
 
 async def _still_there(known: Known[Miner]) -> bool:

@@ -1,3 +1,4 @@
+import asyncio
 import math
 
 import pytest
@@ -114,6 +115,33 @@ def test_a_machine_that_ignores_says_yes_and_changes_nothing(make_fleet, machine
     assert machine.pools == []
     assert dict(machine.ignored) == {"sleep": 1, "set_pools": 1}
     assert not machine.executed
+
+
+async def test_an_order_that_was_obeyed_and_is_undone_later(make_fleet, machine_of, run_for):
+    faults = FaultState()
+    fleet = make_fleet("M60S")
+    machine = machine_of(fleet, faults=faults)
+    faults.set(Fault.REVERTS, FaultDetail(delay_s=0.05))
+    machine.set_power_limit(2500)
+    machine.sleep()
+    run_for(fleet, 5)
+    assert (machine.state, machine.power_limit_w) == (MachineState.SLEEPING, 2500)
+    async with asyncio.timeout(8):
+        while machine.asleep_by_order or machine.power_limit_w is not None:
+            await asyncio.sleep(0.01)
+    run_for(fleet, 5)
+    assert machine.state is not MachineState.SLEEPING
+
+
+def test_a_skewed_clock_and_a_cloned_mac_are_what_the_firmware_tells(make_fleet, machine_of):
+    faults = FaultState()
+    machine = machine_of(make_fleet("M60S"), faults=faults)
+    mac, wall_s = machine.mac, machine.wall_time_s
+    faults.set(Fault.CLOCK_SKEW, FaultDetail(skew_s=-7_200.0))
+    faults.set(Fault.CLONED_MAC, FaultDetail(mac="02:00:00:00:00:99"))
+    assert (machine.mac, machine.wall_time_s) == ("02:00:00:00:00:99", wall_s - 7_200.0)
+    faults.clear()
+    assert (machine.mac, machine.wall_time_s) == (mac, wall_s)
 
 
 def test_a_reboot_in_mid_command_stores_the_order_and_cuts_the_answer_once(make_fleet, machine_of, run_for):

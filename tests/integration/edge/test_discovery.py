@@ -123,6 +123,27 @@ async def test_two_that_claim_one_mac_from_the_start_never_count_as_a_move(start
     assert desk.alarms("discovery.moved-miner") == []
 
 
+async def test_a_machine_with_a_cloned_control_board_is_read_beside_the_one_it_was_cloned_from(start, sims, desk):
+    first, clone = sims.miners_of("Antminer S21")[:2]
+    address = sims.address_of(clone)
+    await sims.fault(clone, "cloned_mac", mac=next(p.mac for p in sims.site.placement if _id(p) == first))
+    agent = await start(complete=False, discovery={"sweep_every_s": 1.0, "second_opinion": False})
+    roster = agent.app.roster.miners
+    await eventually(lambda: any(name.startswith(f"{first}-") for name in roster), 15, "both were met")
+    twin = next(known for name, known in roster.items() if name.startswith(f"{first}-"))
+    assert {roster[first].record.address, twin.record.address} == {sims.address_of(first), address}
+    assert roster[first].record.serial != twin.record.serial
+    assert (twin.placement, twin.driver.verbs) == (None, frozenset())
+    await eventually(lambda: twin.device_id in agent.image.miners, 10, "the twin is polled")
+    assert agent.image.miners[twin.device_id].reading.hashrate_ths
+    assert desk.alarms("discovery.duplicate-mac", twin.device_id) == [True]
+    assert desk.alarms("discovery.moved-miner") == []
+
+
+def _id(placed) -> str:
+    return "m-" + placed.mac.replace(":", "")
+
+
 async def test_what_no_driver_knows_is_named_by_pyasic_in_another_process_and_never_polled(start, sims, desk, stranger):
     agent = await start(discovery={"sweep_every_s": 2.0, "second_opinion": True})
     await eventually(lambda: desk.alarms("discovery.unknown-device", stranger) == [True], 19, "pyasic was asked")
