@@ -1,6 +1,9 @@
 """`bes doctor` on nodes that are well and on nodes that are not: what it finds, what it says to do, how it ends."""
 
+import socket
 import subprocess
+from contextlib import ExitStack
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -8,15 +11,33 @@ import pytest
 from hardware_sims.layout import LayoutOrder, draw_up
 from hardware_sims.site_file import write_site
 from shared.crypto.keys import load_or_create
-from tests.integration.edge.simulators import BES
+from shared.site import Site
+from tests.integration.edge.simulators import BES, own_network
 
 pytestmark = pytest.mark.broker
 
 
 @pytest.fixture
-def node(tmp_path: Path, broker):
+def miners_listen():
+    """`miners_listen(site)` opens one port on the address of each miner and answers its number."""
+    with ExitStack() as stack:
+
+        def listen(site: Site) -> int:
+            port = 0
+            for placed in site.placement:
+                assert placed.address is not None
+                heard = stack.enter_context(socket.create_server((placed.address, port)))
+                port = heard.getsockname()[1]
+            return port
+
+        yield listen
+
+
+@pytest.fixture
+def node(tmp_path: Path, broker, miners_listen):
     """A well node; `node(**changes)` writes its file with other lines and asks the doctor."""
-    write_site(tmp_path / "site.toml", draw_up(LayoutOrder(miners=3)))
+    site = draw_up(LayoutOrder(miners=3, network=IPv4Network(own_network())))
+    write_site(tmp_path / "site.toml", site)
     (tmp_path / "state").mkdir(mode=0o700)
     keys = [load_or_create(tmp_path / name).verify_key.encode().hex() for name in ("operator.key", "approver.key")]
     lines = {
@@ -26,6 +47,7 @@ def node(tmp_path: Path, broker):
         "site_file": f'"{tmp_path}/site.toml"',
         "operators": f'["{keys[0]}"]',
         "approvers": f'["{keys[1]}"]',
+        "ports": f"{{ 4028 = {miners_listen(site)} }}",
         "mqtt": f'{{ host = "{broker.host}", port = {broker.port} }}',
     }
 
@@ -47,6 +69,7 @@ def test_a_well_node_is_told_so(node):
     code, said = node()
     assert code == 0, said
     assert "bad " not in said
+    assert "3 answer; 3 miners" in said
     assert "broker" in said
     assert "site file" in said
 
@@ -64,6 +87,7 @@ CASES = (
     ({"state_directory": '"/proc/nowhere/state"'}, "state directory", "mkdir"),
     ({"state_directory": '"/proc/sys"'}, "state directory", "service"),
     ({"site_file": '"nowhere.toml"'}, "site file", "nowhere.toml"),
+    ({"site": '"elsewhere"'}, "site file", "correct the one that is wrong"),
 )
 
 
