@@ -30,7 +30,10 @@ async def announcing(devices: Sequence[Announced]) -> AsyncIterator[None]:
         return
     network = AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
     try:
-        await asyncio.gather(*(network.async_register_service(_service(device)) for device in devices))
+        # Another simulation on this machine may bear the same names; real devices take another one then, too.
+        await asyncio.gather(
+            *(network.async_register_service(_service(device), allow_name_change=True) for device in devices)
+        )
         yield
     finally:
         await network.async_unregister_all_services()

@@ -48,7 +48,7 @@ class LiveAgent:
         self.app = SiteApp(SiteSettings(**settings))
         self._running: asyncio.Task[None] | None = None
 
-    async def start(self, miners: int, *, complete: bool = True, within_s: float = 15.0) -> None:
+    async def start(self, miners: int, *, complete: bool = True, within_s: float = 60.0) -> None:
         """Returns when so many miners have been read and, for `complete`, every instrument of the site's file."""
         self._running = asyncio.create_task(self.app.run())
         site = self.app.site
