@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.chaos_witness import FILE, install
+from benchmarks.scene import written_scene
 from benchmarks.simulated_site import SimulatedSite, simulated_site
-from hardware_sims.broker import Mosquitto, free_port
+from hardware_sims.broker import Mosquitto
 from hardware_sims.demo.cast import Actor
 from hardware_sims.demo.client import JsonClient, wait_for
 from hardware_sims.demo.production import sign_in
-from hardware_sims.demo.scene import SITE, Scene, write, write_synthetic_prices
+from hardware_sims.demo.scene import SITE, Scene
 
 MIX = ("M60S=2", "M50S=1", "Antminer S21=1")
 _KNOWN_SHARE = 0.95
 _START_S = 90.0
-_NEVER_S = 86_400
 
 
 class Victim(Protocol):
@@ -84,17 +84,7 @@ def chaos_stage(folder: Path, *, miners: int, time_factor: float, seed: int) -> 
     with ExitStack() as stack:
         simulated = stack.enter_context(simulated_site(folder, *words))
         broker = stack.enter_context(Mosquitto())
-        scene = Scene(
-            folder=folder,
-            broker_port=broker.port,
-            web_port=free_port(),
-            site_file=simulated.site_file,
-            ports=simulated.ports,
-            spike_at_s=_NEVER_S,
-            spike_for_s=60,
-        )
-        write(scene)
-        write_synthetic_prices(scene)
+        scene = written_scene(folder, simulated, broker.port)
         stage = Stage(scene, simulated, broker)
         for actor in stage.actors.values():
             stack.callback(actor.stop)

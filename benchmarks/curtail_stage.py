@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.process import Child, bes, core_pair
+from benchmarks.scene import written_scene
 from benchmarks.simulated_site import SimulatedSite, simulated_site
-from hardware_sims.broker import Mosquitto, free_port
+from hardware_sims.broker import Mosquitto
 from hardware_sims.demo.client import JsonClient, wait_for
 from hardware_sims.demo.production import sign_in
-from hardware_sims.demo.scene import SITE, Scene, write, write_synthetic_prices
+from hardware_sims.demo.scene import SITE, Scene
 
-_NEVER_S = 86_400
 _FOUND_S = 240.0
 _FASTER = 60.0
 
@@ -52,18 +52,7 @@ def curtail_stage(folder: Path, miners: int, *, warm_s: float) -> Iterator[Stage
         simulated = stack.enter_context(simulated_site(folder, *words, cores=others))
         simulated.hurry(_FASTER, warm_s)
         broker = stack.enter_context(Mosquitto())
-        scene = Scene(
-            folder=folder,
-            broker_port=broker.port,
-            web_port=free_port(),
-            site_file=simulated.site_file,
-            ports=simulated.ports,
-            spike_at_s=_NEVER_S,
-            spike_for_s=60,
-            patient=True,
-        )
-        write(scene)
-        write_synthetic_prices(scene)
+        scene = written_scene(folder, simulated, broker.port, patient=True)
         for word, config in (("controller", scene.controller_config), ("agent", scene.agent_config)):
             process = Child(bes(word, "--config", str(config)), log=folder / f"{word}.log", cores=measured)
             stack.enter_context(process)

@@ -3,10 +3,11 @@
 from nicegui import background_tasks, ui
 from nicegui.element import Element
 
-from controller.console.pages.event_list import EventList, choose, link
+from controller.console.pages.event_list import EventList
 from controller.console.pages.journal_list import JournalList
 from controller.console.pages.page import Page, card, heading
 from controller.console.pages.site import alarms
+from controller.console.parts.chip import choose, link
 from controller.console.topics.words import site_href
 
 _TABS = {"standing": "Standing", "events": "Events", "journal": "Journal"}

@@ -4,11 +4,11 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
-from nicegui.element import Element
 
 from controller.console.feed import Content
 from controller.console.format import moment, zone
 from controller.console.pages.page import Page
+from controller.console.parts.chip import choose, link
 from controller.console.parts.sheet import Column, Sheet
 from controller.console.topics.words import site_href
 from controller.people.model import Permission
@@ -63,25 +63,6 @@ class EventList:
         return site_href(
             self._page.site.id, f"alarms?{urlencode({name: word for name, word in words.items() if word})}"
         )
-
-
-def link(label: str, href: str, *, test: str = "") -> Element:
-    """A chip that leads to an address."""
-    element = ui.element("a")
-    element.props["href"] = href
-    if test:
-        element.props["data-testid"] = test
-    with element:
-        ui.label(label)
-    return element
-
-
-def choose(links: dict[str, Element], chosen: str) -> None:
-    """Mark the one that is shown."""
-    for name, element in links.items():
-        element.classes(add="bes-on") if name == chosen else element.classes(remove="bes-on")
-        element.props["aria-current"] = "true" if name == chosen else "false"
-        element.update()
 
 
 def _row(place: int, event: EventView, tz: ZoneInfo | None) -> Content:
