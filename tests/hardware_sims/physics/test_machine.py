@@ -45,6 +45,16 @@ def test_sleep_brings_the_machine_near_its_standby_power(make_fleet, machine_of,
     assert machine.uptime_s > 3600
 
 
+def test_no_window_reaches_into_the_process_before(make_fleet, machine_of, run_for):
+    fleet = make_fleet("Antminer S21")
+    machine = machine_of(fleet)
+    run_for(fleet, 10.25, dt=0.25)
+    machine.sleep()
+    for _ in range(40):
+        fleet.step(0.25)
+        assert machine.hashrate_ths(5) == 0
+
+
 def test_wake_ramps_again_with_a_new_process(make_fleet, machine_of, run_for):
     fleet = make_fleet("Antminer S21")
     machine = machine_of(fleet)

@@ -73,19 +73,22 @@ class UnitCheck:
 
 
 def op_state(activity: Activity, sheet: Sheet, signs: Signs, starting_grace_s: float) -> OpState:
-    """The rate decides before any flag; within the grace after its start a machine is starting, not at fault."""
-    young = is_young(sheet, starting_grace_s)
+    """The rate decides before any flag; within the grace after its start a machine is starting, not at fault.
+
+    One that was told to rest does not start: a rate that is left there is that of a machine on its way down.
+    """
+    starts = is_young(sheet, starting_grace_s) and not signs.asleep
     if activity is Activity.UNCLEAR:
-        return OpState.STARTING if young and sheet.value("hashrate_ths") is not None else OpState.UNKNOWN
+        return OpState.STARTING if starts and sheet.value("hashrate_ths") is not None else OpState.UNKNOWN
     if activity is Activity.HASHING:
-        return OpState.STARTING if young and not _ramped(sheet, signs) else OpState.HASHING
+        return OpState.STARTING if starts and not _ramped(sheet, signs) else OpState.HASHING
     if signs.asleep:
         return OpState.SLEEPING
     if signs.hot:
         return OpState.STOPPED_THERMAL
     if signs.faulty:
         return OpState.STOPPED_FAULT
-    if young:
+    if starts:
         return OpState.STARTING
     return OpState.UNKNOWN if signs.asleep is None else OpState.STOPPED_FAULT
 

@@ -38,6 +38,8 @@ def judged(check, rate_ths, uptime_s, signs=None):
         (95.0, 5000, Signs(settled=False), OpState.HASHING),
         (0.0, 60, Signs(), OpState.STARTING),
         (0.5, 60, Signs(), OpState.STARTING),
+        (0.5, 60, Signs(asleep=True), OpState.UNKNOWN),  # on its way down after an order, which restarts the process
+        (50.0, 60, Signs(asleep=True), OpState.HASHING),
         (0.0, 5000, Signs(), OpState.UNKNOWN),
         (0.0, 5000, Signs(asleep=False), OpState.STOPPED_FAULT),
         (0.0, 5000, Signs(asleep=True), OpState.SLEEPING),
