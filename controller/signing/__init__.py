@@ -1,0 +1,1 @@
+"""BiSCOL, the money door: the one way in which coins leave a contract."""

@@ -1,0 +1,168 @@
+"""One proposal, folded from its events: where it stands, who was asked and what was heard."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from controller.journal import RecordedEvent
+from controller.signing import event as fact_of
+from controller.signing.event import SpendingProposed
+from controller.signing.model import COMPLETE, ENDED, UNSIGNED, AskedBox, ChainPoint, ProposalStatus, Round
+from shared.errors import Corrupt
+
+S = ProposalStatus
+
+
+class SigningRound:
+    """One round: who was asked, and what each has said by now, by request id."""
+
+    def __init__(self, started: fact_of.RoundStarted) -> None:
+        self.attempt = started.attempt
+        self.kind = started.round
+        self.path = started.path
+        self.until_ms = started.until_ms
+        self.asked: dict[str, AskedBox] = {box.request_id: box for box in started.asked}
+        self.sent: set[str] = set()
+        self.taken: dict[str, fact_of.AnswerTaken] = {}
+        self.failed: dict[str, str] = {}
+
+    @property
+    def open(self) -> list[AskedBox]:
+        """Asked, and nothing usable or final heard."""
+        return [box for key, box in self.asked.items() if key not in self.taken and key not in self.failed]
+
+
+class ProposalProgress:
+    """Starts with `SpendingProposed`; `apply` takes every later event of the stream in order.
+
+    A transition that the state machine does not have is Corrupt: only this package writes these streams, each time
+    with the version that it decided on.
+    """
+
+    def __init__(self, proposal: SpendingProposed, event: RecordedEvent) -> None:
+        self.proposal = proposal
+        self.person = event.actor
+        self.proposed_at_ms = self.changed_at_ms = event.at_ms
+        self.status = S.PROPOSED
+        self.version = event.version
+        self.approvals: dict[str, bytes] = {}
+        self.attempt = 0
+        self.round: SigningRound | None = None
+        self.nonces: tuple[fact_of.AnswerTaken, ...] = ()
+        self.tried: list[str] = []
+        self.final: fact_of.ProposalFinalised | None = None
+        self.broadcasts = 0
+        self.block: ChainPoint | None = None
+        self.rule = self.detail = self.replaced_by = ""
+
+    @property
+    def proposal_id(self) -> str:
+        return self.proposal.proposal_id
+
+    @property
+    def over(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def signed(self) -> bool:
+        """May a box have signed it?"""
+        return self.attempt > 0
+
+    def asked(self, request_id: str) -> AskedBox | None:
+        """Whom this request went to, while its round is the present one."""
+        return self.round.asked.get(request_id) if self.round is not None else None
+
+    def apply(self, event: RecordedEvent, fact: msgspec.Struct) -> bool:
+        """Fold the next event; one that was folded before changes nothing. False where events before it are missing."""
+        if event.version <= self.version:
+            return True
+        if event.version != self.version + 1:
+            return False
+        allowed, take = _STEPS[type(fact)]
+        if self.status not in allowed:
+            raise Corrupt(f"{event.stream}: {event.name} at version {event.version} cannot follow {self.status}")
+        self.version, self.changed_at_ms = event.version, event.at_ms
+        take(self, fact)
+        return True
+
+    def _approved_by(self, fact: fact_of.ApprovalGiven) -> None:
+        self.approvals[fact.person] = fact.sealed
+
+    def _round(self, fact: fact_of.RoundStarted) -> None:
+        if fact.round is Round.PARTIAL and self.round is not None:
+            self.nonces = tuple(self.round.taken.values())
+        else:
+            self.nonces = ()
+        self.attempt, self.round, self.status = fact.attempt, SigningRound(fact), S.SIGNING
+        if fact.round is not Round.PARTIAL:
+            self.tried.append(fact.path)
+
+    def _sent(self, fact: fact_of.RequestSent) -> None:
+        if self.round is not None:
+            self.round.sent.add(fact.request_id)
+
+    def _answered(self, fact: fact_of.AnswerTaken) -> None:
+        if self.round is not None and fact.request_id in self.round.asked:
+            self.round.taken[fact.request_id] = fact
+
+    def _failed(self, fact: fact_of.BoxRefused | fact_of.AnswerBlamed) -> None:
+        if self.round is not None and fact.request_id in self.round.asked:
+            self.round.failed[fact.request_id] = fact.rule
+
+    def _aborted(self, _fact: fact_of.RoundAborted) -> None:
+        self.round, self.nonces = None, ()
+
+    def _finalised(self, fact: fact_of.ProposalFinalised) -> None:
+        self.final, self.round, self.status = fact, None, S.FINALISED
+
+    def _broadcast(self, fact: fact_of.TransactionBroadcast) -> None:
+        self.broadcasts = max(self.broadcasts, fact.number)
+        if self.status in (S.FINALISED, S.REORGANISED):
+            self.status = S.BROADCAST
+
+    def _confirmed(self, fact: fact_of.TransactionConfirmed) -> None:
+        self.block, self.status = fact.block, S.CONFIRMED
+
+    def _reorganised(self, _fact: fact_of.TransactionReorganised) -> None:
+        self.block, self.status = None, S.REORGANISED
+
+    def _refused(self, fact: fact_of.ProposalRefused) -> None:
+        self.rule, self.detail, self.status = fact.rule, fact.detail, S.REFUSED
+
+    def _replaced(self, fact: fact_of.ProposalReplaced) -> None:
+        self.replaced_by, self.status = fact.by, S.REPLACED
+
+
+Step = tuple[frozenset[ProposalStatus], Callable[[ProposalProgress, Any], None]]
+
+
+def _to(status: ProposalStatus) -> Callable[[ProposalProgress, Any], None]:
+    def take(progress: ProposalProgress, _fact: msgspec.Struct) -> None:
+        progress.status = status
+
+    return take
+
+
+_ANY = frozenset(ProposalStatus)
+_BEFORE_FINAL = UNSIGNED | {S.SIGNING}
+_STEPS: dict[type[msgspec.Struct], Step] = {
+    fact_of.ApprovalGiven: (frozenset({S.PROPOSED}), ProposalProgress._approved_by),
+    fact_of.ProposalApproved: (frozenset({S.PROPOSED}), _to(S.APPROVED)),
+    fact_of.VerdictPassed: (frozenset({S.APPROVED}), _to(S.CLEARED)),
+    fact_of.RoundStarted: (frozenset({S.CLEARED, S.SIGNING}), ProposalProgress._round),
+    fact_of.RequestSent: (_ANY, ProposalProgress._sent),
+    fact_of.AnswerTaken: (frozenset({S.SIGNING}), ProposalProgress._answered),
+    fact_of.BoxRefused: (frozenset({S.SIGNING}), ProposalProgress._failed),
+    fact_of.AnswerBlamed: (_ANY, ProposalProgress._failed),
+    fact_of.RoundAborted: (frozenset({S.SIGNING}), ProposalProgress._aborted),
+    fact_of.ProposalFinalised: (frozenset({S.SIGNING}), ProposalProgress._finalised),
+    fact_of.TransactionBroadcast: (_ANY, ProposalProgress._broadcast),
+    fact_of.TransactionConfirmed: (COMPLETE, ProposalProgress._confirmed),
+    fact_of.TransactionReorganised: (frozenset({S.CONFIRMED}), ProposalProgress._reorganised),
+    fact_of.TransactionBuried: (frozenset({S.CONFIRMED}), _to(S.BURIED)),
+    fact_of.ProposalExpired: (_BEFORE_FINAL, _to(S.EXPIRED)),
+    fact_of.ProposalRefused: (_BEFORE_FINAL | COMPLETE, ProposalProgress._refused),
+    fact_of.ProposalCancelled: (UNSIGNED, _to(S.CANCELLED)),
+    fact_of.ProposalReplaced: (COMPLETE, ProposalProgress._replaced),
+}

@@ -1,0 +1,57 @@
+"""Ids of what the money door refuses; each has a line in docs/signing.md and a negative test."""
+
+from enum import StrEnum
+
+
+class SigningRefusal(StrEnum):
+    # what is asked for
+    UNKNOWN_CONTRACT = "spending.unknown-contract"
+    UNKNOWN_PATH = "spending.unknown-path"
+    EMPTY = "spending.empty"
+    REASON_MISSING = "spending.reason-missing"
+    BAD_ADDRESS = "spending.bad-address"
+    DUST = "spending.dust"
+    BAD_EXPIRY = "spending.bad-expiry"
+    FEE_RATE_UNKNOWN = "spending.fee-rate-unknown"
+    INSUFFICIENT = "coins.insufficient"
+    IMMATURE = "coins.immature"
+    # replacing and helping
+    NOT_REPLACEABLE = "replacement.not-replaceable"
+    FEE_TOO_LOW = "replacement.fee-too-low"
+    NO_ROOM = "replacement.no-room"
+    NOTHING_STUCK = "child.nothing-stuck"
+    # approvals
+    APPROVER_UNKNOWN = "approval.unknown-approver"
+    APPROVER_PROPOSED = "approval.initiator"
+    APPROVER_TWICE = "approval.duplicate"
+    APPROVAL_ELSEWHERE = "approval.other-tx"
+    APPROVAL_EXPIRED = "approval.expired"
+    APPROVAL_POLICY = "approval.policy-version"
+    APPROVAL_ROLE = "approval.role"
+    # the verdict
+    UNLISTED = "verdict.unlisted"
+    COOLING = "verdict.cooling"
+    TX_LIMIT = "verdict.tx-limit"
+    WINDOW_LIMIT = "verdict.window-limit"
+    LIFETIME_LIMIT = "verdict.lifetime-limit"
+    FEE_LIMIT = "verdict.fee-limit"
+    FEE_RATE_LIMIT = "verdict.fee-rate-limit"
+    WEIGHT_LIMIT = "verdict.weight-limit"
+    # flow
+    UNKNOWN_PROPOSAL = "proposal.unknown"
+    WRONG_STATUS = "proposal.wrong-status"
+    EXPIRED = "proposal.expired"
+    SUPERSEDED = "proposal.superseded"
+    POLICY_CHANGED = "proposal.policy-changed"
+    # what boxes answer
+    ANSWER_UNASKED = "answer.unasked"
+    ANSWER_FOREIGN = "answer.foreign"
+    ANSWER_MALFORMED = "answer.malformed"
+    ANSWER_ALTERED = "answer.altered"
+    ANSWER_SIGNATURE = "answer.signature"
+    ANSWER_EMPTY = "answer.empty"
+    # endings that nobody wanted
+    NO_QUORUM = "signing.no-quorum"
+    JUDGE = "signing.judge"
+    NODE_REFUSED = "signing.node-refused"
+    CONFLICT = "broadcast.conflict"
