@@ -7,7 +7,7 @@
     │                   WritesDisabled  IncompleteRead  IdentityChanged  DeviceUntrusted
     ├── SafetyError     InterlockTripped  LimitExceeded
     ├── PolicyError     Denied
-    ├── ContractError
+    ├── ContractError   BitcoinMalformed  BitcoinDisagreement  InsaneScript
     ├── SwapError
     ├── RiskError
     ├── StorageError    Conflict  StorageUnavailable (StorageFull)  Corrupt
@@ -169,6 +169,31 @@ class Denied(PolicyError):
 
 class ContractError(BesError):
     code = "contract.error"
+
+
+class BitcoinMalformed(ContractError):
+    """Bytes or text that do not follow Bitcoin's formats exactly."""
+
+    code = "bitcoin.malformed"
+
+
+class BitcoinDisagreement(ContractError):
+    """Two independent implementations read the same bytes differently, so nothing may be signed."""
+
+    code = "bitcoin.disagreement"
+    expected = False
+
+
+class InsaneScript(ContractError):
+    """A script that can be spent otherwise than its author means: malleable, mixed time locks, repeated keys."""
+
+    code = "bitcoin.insane-script"
+
+
+class ClaimImpossible(ContractError):
+    """What should be proven is not true, or not known for every slot."""
+
+    code = "contract.claim-impossible"
 
 
 class SwapError(BesError):
