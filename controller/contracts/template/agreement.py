@@ -1,0 +1,92 @@
+"""What every contract says beside its script: who is party to it, who approves, how much may go where."""
+
+import msgspec
+
+from controller.contracts.refusal import Refusal
+from shared.bitcoin.address import script_of
+from shared.bitcoin.network import Network
+from shared.errors import BitcoinMalformed, Denied
+from shared.wire.contract import Approver, Destination, Limits, Party
+
+
+class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+    """Filled in once for any template. Of `owners` (public Ed25519 keys) `owners_needed` sign each policy."""
+
+    network: Network
+    name: str
+    epoch: int
+    birth_height: int
+    parties: tuple[Party, ...]
+    owners: tuple[bytes, ...]
+    owners_needed: int
+    approvers: tuple[Approver, ...]
+    approvals_needed: int
+    allow_list: tuple[Destination, ...]
+    cooling_blocks: int
+    limits: Limits
+    recovery_role_people: tuple[str, ...] = ()
+    witnesses: tuple[bytes, ...] = ()
+    witnesses_needed: int = 0
+
+    def party(self, name: str) -> Party:
+        """Denied `template.no-such-party`."""
+        found = next((party for party in self.parties if party.name == name), None)
+        if found is None:
+            known = ", ".join(party.name for party in self.parties)
+            raise Denied(Refusal.NO_SUCH_PARTY, f"{name!r} is none of the parties ({known})")
+        return found
+
+    def keys(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Key expressions of parties, in the order of their names."""
+        return tuple(self.party(name).key for name in names)
+
+
+def check_agreement(agreement: Agreement) -> None:
+    """Denied with the first thing that does not fit; what a script means is checked after compilation."""
+    _check_names(agreement)
+    _check_people(agreement)
+    _check_limits(agreement.limits)
+    for destination in agreement.allow_list:
+        check_address(destination.address, agreement.network, destination.name)
+
+
+def check_address(address: str, network: Network, name: str) -> None:
+    """Denied `template.bad-destination` for an address that is none, or one of another network."""
+    try:
+        script_of(address, network)
+    except BitcoinMalformed as error:
+        raise Denied(Refusal.BAD_DESTINATION, f"{name}: {address!r} is no address of {network}: {error.detail}") from error
+
+
+def _check_names(agreement: Agreement) -> None:
+    if not agreement.name.strip():
+        raise Denied(Refusal.BAD_NAME, "give the contract a name")
+    for kind, names in (
+        ("party", [party.name for party in agreement.parties]),
+        ("destination", [destination.name for destination in agreement.allow_list]),
+        ("approver", [approver.name for approver in agreement.approvers]),
+    ):
+        if doubled := sorted({name for name in names if names.count(name) > 1 or not name.strip()}):
+            raise Denied(Refusal.BAD_NAME, f"{kind} {doubled[0]!r} is named twice or not at all")
+
+
+def _check_people(agreement: Agreement) -> None:
+    """Enough different people for every signature and approval that will be asked for."""
+    owners, approvers = len(set(agreement.owners)), {approver.person for approver in agreement.approvers}
+    if not 1 <= agreement.owners_needed <= owners:
+        raise Denied(Refusal.BAD_QUORUM, f"{agreement.owners_needed} of {owners} owners cannot sign a policy")
+    if not 1 <= agreement.approvals_needed <= len(approvers):
+        raise Denied(
+            Refusal.BAD_QUORUM, f"{agreement.approvals_needed} approvals need as many people; there are {len(approvers)}"
+        )
+    if not 0 <= agreement.witnesses_needed <= len(set(agreement.witnesses)):
+        raise Denied(Refusal.BAD_QUORUM, f"{agreement.witnesses_needed} witnesses are more than there are")
+
+
+def _check_limits(limits: Limits) -> None:
+    if not 0 < limits.per_tx_sat <= limits.window_sat <= limits.lifetime_sat:
+        raise Denied(
+            Refusal.BAD_LIMITS, "limits rise: 0 < one transaction <= one window <= lifetime, or nothing could be spent"
+        )
+    if limits.window_blocks < 1 or limits.fee_sat < 1 or limits.fee_rate_sat_vb < 1 or limits.weight_wu < 1:
+        raise Denied(Refusal.BAD_LIMITS, "window, fee, fee rate and weight are at least 1")

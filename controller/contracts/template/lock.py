@@ -1,0 +1,43 @@
+"""Locks that a template may ask for, and the scripts of quorums, written once."""
+
+from controller.contracts.refusal import Refusal
+from shared.errors import Denied
+from shared.wire.contract import HIGHEST_HEIGHT
+
+LONGEST_BLOCKS = 65_535
+"""A relative lock has 16 bits (BIP-68): about 455 days."""
+MULTI_KEYS = 20
+NUMS = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
+"""A point whose secret nobody knows (BIP-341): an internal key that signs nothing."""
+
+
+def check_older(blocks: int, what: str) -> None:
+    """Denied `template.bad-lock` for a relative lock that Bitcoin cannot express."""
+    if not 1 <= blocks <= LONGEST_BLOCKS:
+        raise Denied(Refusal.BAD_LOCK, f"{what}: {blocks:,} blocks; a lock counts 1 to {LONGEST_BLOCKS:,} blocks")
+
+
+def check_deadline(height: int, birth_height: int, what: str) -> None:
+    """Denied `template.bad-lock` for a height that is none, or that has passed when the contract begins."""
+    if not birth_height < height <= HIGHEST_HEIGHT:
+        raise Denied(Refusal.BAD_LOCK, f"{what}: height {height:,} is not after the contract's beginning {birth_height:,}")
+
+
+def check_order(earlier_blocks: int, later_blocks: int, what: str) -> None:
+    """Denied `template.lock-order` where a last resort would open before what it is the last resort of."""
+    if later_blocks <= earlier_blocks:
+        raise Denied(Refusal.LOCK_ORDER, f"{what}: {later_blocks:,} blocks are not later than {earlier_blocks:,}")
+
+
+def check_quorum(needed: int, names: tuple[str, ...], what: str) -> None:
+    """Denied `template.bad-quorum`."""
+    if not 1 <= needed <= len(names) <= MULTI_KEYS or len(set(names)) != len(names):
+        raise Denied(Refusal.BAD_QUORUM, f"{what}: {needed} of {len(names)} different keys is no quorum (at most 20 keys)")
+
+
+def multi(needed: int, keys: tuple[str, ...]) -> str:
+    return f"multi({needed},{','.join(keys)})"
+
+
+def multi_a(needed: int, keys: tuple[str, ...]) -> str:
+    return f"multi_a({needed},{','.join(keys)})"
