@@ -1,0 +1,68 @@
+"""Pedersen commitments C = v*H + r*G: they hide v, bind to it, and add up as their values do.
+
+H is found by hashing the name of the unit, so that nobody knows its logarithm (`verifier.generator`). Sums are made
+by the verifier's own code, values are hidden by libsecp256k1-zkp through wallycore; they have to agree.
+"""
+
+import hashlib
+import hmac
+from functools import cache
+
+import wallycore
+
+from shared.errors import BitcoinMalformed
+from shared.proofs import verifier
+
+ORDER = verifier.N
+HIGHEST = 2**52 - 1  # what the range proof covers
+_BITS = 52
+
+
+@cache
+def generator(unit: str) -> bytes:
+    """33 bytes: 0a and the x of the unit's generator, whose y is a square."""
+    return verifier.tagged(verifier.generator(unit), 10)
+
+
+def commit(value: int, blinding: int, unit: str) -> bytes:
+    """33 bytes. BitcoinMalformed where the value is not from 0 to 2^52 - 1."""
+    if not 0 <= value <= HIGHEST:
+        raise BitcoinMalformed(f"{value} cannot be committed: it is not from 0 to {HIGHEST}")
+    return bytes(wallycore.asset_value_commitment(value, blinding.to_bytes(32, "big"), generator(unit)))
+
+
+def blinding(secret: bytes, place: str) -> int:
+    """The blinding of one place, such as a slot of a meter, from 1 to the order less 1.
+
+    A place must never be committed twice to different values: the difference of both would be open.
+    """
+    counter = 0
+    while True:
+        found = int.from_bytes(
+            hmac.digest(secret, f"bes/blinding/v1 {counter} {place}".encode(), hashlib.sha512), "big"
+        )
+        if found % ORDER:
+            return found % ORDER
+        counter += 1
+
+
+def range_proof(value: int, blinding: int, unit: str, nonce: bytes, statement: bytes) -> bytes:
+    """That the commitment hides a value from 0 to 2^52 - 1, bound to `statement`. The holder of `nonce` reads value and
+    blinding out of the proof: 32 fresh secret bytes.
+    """
+    hidden = commit(value, blinding, unit)
+    return bytes(
+        wallycore.asset_rangeproof_with_nonce(
+            value,
+            nonce,
+            bytes(32),
+            bytes(32),
+            blinding.to_bytes(32, "big"),
+            hidden,
+            statement,
+            generator(unit),
+            0,
+            0,
+            _BITS,
+        )
+    )
