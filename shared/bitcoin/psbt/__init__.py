@@ -1,0 +1,1 @@
+"""Partially signed transactions: read strictly, built, merged, finalised (BIP-174, 370, 371, 373)."""

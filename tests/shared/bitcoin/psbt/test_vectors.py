@@ -1,0 +1,71 @@
+"""The official vectors of BIP-174, 370, 371 and 373."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.bitcoin.psbt.psbt import Psbt
+from shared.bitcoin.psbt.signable import assert_signable
+from shared.errors import BitcoinMalformed
+
+VECTORS = {
+    number: json.loads((Path(__file__).parent.parent / "vectors" / f"bip{number}.json").read_text())
+    for number in (174, 370, 371, 373)
+}
+
+# What the BIPs allow and this suite does not: nothing to sign, and flags whose meaning nobody knows.
+REFUSED_HERE = {
+    "PSBT with global unsigned tx that has 0 inputs and 0 outputs": "no inputs",
+    "PSBT with 0 inputs": "no inputs",
+    "1 input, 2 output updated PSBTv2, with an undefined flag (bit 3) of "
+    "PSBT_GLOBAL_TX_MODIFIABLE set": "not all known",
+    "1 input, 2 output updated PSBTv2, with all possible PSBT_GLOBAL_TX_MODIFIABLE flags set": "not all known",
+}
+
+
+def cases(kind: str) -> list[object]:
+    return [
+        pytest.param(case, id=f"{number}: {case['name']}")
+        for number, groups in VECTORS.items()
+        for case in groups.get(kind, [])
+    ]
+
+
+@pytest.mark.parametrize("case", cases("valid"))
+def test_a_valid_psbt_is_read_and_written_byte_by_byte(case):
+    raw = base64.b64decode(case["psbt"])
+    refusal = next((why for name, why in REFUSED_HERE.items() if case["name"] == name), None)
+    if refusal is not None:
+        with pytest.raises(BitcoinMalformed, match=refusal):
+            Psbt.parse(raw)
+        return
+    psbt = Psbt.parse(raw)
+    assert psbt.raw == raw
+    assert Psbt.parse(raw, quick=True) == psbt
+    assert Psbt.parse_base64(case["psbt"]) == psbt
+    assert psbt.base64 == case["psbt"]
+
+
+@pytest.mark.parametrize("case", cases("invalid"))
+@pytest.mark.parametrize("quick", [True, False])
+def test_an_invalid_psbt_is_refused_by_our_own_reader(case, quick):
+    with pytest.raises(BitcoinMalformed):
+        Psbt.parse(base64.b64decode(case["psbt"]), quick=quick)
+
+
+@pytest.mark.parametrize("case", cases("unsignable"))
+def test_a_psbt_whose_scripts_do_not_fit_is_read_and_not_signed(case):
+    psbt = Psbt.parse_base64(case["psbt"])
+    with pytest.raises(BitcoinMalformed, match="psbt input"):
+        assert_signable(psbt)
+
+
+@pytest.mark.parametrize("case", cases("lock_time"))
+def test_the_inputs_decide_the_lock_time_together(case):
+    if case["lock_time"] is None:
+        with pytest.raises(BitcoinMalformed, match="none fits both"):
+            Psbt.parse_base64(case["psbt"])
+        return
+    assert Psbt.parse_base64(case["psbt"]).tx.lock_time == case["lock_time"]
