@@ -7,7 +7,8 @@
     │                   WritesDisabled  IncompleteRead  IdentityChanged  DeviceUntrusted
     ├── SafetyError     InterlockTripped  LimitExceeded
     ├── PolicyError     Denied
-    ├── ContractError   BitcoinMalformed  BitcoinDisagreement  InsaneScript
+    ├── KeystoreError   TokenUnavailable  PinRefused  KeyUnsafe
+    ├── ContractError   BitcoinMalformed (PreviousMismatch)  BitcoinDisagreement  InsaneScript
     ├── SwapError
     ├── RiskError
     ├── StorageError    Conflict  StorageUnavailable (StorageFull)  Corrupt
@@ -167,6 +168,25 @@ class Denied(PolicyError):
         self.rule = rule
 
 
+class KeystoreError(BesError):
+    code = "keystore.error"
+
+
+class TokenUnavailable(KeystoreError):
+    code = "keystore.token-unavailable"
+    retryable = True
+
+
+class PinRefused(KeystoreError):
+    code = "keystore.pin-refused"
+
+
+class KeyUnsafe(KeystoreError):
+    """The token's key is not the one that was pinned, is there twice, or could leave the token."""
+
+    code = "keystore.key-unsafe"
+
+
 class ContractError(BesError):
     code = "contract.error"
 
@@ -182,6 +202,12 @@ class BitcoinDisagreement(ContractError):
 
     code = "bitcoin.disagreement"
     expected = False
+
+
+class PreviousMismatch(BitcoinMalformed):
+    """A PSBT's previous transaction is not the one that the input spends, or contradicts what is said of the coin."""
+
+    code = "bitcoin.previous-mismatch"
 
 
 class InsaneScript(ContractError):

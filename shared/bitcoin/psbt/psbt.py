@@ -20,7 +20,7 @@ from shared.bitcoin.psbt.scan import MAGIC, MAX_PSBT_BYTES, Records, scan
 from shared.bitcoin.psbt.value import PREIMAGE_HASHES, LeafKey, MusigKey, TapDerivation, TapLeaf, TreeLeaf
 from shared.bitcoin.script import ScriptKind, kind
 from shared.bitcoin.transaction import SEQUENCE_FINAL, OutPoint, Transaction, TxIn, TxOut
-from shared.errors import BitcoinMalformed
+from shared.errors import BitcoinMalformed, PreviousMismatch
 
 _NONE: Final[Mapping[Any, Any]] = {}
 
@@ -173,19 +173,19 @@ class Psbt:
 
 
 def _told(entry: PsbtInput, outpoint: OutPoint, index: int) -> TxOut | None:
-    """The spent output as the PSBT tells it; BitcoinMalformed where it contradicts the outpoint or itself."""
+    """The spent output as the PSBT tells it; PreviousMismatch where it contradicts the outpoint or itself."""
     previous = entry.previous_tx
     if previous is None:
         return entry.witness_utxo
     if previous.txid != outpoint.txid:
-        raise BitcoinMalformed(
+        raise PreviousMismatch(
             f"psbt input {index}: the previous transaction has the id {previous.txid}, the input spends {outpoint}"
         )
     if outpoint.vout >= len(previous.outputs):
-        raise BitcoinMalformed(f"psbt input {index}: the previous transaction has no output {outpoint.vout}")
+        raise PreviousMismatch(f"psbt input {index}: the previous transaction has no output {outpoint.vout}")
     output = previous.outputs[outpoint.vout]
     if entry.witness_utxo not in (None, output):
-        raise BitcoinMalformed(f"psbt input {index}: the witness UTXO is not the output of the previous transaction")
+        raise PreviousMismatch(f"psbt input {index}: the witness UTXO is not the output of the previous transaction")
     return output
 
 
