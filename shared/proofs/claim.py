@@ -9,8 +9,8 @@ import msgspec
 
 from shared.errors import ClaimImpossible
 from shared.proofs import verifier
-from shared.proofs.commitment import HIGHEST, ORDER, blinding, range_proof
-from shared.proofs.slot import UNIT, Series, SignedSlot
+from shared.proofs.commitment import HIGHEST, ORDER, range_proof
+from shared.proofs.slot import UNIT, Opening, Series, SignedSlot
 
 
 class Kind(StrEnum):
@@ -40,20 +40,18 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         return Series(self.site, self.meter, self.interval_s)
 
 
-def claim(
-    statement: Statement, slots: Sequence[SignedSlot], energy_wh: Mapping[int, int], secret: bytes
-) -> dict[str, Any]:
-    """The claim as a document for `verifier.check`, of the energy of each slot and the secret that blinded it.
+def claim(statement: Statement, slots: Sequence[SignedSlot], openings: Mapping[int, Opening]) -> dict[str, Any]:
+    """The claim as a document for `verifier.check`, of what each slot hides.
 
     ClaimImpossible where a slot is missing or the statement is not true: no proof of it exists.
     """
     wanted = range(statement.first_slot, statement.last_slot + 1)
     if [slot.slot for slot in slots] != list(wanted):
         raise ClaimImpossible(f"not every slot from {wanted.start} to {wanted.stop - 1} was signed once, in order")
-    if missing := [slot for slot in wanted if slot not in energy_wh]:
+    if missing := [slot for slot in wanted if slot not in openings]:
         raise ClaimImpossible(f"the energy of slot {missing[0]} is not known")
-    total_wh = sum(energy_wh[slot] for slot in wanted)
-    hidden = sum(blinding(secret, statement.series.place(slot)) for slot in wanted) % ORDER
+    total_wh = sum(openings[slot].energy_wh for slot in wanted)
+    hidden = sum(int.from_bytes(openings[slot].blinding, "big") for slot in wanted) % ORDER
     text = msgspec.to_builtins(statement)
     document = {"statement": text, "slots": [msgspec.to_builtins(slot) for slot in slots]}
     return document | _shown(statement, total_wh, hidden, verifier.statement_bytes(text))

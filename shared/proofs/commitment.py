@@ -4,8 +4,7 @@ H is found by hashing the name of the unit, so that nobody knows its logarithm (
 by the verifier's own code, values are hidden by libsecp256k1-zkp through wallycore; they have to agree.
 """
 
-import hashlib
-import hmac
+import secrets
 from functools import cache
 
 import wallycore
@@ -31,19 +30,9 @@ def commit(value: int, blinding: int, unit: str) -> bytes:
     return bytes(wallycore.asset_value_commitment(value, blinding.to_bytes(32, "big"), generator(unit)))
 
 
-def blinding(secret: bytes, place: str) -> int:
-    """The blinding of one place, such as a slot of a meter, from 1 to the order less 1.
-
-    A place must never be committed twice to different values: the difference of both would be open.
-    """
-    counter = 0
-    while True:
-        found = int.from_bytes(
-            hmac.digest(secret, f"bes/blinding/v1 {counter} {place}".encode(), hashlib.sha512), "big"
-        )
-        if found % ORDER:
-            return found % ORDER
-        counter += 1
+def fresh_blinding() -> int:
+    """From 1 to the order less 1, never used before: of two values under one blinding the difference is open."""
+    return secrets.randbelow(ORDER - 1) + 1
 
 
 def range_proof(value: int, blinding: int, unit: str, nonce: bytes, statement: bytes) -> bytes:

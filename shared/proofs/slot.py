@@ -6,10 +6,13 @@ The text that is signed is JSON, so that a verifier needs nothing of ours (`veri
 import hashlib
 
 import msgspec
+from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.signing import SigningKey
 
+from shared.errors import DecodeFailed, SignatureInvalid
 from shared.proofs import verifier
-from shared.proofs.commitment import blinding, commit
+from shared.proofs.commitment import commit, fresh_blinding
 
 DOMAIN = b"bes/energy/v1\x00"
 UNIT = "Wh"
@@ -22,10 +25,6 @@ class Series(msgspec.Struct, frozen=True):
     site: str
     meter: str
     interval_s: int
-
-    def place(self, slot: int) -> str:
-        """Names one slot of one meter, once for ever."""
-        return f"{self.site} {self.meter} {UNIT} {self.interval_s} {slot}"
 
 
 class SignedSlot(msgspec.Struct, frozen=True):
@@ -46,8 +45,33 @@ class SignedSlot(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.body(series)).hexdigest()
 
 
-def signed_slot(series: Series, slot: int, energy_wh: int, previous: str, secret: bytes, key: SigningKey) -> SignedSlot:
-    """Commit to the energy of a slot. Never twice for one slot: see `commitment.blinding`."""
-    hidden = commit(energy_wh, blinding(secret, series.place(slot)), UNIT).hex()
+class Opening(msgspec.Struct, frozen=True):
+    """What a slot hides. Whoever has it knows the energy; it travels only sealed to the owner."""
+
+    energy_wh: int
+    blinding: bytes
+
+    @classmethod
+    def fresh(cls, energy_wh: int) -> "Opening":
+        return cls(energy_wh, fresh_blinding().to_bytes(32, "big"))
+
+    def sealed(self, owner: PublicKey) -> bytes:
+        """Only the owner's secret key opens it, not even the node that made it."""
+        return SealedBox(owner).encrypt(msgspec.msgpack.encode(self))
+
+    @classmethod
+    def unsealed(cls, sealed: bytes, owner: PrivateKey) -> "Opening":
+        """SignatureInvalid where it was not sealed to this owner; DecodeFailed where it holds no opening."""
+        try:
+            return msgspec.msgpack.decode(SealedBox(owner).decrypt(sealed), type=cls)
+        except CryptoError as error:
+            raise SignatureInvalid("the opening of a slot was not sealed to this owner's key") from error
+        except msgspec.DecodeError as error:
+            raise DecodeFailed(f"a sealed opening: {error}") from error
+
+
+def signed_slot(series: Series, slot: int, opening: Opening, previous: str, key: SigningKey) -> SignedSlot:
+    """Commit to the energy of a slot, after the slot whose digest is `previous` (GENESIS: after none)."""
+    hidden = commit(opening.energy_wh, int.from_bytes(opening.blinding, "big"), UNIT).hex()
     unsigned = SignedSlot(slot, hidden, previous, "")
     return msgspec.structs.replace(unsigned, signature=key.sign(unsigned.body(series)).signature.hex())

@@ -12,17 +12,19 @@ import pytest
 from ecc.ecc import rangeproof
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nacl.public import PrivateKey, SealedBox
 from nacl.signing import SigningKey
 
-from shared.errors import BitcoinMalformed, ClaimImpossible
+from shared.errors import BitcoinMalformed, ClaimImpossible, DecodeFailed, SignatureInvalid
 from shared.proofs import verifier
 from shared.proofs.claim import Kind, Statement, claim
-from shared.proofs.commitment import HIGHEST, ORDER, blinding, commit, generator, range_proof
-from shared.proofs.slot import GENESIS, Series, signed_slot
+from shared.proofs.commitment import HIGHEST, ORDER, commit, generator, range_proof
+from shared.proofs.slot import GENESIS, Opening, Series, signed_slot
 
-SECRET, KEY = b"s" * 32, SigningKey(b"k" * 32)
+KEY, OWNER = SigningKey(b"k" * 32), PrivateKey(b"o" * 32)
 NODE = bytes(KEY.verify_key)
 ENERGY_WH = {100: 41_000, 101: 0, 102: 39_500, 103: 42_250}
+OPENINGS = {slot: Opening.fresh(wh) for slot, wh in ENERGY_WH.items()}
 TOTAL_WH = sum(ENERGY_WH.values())
 
 
@@ -32,16 +34,16 @@ def statement(kind=Kind.AT_MOST, bound=TOTAL_WH + 5, **changes):
     return Statement(**(given_ | said | changes))
 
 
-def slots(energy_wh=None, key=KEY):
+def slots(openings=None, key=KEY):
     series, previous, signed = Series("texas-1", "meter-site", 3600), GENESIS, []
-    for slot, wh in (energy_wh or ENERGY_WH).items():
-        signed.append(signed_slot(series, slot, wh, previous, SECRET, key))
+    for slot, opening in (openings or OPENINGS).items():
+        signed.append(signed_slot(series, slot, opening, previous, key))
         previous = signed[-1].digest(series)
     return signed
 
 
 def document(**changes):
-    return json.loads(json.dumps(claim(statement(**changes), slots(), ENERGY_WH, SECRET)))
+    return json.loads(json.dumps(claim(statement(**changes), slots(), OPENINGS)))
 
 
 @pytest.mark.parametrize(
@@ -65,15 +67,15 @@ def test_what_is_true_is_proven(kind, bound):
 )
 def test_nobody_can_claim_what_is_not_true(kind, bound):
     with pytest.raises(ClaimImpossible, match=str(TOTAL_WH)):
-        claim(statement(kind=kind, bound=bound), slots(), ENERGY_WH, SECRET)
+        claim(statement(kind=kind, bound=bound), slots(), OPENINGS)
 
 
 def test_a_slot_that_is_missing_is_never_zero():
     with pytest.raises(ClaimImpossible, match="every slot"):
-        claim(statement(), slots()[1:], ENERGY_WH, SECRET)
-    unknown = {slot: wh for slot, wh in ENERGY_WH.items() if slot != 101}
+        claim(statement(), slots()[1:], OPENINGS)
+    unknown = {slot: opening for slot, opening in OPENINGS.items() if slot != 101}
     with pytest.raises(ClaimImpossible, match="slot 101"):
-        claim(statement(), slots(), unknown, SECRET)
+        claim(statement(), slots(), unknown)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_changed_claim_is_refused(path, value, reason):
 
 def test_slots_of_two_chains_do_not_make_one():
     changed = document()
-    foreign = slots({99: 1, **ENERGY_WH})[3]  # slot 102, signed by the same node in another chain
+    foreign = slots({99: Opening.fresh(1), **OPENINGS})[3]  # slot 102, signed by the same node in another chain
     changed["slots"][2] = msgspec.to_builtins(foreign)
     with pytest.raises(verifier.Refused, match="does not follow"):
         verifier.check(changed, NODE)
@@ -153,8 +155,19 @@ def test_units_have_generators_of_their_own():
     assert commit(1, 1, "Wh") != commit(1, 1, "sat")
 
 
-def test_blindings_differ_by_place_and_secret():
-    assert len({blinding(secret, place) for secret in (b"a" * 32, b"b" * 32) for place in ("x 1", "x 2")}) == 4
+def test_an_opening_is_for_its_owner_alone():
+    sealed = OPENINGS[100].sealed(OWNER.public_key)
+    assert Opening.unsealed(sealed, OWNER) == OPENINGS[100]
+    with pytest.raises(SignatureInvalid, match="sealed"):
+        Opening.unsealed(sealed, PrivateKey.generate())
+    with pytest.raises(SignatureInvalid):
+        Opening.unsealed(sealed[:-1], OWNER)
+    with pytest.raises(DecodeFailed):
+        Opening.unsealed(SealedBox(OWNER.public_key).encrypt(b"no opening"), OWNER)
+
+
+def test_two_openings_of_one_energy_show_nothing_alike():
+    assert Opening.fresh(7).blinding != Opening.fresh(7).blinding
 
 
 @pytest.mark.parametrize("value", [-1, HIGHEST + 1])
