@@ -42,20 +42,21 @@ class ProposalBoard:
             outpoint: progress.proposal_id for progress in self._open.values() for outpoint in progress.proposal.inputs
         }
 
-    def spent_sat(self, contract_id: str, since_height: int = 0, *, without: str = "") -> int:
-        """What boxes may have signed away since a height, the fees included: as boxes do, a family of replacements
-        counts once, with its largest version. What is not over counts whatever its height; `without` is left out.
+    def spent_sat(self, contract_id: str, since_height: int, *, without: OutPointKey) -> int:
+        """What boxes may have signed away since a height, the fees included.
+
+        As with boxes, a family of replacements, known by the first input that all its versions spend, counts once with
+        its largest version; that of `without` is left out. What is not over counts whatever its height.
         """
         families: dict[OutPointKey, int] = {}
         for progress in self._proposals.values():
             proposal = progress.proposal
-            if proposal.contract_id != contract_id or not progress.signed or proposal.proposal_id == without:
+            common = proposal.inputs[0]
+            if proposal.contract_id != contract_id or not progress.signed or common == without:
                 continue
             height = progress.block.height if progress.block is not None else proposal.expiry_height
-            if progress.over and height < since_height:
-                continue
-            common = proposal.inputs[0]
-            families[common] = max(families.get(common, 0), proposal.external_sat)
+            if not progress.over or height >= since_height:
+                families[common] = max(families.get(common, 0), proposal.external_sat + proposal.fee_sat)
         return sum(families.values())
 
     def _take(self, event: RecordedEvent, fact: msgspec.Struct) -> None:

@@ -14,9 +14,10 @@ PREFIX = "proposal/"
 class SpendingProposed(msgspec.Struct, frozen=True, kw_only=True):
     """Always first. `psbt` is the unsigned base, from which every request and every check is made.
 
-    `external_sat` is what leaves the contract, the fee included. `fallbacks` are paths that sign the same transaction
+    `external_sat` is what leaves the contract without the fee. `fallbacks` are paths that sign the same transaction
     where boxes of `path` stay away. `family` are the txids of all former versions, of which this one replaces the last,
-    and `replaces` is that one's proposal.
+    and `replaces` is that one's proposal; `helps` is the proposal whose change a child spends. `places` are the (branch,
+    index) of the coins, `change_index` that of the change on its branch.
     """
 
     proposal_id: str
@@ -28,10 +29,13 @@ class SpendingProposed(msgspec.Struct, frozen=True, kw_only=True):
     psbt: bytes
     txid: str
     inputs: tuple[tuple[str, int], ...]
+    places: tuple[tuple[int, int], ...]
     payments: tuple[Payment, ...]
     external_sat: int
     fee_sat: int
     change_sat: int
+    change_index: int | None
+    change_place: int | None
     weight_wu: int
     expiry_height: int
     reason: str
@@ -85,13 +89,14 @@ class RequestSent(msgspec.Struct, frozen=True):
 class AnswerTaken(msgspec.Struct, frozen=True, kw_only=True):
     """A box's answer passed every check; `psbt` holds what it added and nothing else.
 
-    `ledger_seq` and `ledger_head` are where its own ledger stood.
+    `ledger_seq` and `ledger_head` are where its own ledger stood. From a file `request_id` and `box_id` are empty.
     """
 
     proposal_id: str
     request_id: str
     party: str
     box_id: str
+    path: str
     psbt: bytes
     ledger_seq: int = 0
     ledger_head: bytes = b""
@@ -120,7 +125,7 @@ class AnswerBlamed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoundAborted(msgspec.Struct, frozen=True):
-    """This try will not be completed; its nonces are void."""
+    """A try that will not be completed; its nonces are void."""
 
     proposal_id: str
     attempt: int
@@ -143,6 +148,23 @@ class TransactionBroadcast(msgspec.Struct, frozen=True):
     proposal_id: str
     txid: str
     number: int
+
+
+class BroadcastRefused(msgspec.Struct, frozen=True):
+    """The node did not take it. It may still come into a block, so the watch goes on."""
+
+    proposal_id: str
+    txid: str
+    number: int
+    detail: str
+
+
+class ConflictSeen(msgspec.Struct, frozen=True):
+    """From this height on the node misses inputs of it: another transaction spends them, or their own left the chain."""
+
+    proposal_id: str
+    txid: str
+    height: int
 
 
 class TransactionConfirmed(msgspec.Struct, frozen=True):
@@ -211,6 +233,8 @@ codec = EventCodec(
         RoundAborted,
         ProposalFinalised,
         TransactionBroadcast,
+        BroadcastRefused,
+        ConflictSeen,
         TransactionConfirmed,
         TransactionReorganised,
         TransactionBuried,

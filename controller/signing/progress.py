@@ -1,5 +1,6 @@
 """One proposal, folded from its events: where it stands, who was asked and what was heard."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from controller.signing.model import COMPLETE, ENDED, UNSIGNED, AskedBox, ChainP
 from shared.errors import Corrupt
 
 S = ProposalStatus
+PASSING = frozenset({"musig.nonce", "musig.session", "clock.stale", "ledger.quorum", "request.expired"})
+"""Refusals of a box that another try may overcome."""
 
 
 class SigningRound:
@@ -49,10 +52,13 @@ class ProposalProgress:
         self.approvals: dict[str, bytes] = {}
         self.attempt = 0
         self.round: SigningRound | None = None
-        self.nonces: tuple[fact_of.AnswerTaken, ...] = ()
-        self.tried: list[str] = []
+        self.nonces: dict[str, bytes] = {}
+        self.signatures: dict[str, dict[str, bytes]] = {}
+        self.tries: Counter[tuple[str, str]] = Counter()
+        self.failed: dict[tuple[str, str], str] = {}
         self.final: fact_of.ProposalFinalised | None = None
         self.broadcasts = 0
+        self.conflict_height: int | None = None
         self.block: ChainPoint | None = None
         self.rule = self.detail = self.replaced_by = ""
 
@@ -91,38 +97,55 @@ class ProposalProgress:
 
     def _round(self, fact: fact_of.RoundStarted) -> None:
         if fact.round is Round.PARTIAL and self.round is not None:
-            self.nonces = tuple(self.round.taken.values())
+            self.nonces = {answer.party: answer.psbt for answer in self.round.taken.values()}
         else:
-            self.nonces = ()
+            self.nonces = {}
+            self.tries.update((fact.path, box.party) for box in fact.asked)
         self.attempt, self.round, self.status = fact.attempt, SigningRound(fact), S.SIGNING
-        if fact.round is not Round.PARTIAL:
-            self.tried.append(fact.path)
 
     def _sent(self, fact: fact_of.RequestSent) -> None:
         if self.round is not None:
             self.round.sent.add(fact.request_id)
 
     def _answered(self, fact: fact_of.AnswerTaken) -> None:
+        """From a box of the present round, or from a file."""
         if self.round is not None and fact.request_id in self.round.asked:
             self.round.taken[fact.request_id] = fact
+            if self.round.kind is not Round.SIGN:
+                return
+        self.signatures.setdefault(fact.path, {})[fact.party] = fact.psbt
 
-    def _failed(self, fact: fact_of.BoxRefused | fact_of.AnswerBlamed) -> None:
+    def _box_refused(self, fact: fact_of.BoxRefused) -> None:
         if self.round is not None and fact.request_id in self.round.asked:
             self.round.failed[fact.request_id] = fact.rule
+            if fact.rule not in PASSING:
+                self.failed[self.round.path, fact.party] = fact.rule
+
+    def _blamed(self, fact: fact_of.AnswerBlamed) -> None:
+        if self.round is not None and fact.request_id in self.round.asked:
+            self.round.failed[fact.request_id] = fact.rule
+            self.failed[self.round.path, fact.party] = fact.rule
 
     def _aborted(self, _fact: fact_of.RoundAborted) -> None:
-        self.round, self.nonces = None, ()
+        self.round, self.nonces = None, {}
 
     def _finalised(self, fact: fact_of.ProposalFinalised) -> None:
         self.final, self.round, self.status = fact, None, S.FINALISED
 
     def _broadcast(self, fact: fact_of.TransactionBroadcast) -> None:
         self.broadcasts = max(self.broadcasts, fact.number)
+        self.conflict_height = None
         if self.status in (S.FINALISED, S.REORGANISED):
             self.status = S.BROADCAST
 
+    def _not_broadcast(self, fact: fact_of.BroadcastRefused) -> None:
+        self.broadcasts = max(self.broadcasts, fact.number)
+
+    def _conflict(self, fact: fact_of.ConflictSeen) -> None:
+        self.conflict_height = fact.height
+
     def _confirmed(self, fact: fact_of.TransactionConfirmed) -> None:
-        self.block, self.status = fact.block, S.CONFIRMED
+        self.block, self.status, self.conflict_height = fact.block, S.CONFIRMED, None
 
     def _reorganised(self, _fact: fact_of.TransactionReorganised) -> None:
         self.block, self.status = None, S.REORGANISED
@@ -153,11 +176,13 @@ _STEPS: dict[type[msgspec.Struct], Step] = {
     fact_of.RoundStarted: (frozenset({S.CLEARED, S.SIGNING}), ProposalProgress._round),
     fact_of.RequestSent: (_ANY, ProposalProgress._sent),
     fact_of.AnswerTaken: (frozenset({S.SIGNING}), ProposalProgress._answered),
-    fact_of.BoxRefused: (frozenset({S.SIGNING}), ProposalProgress._failed),
-    fact_of.AnswerBlamed: (_ANY, ProposalProgress._failed),
+    fact_of.BoxRefused: (frozenset({S.SIGNING}), ProposalProgress._box_refused),
+    fact_of.AnswerBlamed: (frozenset({S.SIGNING}), ProposalProgress._blamed),
     fact_of.RoundAborted: (frozenset({S.SIGNING}), ProposalProgress._aborted),
     fact_of.ProposalFinalised: (frozenset({S.SIGNING}), ProposalProgress._finalised),
     fact_of.TransactionBroadcast: (_ANY, ProposalProgress._broadcast),
+    fact_of.BroadcastRefused: (_ANY, ProposalProgress._not_broadcast),
+    fact_of.ConflictSeen: (COMPLETE, ProposalProgress._conflict),
     fact_of.TransactionConfirmed: (COMPLETE, ProposalProgress._confirmed),
     fact_of.TransactionReorganised: (frozenset({S.CONFIRMED}), ProposalProgress._reorganised),
     fact_of.TransactionBuried: (frozenset({S.CONFIRMED}), _to(S.BURIED)),

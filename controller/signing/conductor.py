@@ -1,0 +1,203 @@
+"""Carries a proposal on, step by step, from what the journal says of it.
+
+Nothing is remembered between two steps: after a crash the same events lead to the same next step. Every step is written
+with the version on which it was decided, so that of two who decide at once one wins and the other looks again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from nacl.signing import SigningKey
+
+from controller.journal import Append, Commit, Journal, SideEffect
+from controller.signing.board import ProposalBoard
+from controller.signing.combine import completed, spent_outputs, with_nonces
+from controller.signing.event import (
+    ProposalExpired,
+    ProposalFinalised,
+    ProposalRefused,
+    RoundAborted,
+    RoundStarted,
+    VerdictPassed,
+    codec,
+    proposal_stream,
+)
+from controller.signing.model import UNSIGNED, AskedBox, ProposalStatus, Round
+from controller.signing.plan import Abort, Ask, Complete, Exhausted, Wait, next_step
+from controller.signing.ports import Chain, Contract, ContractBook, Judge, Verdicts
+from controller.signing.progress import ProposalProgress
+from controller.signing.refusal import SigningRefusal
+from controller.signing.request import broadcast_effect, request_id, signing_effect
+from shared.bitcoin.transaction import Transaction
+from shared.clock import Clock
+from shared.errors import Conflict, ContractError
+
+ACTOR = "controller"
+ROUND_S = 600.0
+KNOWN_TO_NODE = frozenset({"txn-already-in-mempool", "txn-already-known", "txn-same-nonwitness-data-in-mempool"})
+"""Reject reasons (Bitcoin Core) of a transaction that a node has taken before."""
+_SILENT = "box.silent"
+_MOST_STEPS = 64
+
+
+class Office:
+    """Whom the conductor asks: contracts, chain, verdicts and the judge."""
+
+    def __init__(self, contracts: ContractBook, chain: Chain, verdicts: Verdicts, judge: Judge) -> None:
+        self.contracts = contracts
+        self.chain = chain
+        self.verdicts = verdicts
+        self.judge = judge
+
+
+class Conductor:
+    """`advance` is called after anything that may have changed a proposal, as often as one likes."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        board: ProposalBoard,
+        office: Office,
+        key: SigningKey,
+        clock: Clock,
+        *,
+        round_s: float = ROUND_S,
+    ) -> None:
+        self._journal = journal
+        self._board = board
+        self._office = office
+        self._key = key
+        self._clock = clock
+        self._round_s = round_s
+        self._steps: dict[ProposalStatus, Callable[[ProposalProgress, Contract, int], Awaitable[bool]]] = {
+            ProposalStatus.APPROVED: self._judged_by_rules,
+            ProposalStatus.CLEARED: self._signing,
+            ProposalStatus.SIGNING: self._signing,
+        }
+
+    async def advance(self, proposal_id: str) -> None:
+        """Do all that can be done now. GatewayUnavailable where the node cannot be asked; call again later."""
+        for _ in range(_MOST_STEPS):
+            progress = self._board.find(proposal_id)
+            if progress is None:
+                return
+            try:
+                if not await self._step(progress):
+                    return
+            except Conflict:
+                continue
+
+    def due_ms(self) -> int | None:
+        """When the next round's time is over; None where none runs."""
+        rounds = [progress.round for progress in self._board.open() if progress.round is not None]
+        return min((round_.until_ms for round_ in rounds if round_.open), default=None)
+
+    async def _step(self, progress: ProposalProgress) -> bool:
+        """True where something was written."""
+        if progress.status not in UNSIGNED and progress.status is not ProposalStatus.SIGNING:
+            return False
+        tip = await self._office.chain.tip()
+        if tip.height >= progress.proposal.expiry_height:
+            return await self._write(progress, ProposalExpired(progress.proposal_id, tip.height))
+        step = self._steps.get(progress.status)
+        if step is None:
+            return False
+        contract = self._office.contracts.contract(progress.proposal.contract_id)
+        if contract is None or contract.policy.policy_version != progress.proposal.policy_version:
+            detail = "the policy under which it was approved is not in force any more; propose it anew"
+            return await self._refuse(progress, SigningRefusal.POLICY_CHANGED, detail)
+        return await step(progress, contract, tip.height)
+
+    async def _judged_by_rules(self, progress: ProposalProgress, contract: Contract, height: int) -> bool:
+        ruling = await self._office.verdicts.rule(contract, progress.proposal, height)
+        if not ruling.allowed:
+            return await self._refuse(progress, ruling.rules[0], ruling.detail)
+        return await self._write(
+            progress, VerdictPassed(progress.proposal_id, progress.proposal.txid, ruling.rules)
+        )
+
+    async def _signing(self, progress: ProposalProgress, contract: Contract, _height: int) -> bool:
+        match next_step(progress, contract):
+            case Ask() as ask:
+                return await self._ask(progress, contract, ask)
+            case Abort(rule, detail):
+                return await self._write(progress, RoundAborted(progress.proposal_id, progress.attempt, rule, detail))
+            case Complete(path):
+                return await self._complete(progress, contract, path)
+            case Exhausted(detail):
+                return await self._refuse(progress, SigningRefusal.NO_QUORUM, detail)
+            case Wait():
+                return await self._overdue(progress)
+
+    async def _overdue(self, progress: ProposalProgress) -> bool:
+        round_ = progress.round
+        if round_ is None or self._clock.now_ms() <= round_.until_ms:
+            return False
+        silent = ", ".join(box.party for box in round_.open)
+        detail = f"nothing was heard in time of {silent}"
+        return await self._write(progress, RoundAborted(progress.proposal_id, round_.attempt, _SILENT, detail))
+
+    async def _ask(self, progress: ProposalProgress, contract: Contract, ask: Ask) -> bool:
+        attempt = progress.attempt if ask.kind is Round.PARTIAL else progress.attempt + 1
+        base, until_ms = progress.proposal.psbt, self._clock.now_ms() + int(1_000 * self._round_s)
+        if ask.kind is Round.PARTIAL:
+            assert progress.round is not None
+            base = with_nonces(base, [answer.psbt for answer in progress.round.taken.values()])
+        asked = tuple(
+            AskedBox(request_id(progress.proposal_id, attempt, ask.kind, place), party, box.site, box.node)
+            for place, party in enumerate(ask.parties)
+            if (box := contract.boxes[party])
+        )
+        effects = tuple(
+            signing_effect(progress, box, ask.kind, ask.path, base, until_ms, self._key) for box in asked
+        )
+        fact = RoundStarted(
+            proposal_id=progress.proposal_id,
+            attempt=attempt,
+            round=ask.kind,
+            path=ask.path,
+            asked=asked,
+            until_ms=until_ms,
+        )
+        return await self._write(progress, fact, effects)
+
+    async def _complete(self, progress: ProposalProgress, contract: Contract, path: str) -> bool:
+        """Combine, let the consensus engine judge every input, ask the node, and write the one final transaction."""
+        proposal = progress.proposal
+        try:
+            final = completed(contract, path, proposal.psbt, progress)
+        except ContractError as error:
+            return await self._refuse(progress, SigningRefusal.JUDGE, f"no witness can be made: {error}")
+        verdict = await asyncio.to_thread(self._office.judge.accepts, final.raw, spent_outputs(proposal.psbt))
+        if not verdict.ok:
+            return await self._refuse(
+                progress, SigningRefusal.JUDGE, f"the consensus engine refuses input {verdict.failed_input}"
+            )
+        node = await self._office.chain.test_accept(final.raw)
+        if not node.allowed and node.reason not in KNOWN_TO_NODE:
+            return await self._refuse(progress, SigningRefusal.NODE_REFUSED, f"the node refuses it: {node.reason}")
+        return await self._write(progress, _finalised(proposal.proposal_id, final, path), (
+            broadcast_effect(proposal.proposal_id, final.txid, final.raw, 1),
+        ))
+
+    async def _refuse(self, progress: ProposalProgress, rule: str, detail: str) -> bool:
+        return await self._write(progress, ProposalRefused(progress.proposal_id, rule, detail))
+
+    async def _write(
+        self, progress: ProposalProgress, fact: msgspec.Struct, effects: Sequence[SideEffect] = ()
+    ) -> bool:
+        append = Append(proposal_stream(progress.proposal_id), (codec.encode(fact, ACTOR),), progress.version)
+        await self._journal.commit(Commit(appends=(append,), effects=tuple(effects)))
+        return True
+
+
+def _finalised(proposal_id: str, final: Transaction, path: str) -> ProposalFinalised:
+    return ProposalFinalised(
+        proposal_id=proposal_id,
+        txid=final.txid,
+        wtxid=final.wtxid,
+        raw=final.raw,
+        path=path,
+        weight_wu=final.weight_wu,
+    )
