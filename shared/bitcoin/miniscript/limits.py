@@ -68,14 +68,14 @@ def exceeded(node: Node, largest: Extent) -> list[str]:
         # Each level of nesting keeps at most two elements of its own, a leaf at most three.
         running = largest.items + 2 * node.depth + 3
         weight_wu = node.script_size + largest.witness_bytes + _REST_OF_TRANSACTION_WU
-        limits = (
+        limits = [
             (running, MAX_STACK_ITEMS, "elements on the stack while it runs"),
             (weight_wu, MAX_TRANSACTION_WU, "weight units in a transaction"),
-        )
+        ]
     else:
-        limits = (
+        limits = [
             (node.script_size, MAX_P2WSH_SCRIPT, "bytes of script"),
             (node.static_ops + largest.checked_keys, MAX_OPS, "counted opcodes"),
             (largest.items, MAX_P2WSH_ITEMS, "witness elements"),
-        )
+        ]
     return [f"it takes {found} {unit}, at most {most} are allowed" for found, most, unit in limits if found > most]

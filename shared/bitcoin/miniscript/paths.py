@@ -186,12 +186,8 @@ def _merged(one: _Condition, other: _Condition) -> _Condition:
     others = [quorum for quorum in (*one.quorums, *other.quorums) if quorum.needed != len(quorum.keys)]
     names = tuple(chain.from_iterable(quorum.keys for quorum in everyone))
     whole = [Quorum(len(names), names)] if names else []
-    return _Condition(
-        (*whole, *others),
-        _later(one.older, other.older),
-        _later(one.after, other.after),
-        one.preimages | other.preimages,
-    )
+    older, after = _later(one.older, other.older), _later(one.after, other.after)
+    return _Condition((*whole, *others), older, after, one.preimages | other.preimages)
 
 
 def _later(one: int | None, other: int | None) -> int | None:
@@ -230,15 +226,16 @@ def _first_signers(quorums: Sequence[Quorum]) -> tuple[str, ...]:
 
 
 def _path(node: Node, condition: _Condition) -> Path:
+    signers = _first_signers(condition.quorums)
     assets = Assets(
-        keys=frozenset(_first_signers(condition.quorums)),
+        keys=frozenset(signers),
         digests=frozenset(preimage.digest for preimage in condition.preimages),
         sequence=0xFFFFFFFE if condition.older is None else condition.older,
         lock_time=condition.after or 0,
     )
     witness = satisfy(node, assets)
     if witness is None:
-        raise InsaneScript(f"its path with {', '.join(sorted(assets.keys))} has no witness that nobody else can change")
+        raise InsaneScript(f"its path with {', '.join(signers)} has no witness that nobody else can change")
     checked_keys = sum(item.checked_keys for item in witness if isinstance(item, Zero))
     return Path(
         quorums=condition.quorums,
