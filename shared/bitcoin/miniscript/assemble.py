@@ -77,7 +77,8 @@ def _script(node: Node, keys: _Keys) -> bytes:
     if not node.subs:
         return _leaf(node, keys)
     start, *frames = _FRAMES[node.fragment]
-    parts = [_script(sub, keys) + bytes(frame) for sub, frame in zip(node.subs, frames, strict=True)]
+    subs = node.subs if len(node.subs) < 3 else (node.subs[0], node.subs[2], node.subs[1])  # andor: X NOTIF Z ELSE Y
+    parts = [_script(sub, keys) + bytes(frame) for sub, frame in zip(subs, frames, strict=True)]
     return bytes(start) + b"".join(parts)
 
 

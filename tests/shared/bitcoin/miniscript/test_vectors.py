@@ -1,4 +1,4 @@
-"""Official vectors: BIP-379 (bitcoin/bips, folder bip-0379) and Bitcoin Core's unit tests (src/test/miniscript_tests.cpp)."""
+"""Official vectors: BIP-379 (bitcoin/bips, folder bip-0379) and Bitcoin Core (src/test/miniscript_tests.cpp)."""
 
 import re
 from pathlib import Path
