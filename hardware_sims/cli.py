@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 from hardware_sims.announcement import announcing
+from hardware_sims.chain.cli import chain
 from hardware_sims.clock import MAX_FACTOR, SimulatedClock
 from hardware_sims.control import ControlServer
 from hardware_sims.host import port_plan
@@ -114,10 +115,12 @@ def _site(options: SimsOptions) -> tuple[Site, Path, Callable[[int], int]]:
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(chain)
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def sims(
+    context: typer.Context,
     miners: Annotated[int, typer.Option(min=1, help="how many miners")] = 24,
     containers: Annotated[int, typer.Option(min=1)] = 1,
     seed: Annotated[int, typer.Option(help="same seed, same site and same machines")] = 1,
@@ -134,6 +137,8 @@ def sims(
     announce: Annotated[bool, typer.Option(help="announce Shelly devices by mDNS on loopback")] = False,
 ) -> None:
     """Simulate a mining site whose devices answer with the real protocols. Prints one JSON line when all of them do."""
+    if context.invoked_subcommand is not None:
+        return
     log.configure()
     layout = LayoutOrder(
         miners=miners,

@@ -48,11 +48,20 @@ class HttpServer:
     of it drops the conversation unanswered.
 
     `keep_alive=False` closes after each answer; `idle_s` of silence on a kept connection end it with a 408, as some
-    devices do.
+    devices do. A body larger than `max_body_bytes` is answered with 413.
     """
 
-    def __init__(self, handler: Handler, faults: FaultState, *, keep_alive: bool = True, idle_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        faults: FaultState,
+        *,
+        keep_alive: bool = True,
+        idle_s: float = 60.0,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
         self._handler = handler
+        self._max_body_bytes = max_body_bytes
         self._faults = faults
         self._keep_alive = keep_alive
         self._idle_s = idle_s
@@ -75,7 +84,7 @@ class HttpServer:
             request = None
             try:
                 async with asyncio.timeout(self._idle_s):
-                    request = await _read_request(connection, reader, peer)
+                    request = await _read_request(connection, reader, peer, self._max_body_bytes)
             except TimeoutError:
                 response = HttpResponse(408)
             except h11.RemoteProtocolError as error:
@@ -118,7 +127,9 @@ class HttpServer:
         return b"".join(parts)
 
 
-async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader, peer: str) -> HttpRequest | None:
+async def _read_request(
+    connection: h11.Connection, reader: asyncio.StreamReader, peer: str, max_body_bytes: int
+) -> HttpRequest | None:
     """The next request; None where its body is too large. ConnectionAbortedError when the peer leaves."""
     head: h11.Request | None = None
     body = bytearray()
@@ -130,7 +141,7 @@ async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader
             head = event
         elif isinstance(event, h11.Data):
             body += event.data
-            if len(body) > MAX_BODY_BYTES:
+            if len(body) > max_body_bytes:
                 return None
         elif isinstance(event, h11.EndOfMessage) and head is not None:
             return _request(head, bytes(body), peer)

@@ -1,0 +1,179 @@
+"""Calls about single transactions and the mempool. Function and parameter names are the protocol's."""
+
+from typing import Any
+
+from hardware_sims.chain.acceptance import MIN_RELAY_SAT_KVB
+from hardware_sims.chain.mempool import Entry
+from hardware_sims.chain.node import ChainNode
+from hardware_sims.chain.refusal import InputsMissing, TransactionRefused
+from hardware_sims.chain.replacement import INCREMENTAL_SAT_KVB
+from hardware_sims.chain.rpc import views
+from hardware_sims.chain.rpc.amounts import btc, sat
+from hardware_sims.chain.rpc.failure import Code, RpcFailure
+from hardware_sims.chain.rpc.parsing import a_hash, a_transaction, known_block
+from hardware_sims.chain.script_type import script_type
+from shared.bitcoin.transaction import OutPoint, Transaction
+
+_DEFAULT_MAX_RATE_BTC_KVB = 0.1
+_MAX_MEMPOOL_BYTES = 300_000_000
+_MOST_IN_PACKAGE = 25
+_MOST_TARGET_BLOCKS = 1_008
+_DECODE_FAILED = "TX decode failed. Make sure the tx has at least one input."
+_TOO_HIGH = "Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)"
+
+
+def getrawtransaction(
+    node: ChainNode, txid: str, verbosity: int | bool = 0, blockhash: str | None = None
+) -> dict[str, Any] | str:
+    wanted = a_hash(txid, "parameter 1")
+    genesis = node.chain.at(0).block
+    if wanted == genesis.transactions[0].txid:
+        message = "The genesis block coinbase is not considered an ordinary transaction and cannot be retrieved"
+        raise RpcFailure(Code.INVALID_ADDRESS_OR_KEY, message)
+    placed = known_block(node, blockhash) if blockhash is not None else node.chain.block_of_tx(wanted)
+    candidates = placed.block.transactions if placed is not None else tuple(one.tx for one in _waiting(node, wanted))
+    tx = next((one for one in candidates if one.txid == wanted), None)
+    if tx is None:
+        raise RpcFailure(Code.INVALID_ADDRESS_OR_KEY, _not_found(by_block=blockhash is not None))
+    if int(verbosity) <= 0:
+        return tx.raw.hex()
+    view = views.transaction(tx) | {"hex": tx.raw.hex()}
+    if placed is not None:
+        if blockhash is not None:
+            view["in_active_chain"] = node.chain.is_best(placed)
+        time_s = placed.block.header.time_s
+        view |= {"blockhash": placed.block.hash, "time": time_s, "blocktime": time_s}
+        view["confirmations"] = node.chain.height - placed.height + 1 if node.chain.is_best(placed) else 0
+    return view
+
+
+def decoderawtransaction(node: ChainNode, hexstring: str, iswitness: bool = True) -> dict[str, Any]:  # noqa: ARG001
+    return views.transaction(a_transaction(hexstring, "TX decode failed"))
+
+
+def getmempoolinfo(node: ChainNode) -> dict[str, Any]:
+    entries = list(node.mempool)
+    return {
+        "loaded": True,
+        "size": len(entries),
+        "bytes": sum(one.vsize_vb for one in entries),
+        "usage": sum(len(one.tx.raw) for one in entries),
+        "total_fee": btc(sum(one.fee_sat for one in entries)),
+        "maxmempool": _MAX_MEMPOOL_BYTES,
+        "mempoolminfee": btc(MIN_RELAY_SAT_KVB),
+        "minrelaytxfee": btc(MIN_RELAY_SAT_KVB),
+        "incrementalrelayfee": btc(INCREMENTAL_SAT_KVB),
+        "unbroadcastcount": 0,
+        "fullrbf": True,
+    }
+
+
+def getrawmempool(node: ChainNode, verbose: bool = False, mempool_sequence: bool = False) -> dict[str, Any] | list[str]:
+    if verbose:
+        return {one.txid: views.entry(node, one) for one in node.mempool}
+    txids = [one.txid for one in node.mempool]
+    return {"txids": txids, "mempool_sequence": node.mempool.sequence} if mempool_sequence else txids
+
+
+def getmempoolentry(node: ChainNode, txid: str) -> dict[str, Any]:
+    found = node.mempool.get(a_hash(txid, "txid"))
+    if found is None:
+        raise RpcFailure(Code.INVALID_ADDRESS_OR_KEY, "Transaction not in mempool")
+    return views.entry(node, found)
+
+
+def testmempoolaccept(
+    node: ChainNode,
+    rawtxs: list[Any],
+    maxfeerate: float | str = _DEFAULT_MAX_RATE_BTC_KVB,  # noqa: PT028 - a call of the protocol, not a test
+) -> list[dict[str, Any]]:
+    if not 1 <= len(rawtxs) <= _MOST_IN_PACKAGE:
+        raise RpcFailure(Code.INVALID_PARAMETER, f"Array must contain between 1 and {_MOST_IN_PACKAGE} transactions.")
+    transactions = [
+        a_transaction(str(one), f"TX decode failed: {one} Make sure the tx has at least one input.") for one in rawtxs
+    ]
+    verdicts = node.test(transactions)
+    # After the first refusal the rest of a package was not looked at.
+    unknown: list[Entry | TransactionRefused | None] = [None] * (len(transactions) - len(verdicts))
+    return [
+        {"txid": tx.txid, "wtxid": tx.wtxid} | _verdict(verdict, sat(maxfeerate))
+        for tx, verdict in zip(transactions, [*verdicts, *unknown], strict=True)
+    ]
+
+
+def sendrawtransaction(
+    node: ChainNode,
+    hexstring: str,
+    maxfeerate: float | str = _DEFAULT_MAX_RATE_BTC_KVB,
+    maxburnamount: float | str = 0,
+) -> str:
+    tx = a_transaction(hexstring, _DECODE_FAILED)
+    if any(script_type(one.script) == "nulldata" and one.amount_sat > sat(maxburnamount) for one in tx.outputs):
+        raise RpcFailure(Code.VERIFY, "Unspendable output exceeds maximum configured by user (maxburnamount)")
+    if any(node.chain.coins.get(OutPoint(tx.txid, vout)) for vout in range(len(tx.outputs))):
+        raise RpcFailure(Code.ALREADY_IN_UTXO_SET, "Transaction outputs already in utxo set")
+    if tx.txid in node.mempool:
+        return tx.txid
+    try:
+        _send(node, tx, sat(maxfeerate))
+    except InputsMissing as refusal:
+        raise RpcFailure(Code.VERIFY, refusal.detail) from refusal
+    except TransactionRefused as refusal:
+        raise RpcFailure(Code.VERIFY_REJECTED, refusal.detail) from refusal
+    return tx.txid
+
+
+def estimatesmartfee(node: ChainNode, conf_target: int, estimate_mode: str = "economical") -> dict[str, Any]:
+    if not 1 <= conf_target <= _MOST_TARGET_BLOCKS:
+        message = f"Invalid conf_target, must be between 1 and {_MOST_TARGET_BLOCKS}"
+        raise RpcFailure(Code.INVALID_PARAMETER, message)
+    if estimate_mode.lower() not in ("unset", "economical", "conservative"):
+        message = 'Invalid estimate_mode parameter, must be one of: "unset", "economical", "conservative"'
+        raise RpcFailure(Code.INVALID_PARAMETER, message)
+    known = node.options.estimate_sat_vb
+    if known is None:
+        return {"errors": ["Insufficient data or no feerate found"], "blocks": conf_target}
+    return {"feerate": btc(known * 1_000), "blocks": conf_target}
+
+
+def _waiting(node: ChainNode, txid: str) -> tuple[Entry, ...]:
+    found = node.mempool.get(txid)
+    return () if found is None else (found,)
+
+
+def _not_found(*, by_block: bool) -> str:
+    what = "transaction found in the provided block" if by_block else "mempool or blockchain transaction"
+    return f"No such {what}. Use gettransaction for wallet transactions."
+
+
+def _send(node: ChainNode, tx: Transaction, max_rate_sat_kvb: int) -> None:
+    if max_rate_sat_kvb:
+        (verdict,) = node.test([tx])
+        if isinstance(verdict, TransactionRefused):
+            raise verdict
+        if _exceeds(verdict, max_rate_sat_kvb):
+            raise RpcFailure(Code.VERIFY, _TOO_HIGH)
+    node.accept(tx)
+
+
+def _exceeds(entry: Entry, max_rate_sat_kvb: int) -> bool:
+    """A rate of 0 sets no limit."""
+    return bool(max_rate_sat_kvb) and entry.fee_sat > max_rate_sat_kvb * entry.vsize_vb // 1_000
+
+
+def _verdict(verdict: Entry | TransactionRefused | None, max_rate_sat_kvb: int) -> dict[str, Any]:
+    if verdict is None:
+        return {}
+    if isinstance(verdict, InputsMissing):
+        return {"allowed": False, "reject-reason": "missing-inputs"}
+    if isinstance(verdict, TransactionRefused):
+        return {"allowed": False, "reject-reason": verdict.reason}
+    if _exceeds(verdict, max_rate_sat_kvb):
+        return {"allowed": False, "reject-reason": "max-fee-exceeded"}
+    rate_sat_kvb = verdict.fee_sat * 1_000 // verdict.vsize_vb
+    fees = {
+        "base": btc(verdict.fee_sat),
+        "effective-feerate": btc(rate_sat_kvb),
+        "effective-includes": [verdict.tx.wtxid],
+    }
+    return {"allowed": True, "vsize": verdict.vsize_vb, "fees": fees}
