@@ -130,7 +130,9 @@ class HeadersBatch(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class WitnessRequest(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
-    """Box to boxes: remember that my ledger stands here. A `seq` of 0 asks for what is remembered and adds nothing."""
+    """Box to boxes: remember that my ledger stands here. `box_id` is the id of the key that seals it. A `seq` of 0 asks
+    for what is remembered and adds nothing. `nonce` tells a fresh answer from an old one.
+    """
 
     version: int = WIRE_VERSION
     box_id: str
@@ -140,17 +142,19 @@ class WitnessRequest(msgspec.Struct, array_like=True, frozen=True, kw_only=True)
 
 
 class WitnessAnswer(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
-    """Box to box: the highest (seq, head) of `box_id` that `witness_id` remembers, the one asked about included.
+    """Box to box: the highest (seq, head) of `box_id` that was remembered before it was asked, and now; 0 is none.
 
-    Where that is not what was asked about, the asker was rolled back or forked, and signs no more.
+    Where the asker's own rows contradict either, it was rolled back or forked, and signs no more.
     """
 
     version: int = WIRE_VERSION
     witness_id: str
     box_id: str
+    nonce: bytes
+    before_seq: Counter
+    before_head: bytes
     seq: Counter
     head: bytes
-    nonce: bytes
 
 
 class Allowance(msgspec.Struct, array_like=True, frozen=True):

@@ -1,0 +1,51 @@
+"""All checks in their order; the first refusal wins."""
+
+from dataclasses import dataclass
+
+from agent.signer.policy.approvals import enough_people_approve
+from agent.signer.policy.case import Case
+from agent.signer.policy.coins import (
+    coins_are_proven,
+    coins_are_registered,
+    inputs_are_distinct,
+    inputs_are_native_segwit,
+)
+from agent.signer.policy.fee import fee_is_bounded
+from agent.signer.policy.form import no_foreign_signatures, nothing_foreign, nothing_modifiable
+from agent.signer.policy.locks import path_is_kept, sighash_covers_everything
+from agent.signer.policy.outputs import change_is_own, destinations_are_listed, outputs_relay
+from shared.bitcoin.transaction import TxOut
+
+CHECKS = (
+    nothing_modifiable,
+    nothing_foreign,
+    coins_are_proven,
+    coins_are_registered,
+    no_foreign_signatures,
+    inputs_are_native_segwit,
+    inputs_are_distinct,
+    sighash_covers_everything,
+    path_is_kept,
+    change_is_own,
+    destinations_are_listed,
+    outputs_relay,
+    fee_is_bounded,
+    enough_people_approve,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What may be signed, once it is debited. The ledger holds the limits: it checks and debits in one transaction."""
+
+    txid: str
+    external_sat: int
+    payments: tuple[TxOut, ...]
+    fee_sat: int
+
+
+def decide(case: Case) -> Permit:
+    """`Denied` with the tag of the first check that refuses."""
+    for check in CHECKS:
+        check(case)
+    return Permit(case.tx.txid, case.external_sat, case.payments, case.fee_sat)

@@ -1,0 +1,53 @@
+"""Answers as rows of the ledger: what was told once is told again, word for word."""
+
+import hashlib
+
+import msgspec
+
+from agent.signer.ledger import Entry, EntryKind, Note
+from agent.signer.rule import REQUEST_REPLAY
+from shared.errors import Denied
+from shared.wire.codec import decode, encode
+from shared.wire.signing import SigningAnswer, SigningRequest
+
+_ANSWERS = frozenset({EntryKind.ANSWER.value, EntryKind.REFUSAL.value})
+
+
+def digest_of(request: SigningRequest) -> bytes:
+    """Two requests are the same where every field is."""
+    return hashlib.sha256(encode(request)).digest()
+
+
+def stored_answer(rows: list[Entry], request: SigningRequest) -> SigningAnswer | None:
+    """None where the request is new, or was debited by a life that ended before it answered.
+
+    `request.replay` where the id came before with other content.
+    """
+    for row in rows:
+        if row.request_digest != digest_of(request):
+            raise Denied(REQUEST_REPLAY, f"request {request.request_id} came before with other content")
+        if row.kind in _ANSWERS:
+            return _told(row)
+    return None
+
+
+def note_of(request: SigningRequest, answer: SigningAnswer) -> Note:
+    kind = EntryKind.REFUSAL if answer.outcome == "refused" else EntryKind.ANSWER
+    return Note(
+        kind=kind,
+        subject=request.contract_id,
+        request_id=request.request_id,
+        request_digest=digest_of(request),
+        txid=answer.txid or None,
+        policy_version=request.policy_version,
+        body=encode(answer),
+    )
+
+
+def told(answer: SigningAnswer, row: Entry) -> SigningAnswer:
+    """The answer with the place of its own row."""
+    return msgspec.structs.replace(answer, ledger_seq=row.seq, ledger_head=row.digest)
+
+
+def _told(row: Entry) -> SigningAnswer:
+    return told(decode(row.body, SigningAnswer), row)

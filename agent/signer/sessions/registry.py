@@ -1,0 +1,114 @@
+"""The contracts that this box knows. All that it holds stands in the ledger, and is read from there at each start."""
+
+from collections.abc import Mapping, Sequence
+
+from nacl.signing import VerifyKey
+
+from agent.signer.clock.model import ChainTime
+from agent.signer.ledger import Entry, EntryKind, Ledger, Note
+from agent.signer.policy.contract import Accepted, Contract, accept
+from agent.signer.policy.document import check_policy, check_terms, descriptor_of, signed_policy
+from agent.signer.rule import INPUT_UNREGISTERED, REGISTER_POLICY, REGISTER_VERSION
+from shared.crypto.keys import key_id
+from shared.errors import Conflict, Denied, WireError
+from shared.wire.codec import decode, encode
+from shared.wire.contract import ContractTerms, SpendingPolicy, contract_id
+from shared.wire.envelope import Envelope
+
+
+class Registry:
+    """`owners` are the keys that the box was provisioned with; `owners_needed` of them sign a first policy."""
+
+    def __init__(self, ledger: Ledger, network: str, owners: Sequence[VerifyKey], owners_needed: int) -> None:
+        self._ledger = ledger
+        self._network = network
+        self._owners = tuple(owners)
+        self._owners_needed = owners_needed
+        self._contracts: dict[str, Contract] = {}
+
+    async def load(self) -> None:
+        """A crash between the two rows of a registration leaves terms without a policy: not registered."""
+        for subject in await self._ledger.subjects(EntryKind.POLICY):
+            row = await self._ledger.latest(EntryKind.CONTRACT, subject)
+            assert row is not None, "a policy follows its terms"
+            terms = decode(row.body, ContractTerms)
+            contract = Contract(subject, terms, descriptor_of(terms, self._network), ())
+            for policy_row in await self._ledger.all_of(EntryKind.POLICY, subject):
+                contract = _with_policy(contract, policy_row)
+            self._contracts[subject] = contract
+
+    @property
+    def contracts(self) -> Mapping[str, Contract]:
+        return self._contracts
+
+    @property
+    def peers(self) -> dict[str, VerifyKey]:
+        """The boxes that any policy names as witnesses, by their ids."""
+        policies = [accepted.policy for contract in self._contracts.values() for accepted in contract.policies]
+        keys = [VerifyKey(witness) for policy in policies for witness in policy.witnesses]
+        return {key_id(key): key for key in keys}
+
+    def contract(self, subject: str) -> Contract:
+        found = self._contracts.get(subject)
+        if found is None:
+            raise Denied(INPUT_UNREGISTERED, f"contract {subject[:12]} is not registered on this box")
+        return found
+
+    async def register(self, terms: ContractTerms, sealed: bytes, now: ChainTime) -> Accepted:
+        """A contract and its first policy. What was taken before is told again."""
+        subject = contract_id(terms)
+        known = self._contracts.get(subject)
+        repeated = _repeated(known, sealed)
+        if repeated is not None:
+            return repeated
+        if known is not None:
+            raise Denied(
+                REGISTER_VERSION, f"contract {subject[:12]} is registered; its policy changes by a policy change"
+            )
+        policy = signed_policy(sealed, self._owners, self._owners_needed)
+        contract = Contract(subject, terms, descriptor_of(terms, self._network), ())
+        check_terms(terms, contract.descriptor)
+        check_policy(policy, subject, 1, contract.network)
+        if await self._ledger.latest(EntryKind.CONTRACT, subject) is None:
+            await self._ledger.record(Note(kind=EntryKind.CONTRACT, subject=subject, body=encode(terms)), now)
+        return await self._take(contract, policy, sealed, now)
+
+    async def change(self, subject: str, sealed: bytes, now: ChainTime) -> Accepted:
+        """The next policy, signed by the owners whom the newest one names."""
+        contract = self.contract(subject)
+        repeated = _repeated(contract, sealed)
+        if repeated is not None:
+            return repeated
+        newest = contract.policies[-1].policy
+        policy = signed_policy(sealed, [VerifyKey(owner) for owner in newest.owners], newest.owners_needed)
+        check_policy(policy, subject, newest.policy_version + 1, contract.network)
+        return await self._take(contract, policy, sealed, now)
+
+    async def _take(self, contract: Contract, policy: SpendingPolicy, sealed: bytes, now: ChainTime) -> Accepted:
+        before = await self._ledger.latest(EntryKind.POLICY, contract.id)
+        version = policy.policy_version
+        note = Note(kind=EntryKind.POLICY, subject=contract.id, policy_version=version, body=sealed)
+        try:
+            row = await self._ledger.record(note, now, follows_seq=before.seq if before else 0)
+        except Conflict as error:
+            raise Denied(REGISTER_VERSION, "another policy of this contract came at the same time") from error
+        self._contracts[contract.id] = _with_policy(contract, row)
+        return self._contracts[contract.id].policies[-1]
+
+
+def _with_policy(contract: Contract, row: Entry) -> Contract:
+    """The row was checked before it was written; its height is when the box learnt of the policy."""
+    policy = decode(decode(row.body, Envelope).payload, SpendingPolicy)
+    before = contract.policies[-1] if contract.policies else None
+    accepted = accept(contract.network, policy, before, row.height)
+    return Contract(contract.id, contract.terms, contract.descriptor, (*contract.policies, accepted))
+
+
+def _repeated(contract: Contract | None, sealed: bytes) -> Accepted | None:
+    """Found by its content, whoever signs it this time: it says nothing new."""
+    try:
+        payload = decode(sealed, Envelope).payload
+    except WireError as error:
+        raise Denied(REGISTER_POLICY, error.detail) from error
+    policies = contract.policies if contract else ()
+    return next((accepted for accepted in policies if encode(accepted.policy) == payload), None)

@@ -1,0 +1,143 @@
+"""`Sessions`: the one way from a request to a signature."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+from nacl.signing import VerifyKey
+
+from agent.signer.clock.model import ChainTime
+from agent.signer.ledger import Ledger, Spend
+from agent.signer.policy import Case, Permit, decide
+from agent.signer.policy.contract import Accepted
+from agent.signer.policy.form import read
+from agent.signer.rule import APPROVAL_POLICY_VERSION
+from agent.signer.sessions.answering import digest_of, note_of, stored_answer, told
+from agent.signer.sessions.door import require_fresh
+from agent.signer.sessions.ports import HeaderClock, Keys
+from agent.signer.sessions.registry import Registry
+from agent.signer.sessions.signatures import require_ours, signed
+from agent.signer.sessions.witnesses import Witnesses
+from shared.bitcoin.transaction import TxOut
+from shared.crypto.keys import key_id
+from shared.errors import Denied
+from shared.log import get_logger
+from shared.wire.signing import SigningAnswer, SigningRequest
+
+RESERVED_BLOCKS = 1008
+"""How long the coins of a signed transaction stay reserved for it: about a week."""
+
+log = get_logger(__name__)
+
+
+class Parts(NamedTuple):
+    """What a session works with. `now_ms` is the box's own clock, which counts only where it is the later one."""
+
+    ledger: Ledger
+    registry: Registry
+    clock: HeaderClock
+    keys: Keys
+    witnesses: Witnesses
+    now_ms: Callable[[], int]
+
+
+class Sessions:
+    """`answer` may be called for many requests at once; a request that comes again while it is worked on is not worked
+    on twice.
+    """
+
+    def __init__(self, box_id: str, parts: Parts) -> None:
+        self._box_id = box_id
+        self._parts = parts
+        self._running: dict[str, asyncio.Task[SigningAnswer]] = {}
+
+    async def answer(self, request: SigningRequest) -> SigningAnswer:
+        """Its row is on the disk when it returns, a refusal's too; only `ledger.unwritable` leaves none."""
+        running = self._running.get(request.request_id)
+        if running is None:
+            running = asyncio.create_task(self._answer(request), name=f"session-{request.request_id}")
+            self._running[request.request_id] = running
+            running.add_done_callback(lambda _: self._running.pop(request.request_id))
+        return await asyncio.shield(running)
+
+    async def _answer(self, request: SigningRequest) -> SigningAnswer:
+        try:
+            return await self._signed_or_stored(request)
+        except Denied as denied:
+            log.warning("signer.refused", rule=denied.rule, request=request.request_id, detail=denied.detail)
+            return await self._refused(request, denied)
+
+    async def _signed_or_stored(self, request: SigningRequest) -> SigningAnswer:
+        ledger = self._parts.ledger
+        stored = stored_answer(await ledger.of_request(request.request_id), request)
+        if stored is not None:
+            return stored
+        now = self._parts.clock.time()
+        case = self._case(request, now)
+        permit = decide(case)
+        require_ours(case, self._parts.keys, case.places[0])
+        await ledger.debit(_spend(case, permit), case.accepted.policy.limits, now)
+        await self._witnessed(case.accepted)
+        psbt = await asyncio.to_thread(signed, case, self._parts.keys)
+        answer = self._plain(request, case.tx.txid, now)
+        answer = msgspec.structs.replace(answer, outcome="signed", psbt=psbt.raw)
+        return told(answer, await ledger.record(note_of(request, answer), now))
+
+    def _case(self, request: SigningRequest, now: ChainTime) -> Case:
+        require_fresh(request, now.height, now.mtp_s, self._parts.now_ms())
+        contract = self._parts.registry.contract(request.contract_id)
+        accepted = contract.in_force(now.height)
+        version = accepted.policy.policy_version
+        if request.policy_version != version:
+            raise Denied(APPROVAL_POLICY_VERSION, f"asked under policy {request.policy_version}; {version} is in force")
+        return Case(
+            request=request,
+            psbt=read(request.psbt),
+            contract=contract,
+            accepted=accepted,
+            path=contract.path(request.path),
+            height=now.height,
+        )
+
+    async def _witnessed(self, accepted: Accepted) -> None:
+        policy = accepted.policy
+        await self._parts.witnesses.require(
+            frozenset(key_id(VerifyKey(each)) for each in policy.witnesses), policy.witnesses_needed
+        )
+
+    async def _refused(self, request: SigningRequest, denied: Denied) -> SigningAnswer:
+        """Times of a row never go back, so a stale clock's time will do."""
+        now = self._parts.clock.tip()
+        answer = self._plain(request, "", now)
+        answer = msgspec.structs.replace(answer, rule=denied.rule, detail=denied.detail)
+        try:
+            return told(answer, await self._parts.ledger.record(note_of(request, answer), now))
+        except Denied as unwritable:
+            return msgspec.structs.replace(answer, rule=unwritable.rule, detail=unwritable.detail)
+
+    def _plain(self, request: SigningRequest, txid: str, now: ChainTime) -> SigningAnswer:
+        return SigningAnswer(
+            request_id=request.request_id, box_id=self._box_id, txid=txid, outcome="refused", height=now.height
+        )
+
+
+def _spend(case: Case, permit: Permit) -> Spend:
+    return Spend(
+        contract_id=case.contract.id,
+        request_id=case.request.request_id,
+        request_digest=digest_of(case.request),
+        txid=permit.txid,
+        external_sat=permit.external_sat,
+        external_digest=_digest(permit.payments),
+        fee_sat=permit.fee_sat,
+        outpoints=tuple(str(each.outpoint) for each in case.tx.inputs),
+        policy_version=case.accepted.policy.policy_version,
+        reserved_until_height=case.height + RESERVED_BLOCKS,
+        replaces=case.request.family,
+    )
+
+
+def _digest(payments: tuple[TxOut, ...]) -> bytes:
+    return hashlib.sha256(b"".join(payment.raw for payment in payments)).digest()
