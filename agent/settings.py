@@ -44,6 +44,13 @@ class Discovery(Section):
     second_opinion: bool = True
 
 
+class EnergyClaims(Section):
+    """Commit to the energy of each interval, sealed to `owner_key` (public X25519 key, hex; `bes claim owner-key`)."""
+
+    owner_key: str = Field(pattern="^[0-9a-fA-F]{64}$")
+    interval_s: int = Field(default=900, ge=60, le=86_400)
+
+
 class NodeSettings(Settings):
     """What both roles need. `operators` are the public keys (hex) that may order, `approvers` may sign second."""
 
@@ -79,5 +86,6 @@ class SiteSettings(NodeSettings):
     ports: dict[int, int] = Field(default_factory=dict)
     polling: Polling = Polling()
     discovery: Discovery = Discovery()
+    energy_claims: EnergyClaims | None = None
     cycle_s: float = Field(default=1.0, gt=0)
     silence_s: float = Field(default=60.0, gt=0)

@@ -4,6 +4,9 @@ import asyncio
 import signal
 from contextlib import suppress
 
+from nacl.public import PublicKey
+from nacl.signing import SigningKey
+
 from agent.health.clock_quality import synchronised
 from agent.node import Gauges, NodeHealth, identity, keys, spool_of, uplink_of
 from agent.settings import SiteSettings
@@ -19,6 +22,7 @@ from agent.site.commands.trusted_time import TrustedTime
 from agent.site.devices.image import ProcessImage
 from agent.site.discovery.finder import Finder, Hooks
 from agent.site.discovery.record import never_read
+from agent.site.metering import Chain, Metering, Terms
 from agent.site.roster import Roster
 from agent.site.safety import Interlocks
 from agent.site.telemetry.cycle import Cycle
@@ -38,6 +42,8 @@ from shared.log import get_logger
 from shared.site import miner_id
 from shared.states import Reach
 from shared.watchdog import Watchdog
+from shared.wire.codec import decode, encode
+from shared.wire.event import Event
 from shared.wire.record import RecordKind
 from shared.wire.telemetry import HostSample
 
@@ -66,12 +72,13 @@ class SiteApp:
             lambda batch, rows: self.spool.append(RecordKind.RESULT, batch, rows), self.ledger, clock
         )
         self.commands = self._commands()
-        self.node, _ = identity(settings, "site")
+        self.node, key = identity(settings, "site")
         handlers = {"command": self.commands.command_received, "policy": self.commands.plan_received}
         self.uplink = uplink_of(settings, self.node, self.spool, handlers, clock)
         self.silence = Silence(lambda: self.uplink.counters.news, clock)
         self.health = NodeHealth(settings, clock)
         self.watchdog = Watchdog()
+        self.metering = self._metering(key)
         self.cycle = self._cycle()
         telling, parts = self.cycle.telling, {LEDGER: self._open_ledger, SPOOL: self.spool.open}
         self.storage = Storage(parts, telling.failed, telling.recovered)
@@ -87,7 +94,7 @@ class SiteApp:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.storage.run())
                 parts = (self.poller.run(), self.finder.run(), self.cycle.run(), self.outcomes.run())
-                for part in (*parts, self.commands.upkeep()):
+                for part in (*parts, self.commands.upkeep(), self.metering.run()):
                     group.create_task(part)
         finally:
             self.watchdog.stopping()
@@ -102,6 +109,7 @@ class SiteApp:
         self.ledger.open()
         self.commands.resume()
         self.cycle.resume(self.ledger.standing_alarms(), self._expected())
+        self.metering.resume(decode(body, Chain) for body in self.ledger.energy_chains())
 
     def _commands(self) -> CommandService:
         settings = self.settings
@@ -147,9 +155,24 @@ class SiteApp:
             boot_id=self.node.boot_id,
             keep_standing=self.ledger.keep_standing,
             silent_after_s=silent_after_s(self.settings.polling.warm_s),
+            metered=self._metered,
         )
         autonomy = Autonomy(self.site.safety.fallback_cap_w, self.settings.silence_s)
         return Cycle(self.live, self.interlocks, autonomy, surroundings, self.clock, self.settings.cycle_s)
+
+    def _metering(self, key: SigningKey) -> Metering:
+        claims = self.settings.energy_claims
+        terms = Terms(self.site.id, claims.interval_s, PublicKey(bytes.fromhex(claims.owner_key))) if claims else None
+        return Metering(terms, key, self._keep_chain, self._tell)
+
+    async def _keep_chain(self, chain: Chain) -> None:
+        await self.ledger.keep_energy_chain(chain.meter, encode(chain))
+
+    def _tell(self, event: Event) -> None:
+        self.cycle.telling.add(event)
+
+    def _metered(self, image: ProcessImage) -> None:
+        self.metering.observe(image, self.time.now_ms())
 
     def _periods(self) -> Periods:
         polling = self.settings.polling

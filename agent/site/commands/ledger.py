@@ -134,6 +134,14 @@ class Ledger:
     async def keep_standing(self, raised: Mapping[AlarmKey, str], ended: Collection[AlarmKey]) -> None:
         await self._committer.call(lambda db: table.keep_standing(db, raised, ended))
 
+    def energy_chains(self) -> list[bytes]:
+        """What `keep_energy_chain` was given last for each meter (`agent.site.metering`)."""
+        return self._committer.run(lambda db: [body for (body,) in db.execute("SELECT body FROM energy_chain")])
+
+    async def keep_energy_chain(self, meter: str, body: bytes) -> None:
+        values = (meter, body)
+        await self._committer.call(lambda db: db.execute("INSERT OR REPLACE INTO energy_chain VALUES (?, ?)", values))
+
     async def prune(self, now_ms: int) -> None:
         """Forget what was accepted long ago, and the oldest of what is more than `KEEP_ORDERS`; the floors remember."""
         self._floors = await self._committer.call(lambda db: table.forget(db, now_ms - KEEP_MS, KEEP_ORDERS))

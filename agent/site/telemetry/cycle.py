@@ -79,6 +79,7 @@ class Cycle:
         await self._around.obey([*judged.demands, *self._by_ourselves(image)])
         self.telling.add(*self._watch.compare(image, judged.alarms))
         self.telling.offer(image, (self._clock.monotonic_s() - started_s) * 1000)
+        self._around.metered(image)
         self._around.alive(f"cycle {number}, {len(image.miners)} miners")
 
     def _by_ourselves(self, image: ProcessImage) -> list[Demand]:

@@ -20,10 +20,14 @@ async def _nowhere(_raised: Mapping[AlarmKey, str], _ended: Collection[AlarmKey]
     """For a node that remembers nothing."""
 
 
+def _nobody(_image: ProcessImage) -> None:
+    """For a site whose energy nobody claims anything about."""
+
+
 class Surroundings(msgspec.Struct, frozen=True):
     """`store` is done when the record is durable and returns its number; it and `host` raise `StorageError` or OSError.
     `urgent` tells past the disk and says whether a live line took it; `trusted_ms` is the time of signed documents. A
-    device whose last reading is older than `silent_after_s` is silent.
+    device whose last reading is older than `silent_after_s` is silent. `metered` looks at the meters of each image.
     """
 
     store: Callable[[RecordKind, msgspec.Struct, int], Awaitable[int]]
@@ -40,3 +44,4 @@ class Surroundings(msgspec.Struct, frozen=True):
     boot_id: str
     keep_standing: KeepStanding = _nowhere
     silent_after_s: float = 20.0
+    metered: Callable[[ProcessImage], None] = _nobody
