@@ -1,0 +1,50 @@
+"""`Keystore`: every key of the box by its public key, wherever it lives."""
+
+from collections.abc import Iterable
+
+from agent.signer.keystore.hsm_key import HsmKey, HsmKeys
+from agent.signer.keystore.software_key import SoftwareKey, SoftwareKeys
+from shared.errors import KeyUnsafe
+
+
+class Keystore:
+    """Calls block; they are made in a thread. What leaves here was verified under the public key."""
+
+    def __init__(self, hsm: HsmKeys, software: SoftwareKeys | None = None) -> None:
+        self._hsm = hsm
+        self._software = software
+        self._in_token: dict[bytes, HsmKey] = {}
+        self._wrapped: dict[bytes, SoftwareKey] = {}
+
+    def open(self, pinned: Iterable[HsmKey]) -> None:
+        """Make sure of the pinned keys and load the wrapped ones; KeyUnsafe where one is not what it should be."""
+        keys = tuple(pinned)
+        self._hsm.open(keys)
+        self._in_token = {key.public_key: key for key in keys}
+        self._wrapped = {key.public_key: key for key in self._software.all()} if self._software else {}
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """Compressed, 33 bytes each."""
+        return (*self._in_token, *self._wrapped)
+
+    def holds(self, public_key: bytes) -> bool:
+        return public_key in self._in_token or public_key in self._wrapped
+
+    def sign_ecdsa(self, public_key: bytes, digest: bytes) -> bytes:
+        """Strict DER with low S, without the sighash byte. Denied `sign.selfcheck`."""
+        key = self._in_token.get(public_key)
+        if key is None:
+            raise KeyUnsafe(f"no key {public_key.hex()} in the token")
+        return self._hsm.sign(key, digest)
+
+    def sign_schnorr(self, public_key: bytes, digest: bytes, tweak: bytes | None = None) -> bytes:
+        """64 bytes (BIP-340), by the key as it is or tweaked as an internal key (BIP-341). Denied `sign.selfcheck`."""
+        software, key = self.software(public_key)
+        return software.sign(key, digest, tweak)
+
+    def software(self, public_key: bytes) -> tuple[SoftwareKeys, SoftwareKey]:
+        key = self._wrapped.get(public_key)
+        if self._software is None or key is None:
+            raise KeyUnsafe(f"no wrapped key {public_key.hex()}; Taproot needs one")
+        return self._software, key
