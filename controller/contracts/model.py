@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from types import MappingProxyType
 
 from controller.contracts.event import (
     AnyContractEvent,
@@ -36,7 +35,6 @@ class Phase(StrEnum):
 
 
 LIVE = frozenset({Phase.REGISTERED, Phase.FUNDED, Phase.ACTIVE, Phase.EXPIRED})
-_NONE: Mapping[str, BoxRefused] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class PolicyDraft:
     approvals: Mapping[str, bytes] = field(default_factory=dict)  # key id to sealed policy
     sealed: bytes | None = None
     registered: Mapping[str, int] = field(default_factory=dict)  # box to the height from which it counts there
-    refusals: Mapping[str, BoxRefused] = _NONE
+    refusals: Mapping[str, BoxRefused] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

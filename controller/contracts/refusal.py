@@ -6,6 +6,7 @@ from enum import StrEnum
 class Refusal(StrEnum):
     # a template's parameters
     BAD_NAME = "template.bad-name"
+    BAD_FIELD = "template.bad-field"
     NO_SUCH_PARTY = "template.no-such-party"
     SHARED_KEY = "template.shared-key"
     BAD_QUORUM = "template.bad-quorum"

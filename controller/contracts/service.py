@@ -23,7 +23,7 @@ from controller.contracts.event import (
     contract_stream,
 )
 from controller.contracts.model import Contract, Phase, PolicyDraft, evolve
-from controller.contracts.ports import ContractCoin, Coins
+from controller.contracts.ports import Coins, ContractCoin
 from controller.contracts.refusal import Refusal
 from controller.contracts.registration import effects
 from controller.journal import Append, Commit, Journal, SideEffect

@@ -55,7 +55,7 @@ def check_address(address: str, network: Network, name: str) -> None:
     try:
         script_of(address, network)
     except BitcoinMalformed as error:
-        raise Denied(Refusal.BAD_DESTINATION, f"{name}: {address!r} is no address of {network}: {error.detail}") from error
+        raise Denied(Refusal.BAD_DESTINATION, f"{name}: {error.detail}") from error
 
 
 def _check_names(agreement: Agreement) -> None:
@@ -77,7 +77,7 @@ def _check_people(agreement: Agreement) -> None:
         raise Denied(Refusal.BAD_QUORUM, f"{agreement.owners_needed} of {owners} owners cannot sign a policy")
     if not 1 <= agreement.approvals_needed <= len(approvers):
         raise Denied(
-            Refusal.BAD_QUORUM, f"{agreement.approvals_needed} approvals need as many people; there are {len(approvers)}"
+            Refusal.BAD_QUORUM, f"{agreement.approvals_needed} approvals need as many people, not {len(approvers)}"
         )
     if not 0 <= agreement.witnesses_needed <= len(set(agreement.witnesses)):
         raise Denied(Refusal.BAD_QUORUM, f"{agreement.witnesses_needed} witnesses are more than there are")

@@ -26,6 +26,4 @@ class PowerEscrow(msgspec.Struct, frozen=True, kw_only=True, tag="power-escrow")
         check_deadline(self.deadline_height, agreement.birth_height, "refund")
         quorum = multi(2, agreement.keys((self.miner, self.supplier, self.arbiter)))
         refund = f"and_v(v:pkh({agreement.party(self.refund).key}),after({self.deadline_height}))"
-        return compiled(
-            agreement, self, f"wsh(or_d({quorum},{refund}))", expires_at_height=self.deadline_height
-        )
+        return compiled(agreement, self, f"wsh(or_d({quorum},{refund}))", expires_at_height=self.deadline_height)

@@ -7,8 +7,6 @@ from shared.wire.contract import HIGHEST_HEIGHT
 LONGEST_BLOCKS = 65_535
 """A relative lock has 16 bits (BIP-68): about 455 days."""
 MULTI_KEYS = 20
-NUMS = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
-"""A point whose secret nobody knows (BIP-341): an internal key that signs nothing."""
 
 
 def check_older(blocks: int, what: str) -> None:
@@ -20,7 +18,7 @@ def check_older(blocks: int, what: str) -> None:
 def check_deadline(height: int, birth_height: int, what: str) -> None:
     """Denied `template.bad-lock` for a height that is none, or that has passed when the contract begins."""
     if not birth_height < height <= HIGHEST_HEIGHT:
-        raise Denied(Refusal.BAD_LOCK, f"{what}: height {height:,} is not after the contract's beginning {birth_height:,}")
+        raise Denied(Refusal.BAD_LOCK, f"{what}: height {height:,} is not after the beginning {birth_height:,}")
 
 
 def check_order(earlier_blocks: int, later_blocks: int, what: str) -> None:
@@ -32,7 +30,7 @@ def check_order(earlier_blocks: int, later_blocks: int, what: str) -> None:
 def check_quorum(needed: int, names: tuple[str, ...], what: str) -> None:
     """Denied `template.bad-quorum`."""
     if not 1 <= needed <= len(names) <= MULTI_KEYS or len(set(names)) != len(names):
-        raise Denied(Refusal.BAD_QUORUM, f"{what}: {needed} of {len(names)} different keys is no quorum (at most 20 keys)")
+        raise Denied(Refusal.BAD_QUORUM, f"{what}: {needed} of {len(names)} different keys (of at most 20)")
 
 
 def multi(needed: int, keys: tuple[str, ...]) -> str:

@@ -37,7 +37,8 @@ class DecayingQuorum(msgspec.Struct, frozen=True, kw_only=True, tag="decaying-qu
         check_older(self.decays_after_blocks, "decay")
         first, *others = agreement.keys(self.signers)
         signatures = ",".join((f"pk({first})", *(f"s:pk({key})" for key in others)))
-        return compiled(agreement, self, f"wsh(thresh({self.needed},{signatures},sln:older({self.decays_after_blocks})))")
+        lock = f"sln:older({self.decays_after_blocks})"
+        return compiled(agreement, self, f"wsh(thresh({self.needed},{signatures},{lock}))")
 
 
 class StagedRecovery(msgspec.Struct, frozen=True, kw_only=True, tag="staged-recovery"):

@@ -1,0 +1,182 @@
+"""What a descriptor lets people do, read from the descriptor itself: each way to spend, who for it, and its cost."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, combinations, product
+from math import comb
+
+import msgspec
+
+from controller.contracts.ownership import Owners
+from controller.contracts.refusal import Refusal
+from controller.contracts.script_tree import Script, scripts_of
+from shared.bitcoin.miniscript.cost import input_wu, key_path_input_wu, signature_budget
+from shared.bitcoin.miniscript.fragment import Context, Fragment
+from shared.bitcoin.miniscript.node import Node
+from shared.bitcoin.miniscript.paths import Path, paths
+from shared.errors import Denied, InsaneScript
+from shared.wire.contract import HIGHEST_HEIGHT, Party, PathRole, SpendingPath
+
+NUMS = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
+"""A point whose secret nobody knows (BIP-341): as internal key it leaves the script tree only."""
+MAX_PATHS = 64
+_MAX_SETS = 1_000
+_LONGEST_BLOCKS = 0xFFFF
+_ROLES: tuple[PathRole, ...] = ("signer", "deputy", "recovery", "offline")
+_WORDS = {"signer": "signers", "deputy": "deputies", "recovery": "recovery", "offline": "offline"}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A spending path with what an input by it weighs at most.
+
+    `sigop_cost` counts against a block and relay (segwit v0), `signature_units` are used and allowed ones of a
+    tapscript (BIP-342); None for everything else.
+    """
+
+    path: SpendingPath
+    input_wu: int
+    sigop_cost: int = 0
+    signature_units: tuple[int, int] | None = None
+
+
+def routes(descriptor: str, parties: Sequence[Party]) -> tuple[Route, ...]:
+    """Every way to spend, what is open at once first, the cheapest before the others; names are unique.
+
+    Denied `template.insane`, `template.foreign-key`, `template.shared-key`, `template.hash-lock`,
+    `template.time-lock`, `template.too-many-paths`.
+    """
+    owners, roles = Owners(parties), {party.name: party.role for party in parties}
+    scripts = scripts_of(descriptor)
+    found: list[Route] = []
+    if scripts.internal_key is not None and scripts.internal_key != NUMS:
+        names = owners.of(scripts.internal_key)
+        path = SpendingPath("key path", _role(names, roles), names, len(names))
+        found.append(Route(path, key_path_input_wu()))
+    for script in scripts.scripts:
+        found += _of_script(script, owners, roles)
+    if len(found) > MAX_PATHS:
+        raise Denied(Refusal.TOO_MANY_PATHS, f"{len(found)} ways to spend; nobody oversees more than {MAX_PATHS}")
+    return _named(sorted(found, key=_openness))
+
+
+def _openness(route: Route) -> tuple[int, int, int]:
+    return route.path.after_height or 0, route.path.older_blocks or 0, route.input_wu
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    older_blocks: int | None
+    after_height: int | None
+
+
+def _of_script(script: Script, owners: Owners, roles: dict[str, PathRole]) -> Iterable[Route]:
+    try:
+        ways = paths(script.node)
+    except InsaneScript as error:
+        raise Denied(Refusal.INSANE, error.detail) from error
+    by_lock: dict[_Lock, list[Path]] = {}
+    for way in ways:
+        by_lock.setdefault(_lock(way), []).append(way)
+    for lock, alike in by_lock.items():
+        yield from _quorums(script, lock, alike, owners, roles)
+
+
+def _lock(way: Path) -> _Lock:
+    """Locks in blocks; Denied for what boxes cannot judge by height or people by signing."""
+    if way.preimages:
+        raise Denied(Refusal.HASH_LOCK, "a path asks for a secret (hash lock); swaps do that, contracts do not")
+    if way.older is not None and way.older > _LONGEST_BLOCKS:
+        raise Denied(Refusal.TIME_LOCK, f"older({way.older}) counts time; write it in blocks")
+    if way.after is not None and way.after > HIGHEST_HEIGHT:
+        raise Denied(Refusal.TIME_LOCK, f"after({way.after}) is a date; write it as a height")
+    return _Lock(way.older, way.after)
+
+
+def _quorums(
+    script: Script, lock: _Lock, ways: Sequence[Path], owners: Owners, roles: dict[str, PathRole]
+) -> Iterable[Route]:
+    """Ways that differ only in who signs, told as quorums wherever they are."""
+    weight_wu = max(input_wu(way, script.depth) for way in ways)
+    cost = _sigops(script.node) if script.node.context is Context.P2WSH else 0
+    units = None
+    if script.node.context is Context.TAPSCRIPT:
+        units = max((signature_budget(way, script.depth) for way in ways), key=lambda unit: unit[0] / unit[1])
+    for names, needed in _told(ways, owners):
+        path = SpendingPath("", _role(names, roles), names, needed, lock.older_blocks, lock.after_height, script.leaf)
+        yield Route(path, weight_wu, cost, units)
+
+
+def _told(ways: Sequence[Path], owners: Owners) -> Iterable[tuple[tuple[str, ...], int]]:
+    """(names, needed) of each quorum; where a combination is none, all of its signers are needed."""
+    if len(ways) == 1 and len(ways[0].quorums) == 1:
+        quorum = ways[0].quorums[0]
+        people = [owners.of(key) for key in quorum.keys]
+        if all(len(names) == 1 for names in people):
+            return [(tuple(chain.from_iterable(people)), quorum.needed)]
+    keys = chain.from_iterable(quorum.keys for way in ways for quorum in way.quorums)
+    order = tuple(dict.fromkeys(name for key in keys for name in owners.of(key)))
+    sets = list(dict.fromkeys(chain.from_iterable(_signer_sets(way, owners) for way in ways)))
+    told: list[tuple[tuple[str, ...], int]] = []
+    for family in _families(sets):
+        union = frozenset(chain.from_iterable(family))
+        sizes = {len(one) for one in family}
+        if len(sizes) == 1 and len(family) == comb(len(union), min(sizes)):
+            told.append((tuple(name for name in order if name in union), min(sizes)))
+        else:
+            told += [(tuple(name for name in order if name in one), len(one)) for one in family]
+    return told
+
+
+def _signer_sets(way: Path, owners: Owners) -> Iterable[frozenset[str]]:
+    total = 1
+    for quorum in way.quorums:
+        total *= comb(len(quorum.keys), quorum.needed)
+    if total > _MAX_SETS:
+        raise Denied(Refusal.TOO_MANY_PATHS, f"{total:,} different sets of signers; nobody oversees that")
+    for chosen in product(*(combinations(quorum.keys, quorum.needed) for quorum in way.quorums)):
+        yield frozenset(name for keys in chosen for key in keys for name in owners.of(key))
+
+
+def _families(sets: Sequence[frozenset[str]]) -> list[list[frozenset[str]]]:
+    """Sets that share somebody, directly or through others, in the order of their first."""
+    families: list[list[frozenset[str]]] = []
+    for one in sets:
+        joined = [family for family in families if any(one & other for other in family)]
+        apart = [family for family in families if family not in joined]
+        families = [*apart, [*chain.from_iterable(joined), one]]
+    return families
+
+
+def _role(names: Sequence[str], roles: dict[str, PathRole]) -> PathRole:
+    """The strongest of the keys': a quorum in which a signer takes part is the signers' path."""
+    held = {roles[name] for name in names}
+    return next(role for role in _ROLES if role in held)
+
+
+def _sigops(node: Node) -> int:
+    """CHECKSIG counts one, CHECKMULTISIG its keys, or 20 where they are more than 16 (BIP-141)."""
+    own = 0
+    if node.fragment is Fragment.C:
+        own = 1
+    elif node.fragment is Fragment.MULTI:
+        own = len(node.keys) if len(node.keys) <= 16 else 20
+    return own + sum(_sigops(sub) for sub in node.subs)
+
+
+def _named(found: Sequence[Route]) -> tuple[Route, ...]:
+    """Names by role and lock; a number where two would be alike."""
+    used: Counter[str] = Counter()
+    named: list[Route] = []
+    for route in found:
+        path = route.path
+        words = path.name or _WORDS[path.role]
+        if path.older_blocks is not None:
+            words += f" after {path.older_blocks}"
+        if path.after_height is not None:
+            words += f" from {path.after_height}"
+        used[words] += 1
+        name = words if used[words] == 1 else f"{words} ({used[words]})"
+        named.append(replace(route, path=msgspec.structs.replace(path, name=name)))
+    return tuple(named)
