@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hardware_sims.chain.block import Block
 from hardware_sims.chain.coins import CoinSet
 from hardware_sims.chain.engine import Engine, Move, Step
 from hardware_sims.chain.refusal import BlockRefused
 from hardware_sims.chain.store import ChainLog, Kind
+from shared.bitcoin.block import Block
 from shared.errors import NotFound
 
 _MEDIAN_OF = 11

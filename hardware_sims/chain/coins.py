@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hardware_sims.chain.block import Block
+from shared.bitcoin.block import Block
 from shared.bitcoin.transaction import OutPoint, Transaction, TxOut
 
 _OP_RETURN = 0x6A

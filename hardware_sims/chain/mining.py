@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hardware_sims.chain.block import Block, Header, merkle_root
+from shared.bitcoin.block import Block, Header, merkle_root
 from shared.bitcoin.hashes import sha256d
 from shared.bitcoin.script import number, push
 from shared.bitcoin.transaction import COIN_SAT, OutPoint, Transaction, TxIn, TxOut

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from hardware_sims.chain.acceptance import Accepted, Gate
-from hardware_sims.chain.block import Block
 from hardware_sims.chain.chain import Chain, Change
 from hardware_sims.chain.coins import Coin
 from hardware_sims.chain.mempool import Entry, Mempool
@@ -18,6 +17,7 @@ from hardware_sims.chain.refusal import TransactionRefused
 from hardware_sims.chain.scripts import ScriptJudge
 from hardware_sims.chain.selection import chosen
 from hardware_sims.chain.store import ChainLog
+from shared.bitcoin.block import Block
 from shared.bitcoin.transaction import OutPoint, Transaction
 from shared.errors import Corrupt
 

@@ -2,11 +2,11 @@
 
 import string
 
-from hardware_sims.chain.block import Block
 from hardware_sims.chain.chain import Placed
 from hardware_sims.chain.node import ChainNode
 from hardware_sims.chain.rpc.failure import Code, RpcFailure
 from shared.bitcoin.address import script_of
+from shared.bitcoin.block import Block
 from shared.bitcoin.network import Network
 from shared.bitcoin.transaction import Transaction
 from shared.errors import BitcoinDisagreement, BitcoinMalformed, NotFound

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from hardware_sims.chain.block import Block
 from hardware_sims.chain.chain import Placed
 from hardware_sims.chain.coins import Coin
 from hardware_sims.chain.mempool import Entry
@@ -12,6 +11,7 @@ from hardware_sims.chain.policy import is_coinbase
 from hardware_sims.chain.rpc.amounts import btc
 from hardware_sims.chain.script_type import script_type
 from shared.bitcoin.address import address_of
+from shared.bitcoin.block import Block
 from shared.bitcoin.network import Network
 from shared.bitcoin.transaction import Transaction
 

@@ -68,6 +68,8 @@ class Block:
             _pass_transaction(reader)
             transactions.append(Transaction.parse(raw[start : reader.position]))
         reader.end()
+        if not transactions:
+            raise BitcoinMalformed("block: it has no transactions")
         return cls(header, tuple(transactions))
 
     @property
@@ -87,6 +89,11 @@ class Block:
     @property
     def weight_wu(self) -> int:
         return 3 * self.base_bytes + len(self.raw)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are the transactions that the header commits to."""
+        return merkle_root([bytes.fromhex(tx.txid)[::-1] for tx in self.transactions]) == self.header.merkle_root
 
 
 def _pass_transaction(reader: Reader) -> None:
