@@ -25,7 +25,7 @@ from controller.signing.event import (
 )
 from controller.signing.model import UNSIGNED, AskedBox, ProposalStatus, Round
 from controller.signing.plan import Abort, Ask, Complete, Exhausted, Wait, next_step
-from controller.signing.ports import Chain, Contract, ContractBook, Judge, Verdicts
+from controller.signing.ports import BoxAddress, Chain, Contract, ContractBook, Judge, Verdicts
 from controller.signing.progress import ProposalProgress
 from controller.signing.refusal import SigningRefusal
 from controller.signing.request import broadcast_effect, request_id, signing_effect
@@ -113,9 +113,7 @@ class Conductor:
         ruling = await self._office.verdicts.rule(contract, progress.proposal, height)
         if not ruling.allowed:
             return await self._refuse(progress, ruling.rules[0], ruling.detail)
-        return await self._write(
-            progress, VerdictPassed(progress.proposal_id, progress.proposal.txid, ruling.rules)
-        )
+        return await self._write(progress, VerdictPassed(progress.proposal_id, progress.proposal.txid, ruling.rules))
 
     async def _signing(self, progress: ProposalProgress, contract: Contract, _height: int) -> bool:
         match next_step(progress, contract):
@@ -145,13 +143,10 @@ class Conductor:
             assert progress.round is not None
             base = with_nonces(base, [answer.psbt for answer in progress.round.taken.values()])
         asked = tuple(
-            AskedBox(request_id(progress.proposal_id, attempt, ask.kind, place), party, box.site, box.node)
+            _asked(contract.boxes[party], party, request_id(progress.proposal_id, attempt, ask.kind, place))
             for place, party in enumerate(ask.parties)
-            if (box := contract.boxes[party])
         )
-        effects = tuple(
-            signing_effect(progress, box, ask.kind, ask.path, base, until_ms, self._key) for box in asked
-        )
+        effects = tuple(signing_effect(progress, box, ask.kind, ask.path, base, until_ms, self._key) for box in asked)
         fact = RoundStarted(
             proposal_id=progress.proposal_id,
             attempt=attempt,
@@ -177,9 +172,11 @@ class Conductor:
         node = await self._office.chain.test_accept(final.raw)
         if not node.allowed and node.reason not in KNOWN_TO_NODE:
             return await self._refuse(progress, SigningRefusal.NODE_REFUSED, f"the node refuses it: {node.reason}")
-        return await self._write(progress, _finalised(proposal.proposal_id, final, path), (
-            broadcast_effect(proposal.proposal_id, final.txid, final.raw, 1),
-        ))
+        return await self._write(
+            progress,
+            _finalised(proposal.proposal_id, final, path),
+            (broadcast_effect(proposal.proposal_id, final.txid, final.raw, 1),),
+        )
 
     async def _refuse(self, progress: ProposalProgress, rule: str, detail: str) -> bool:
         return await self._write(progress, ProposalRefused(progress.proposal_id, rule, detail))
@@ -190,6 +187,10 @@ class Conductor:
         append = Append(proposal_stream(progress.proposal_id), (codec.encode(fact, ACTOR),), progress.version)
         await self._journal.commit(Commit(appends=(append,), effects=tuple(effects)))
         return True
+
+
+def _asked(box: BoxAddress, party: str, request: str) -> AskedBox:
+    return AskedBox(request, party, box.site, box.node)
 
 
 def _finalised(proposal_id: str, final: Transaction, path: str) -> ProposalFinalised:

@@ -16,8 +16,8 @@ class SpendingProposed(msgspec.Struct, frozen=True, kw_only=True):
 
     `external_sat` is what leaves the contract without the fee. `fallbacks` are paths that sign the same transaction
     where boxes of `path` stay away. `family` are the txids of all former versions, of which this one replaces the last,
-    and `replaces` is that one's proposal; `helps` is the proposal whose change a child spends. `places` are the (branch,
-    index) of the coins, `change_index` that of the change on its branch.
+    and `replaces` is that one's proposal; `helps` is the proposal whose change a child spends. `places` are (branch,
+    index) of the coins, `change_index` that of the change on its branch, `change_place` its output.
     """
 
     proposal_id: str
@@ -160,7 +160,7 @@ class BroadcastRefused(msgspec.Struct, frozen=True):
 
 
 class ConflictSeen(msgspec.Struct, frozen=True):
-    """From this height on the node misses inputs of it: another transaction spends them, or their own left the chain."""
+    """From this height on the node misses its inputs: another transaction spends them, or their own left the chain."""
 
     proposal_id: str
     txid: str

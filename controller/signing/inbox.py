@@ -122,10 +122,10 @@ def judged(asked: Asked, answer: SigningAnswer) -> msgspec.Struct:
             raise Denied(SigningRefusal.ANSWER_ALTERED, f"it was asked for {asked.round.kind}, not {answer.outcome}")
         additions = checked_additions(
             asked.contract,
+            asked.progress.proposal,
             asked.round.path,
             asked.request.party,
             asked.round.kind,
-            asked.progress.proposal.psbt,
             answer.psbt,
             asked.progress.nonces,
         )

@@ -29,7 +29,12 @@ def check_unconfirmed(progress: ProposalProgress) -> None:
 
 
 def replaced(
-    terms: Terms, progress: ProposalProgress, free: Sequence[Coin], board: ProposalBoard, least_sat_kvb: int, random: Random
+    terms: Terms,
+    progress: ProposalProgress,
+    free: Sequence[Coin],
+    board: ProposalBoard,
+    least_sat_kvb: int,
+    random: Random,
 ) -> Draft:
     """The same payments from the same coins (and more, where the change does not give it) at a higher fee.
 
@@ -38,10 +43,7 @@ def replaced(
     check_unconfirmed(progress)
     former = coins_of(progress)
     payments = progress.proposal.payments
-    if payments:
-        draft = drafted(terms, payments, free, former, random)
-    else:
-        draft = drafted(terms, (), (), former, random)
+    draft = drafted(terms, payments, free, former, random)
     evicted_sat = progress.proposal.fee_sat + sum(child.proposal.fee_sat for child in descendants(progress, board))
     least_sat = evicted_sat + fee_sat(draft.selection.weight_wu, least_sat_kvb)
     if draft.selection.fee_sat < least_sat:
@@ -50,7 +52,9 @@ def replaced(
     return draft
 
 
-def child_of(terms: Terms, progress: ProposalProgress, board: ProposalBoard, least_sat_kvb: int, random: Random) -> Draft:
+def child_of(
+    terms: Terms, progress: ProposalProgress, board: ProposalBoard, least_sat_kvb: int, random: Random
+) -> Draft:
     """Spends the change of a stuck transaction back to the contract, with the fee that lifts the whole chain of its
     unconfirmed ancestors to the rate of `terms`.
     """
@@ -66,7 +70,9 @@ def child_of(terms: Terms, progress: ProposalProgress, board: ProposalBoard, lea
     fee = max(fee_sat(chain_wu + weight_wu, terms.rate_sat_kvb) - paid_sat, fee_sat(weight_wu, least_sat_kvb))
     rest_sat = coin.amount_sat - fee
     if rest_sat < shape.change_dust_sat:
-        detail = f"the change of {coin.amount_sat} sat does not pay the {fee} sat that its parents need; replace instead"
+        detail = (
+            f"the change of {coin.amount_sat} sat does not pay the {fee} sat that its parents need; replace instead"
+        )
         raise Denied(SigningRefusal.NO_ROOM, detail)
     return laid_out(terms, (), Selection((coin,), rest_sat, fee, weight_wu, 0), random)
 

@@ -148,7 +148,8 @@ def _drawn(
 
 
 def _until(order: Sequence[Coin], shape: Shape, required: Sequence[Coin], wanted_sat: int) -> tuple[Coin, ...] | None:
-    total, chosen = sum(_effective(required, shape)), []
+    chosen: list[Coin] = []
+    total = sum(_effective(required, shape))
     for coin in order:
         if total >= wanted_sat or len(chosen) + len(required) >= shape.most_inputs:
             break

@@ -42,7 +42,7 @@ from controller.signing.spending import (
 from controller.signing.watch import ChainWatch
 from shared.clock import Clock
 from shared.errors import Denied
-from shared.wire.contract import Approval, SpendingPath
+from shared.wire.contract import Approval
 
 LONGEST_EXPIRY_BLOCKS = 2_016
 
@@ -50,7 +50,7 @@ LONGEST_EXPIRY_BLOCKS = 2_016
 class SigningService:
     """`Denied` carries the rule's id of every refusal; what was refused is in the journal too.
 
-    A proposal is durable when `propose` returns; approvals, boxes and chain then carry it on. `board` is the read model.
+    A proposal is durable when `propose` returns; approvals, boxes and chain carry it on. `board` is the read model.
     """
 
     def __init__(
@@ -191,9 +191,7 @@ class SigningService:
             terms = await self._terms(request)
             if replaces and former.proposal.change_index is not None:
                 terms = terms._replace(change_index=former.proposal.change_index)
-            return await self._written(
-                request, terms, await make(terms), person, former=former, replaces=replaces
-            )
+            return await self._written(request, terms, await make(terms), person, former=former, replaces=replaces)
 
     def _again(
         self,
@@ -327,6 +325,3 @@ class SigningService:
 def new_proposal_id(now_ms: int) -> str:
     """Sorts by time; request ids are made of it (`request.request_id`)."""
     return f"s-{now_ms:012x}-{secrets.token_hex(4)}"
-
-
-

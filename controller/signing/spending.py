@@ -15,7 +15,7 @@ from controller.signing.ports import Contract
 from controller.signing.refusal import SigningRefusal
 from controller.signing.selection import Selection, Shape, input_wu, select
 from shared.bitcoin.address import script_of
-from shared.bitcoin.descriptor.descriptor import Descriptor
+from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.network import Network
 from shared.bitcoin.script import dust_sat
 from shared.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
@@ -46,7 +46,7 @@ class SpendingRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(NamedTuple):
-    """An unsigned transaction with what it is made of. `change_place` is the change's output, None where it has none."""
+    """An unsigned transaction and what it is made of. `change_place` is the change's output, None without change."""
 
     tx: Transaction
     coins: tuple[Coin, ...]
@@ -78,10 +78,7 @@ def drafted(
     outputs = [paid(terms.contract, payment) for payment in payments]
     shape = shape_of(terms, outputs)
     ripe = [coin for coin in free if is_ripe(coin, terms)]
-    if outputs:
-        selection = select(ripe, shape, random, required)
-    else:
-        selection = swept(required, shape)
+    selection = select(ripe, shape, random, required) if outputs else swept(required, shape)
     return laid_out(terms, outputs, selection, random)
 
 
@@ -122,7 +119,7 @@ def laid_out(terms: Terms, outputs: Sequence[TxOut], selection: Selection, rando
 
 
 def lock_time_of(terms: Terms) -> int:
-    """The tip, so that nobody gains by mining the block before again (anti fee sniping); at least what the path asks."""
+    """The tip, so that mining the block before again gains nobody (anti fee sniping); at least what the path asks."""
     after = terms.path.after_height or 0
     return max(after, terms.height)
 

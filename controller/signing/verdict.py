@@ -1,4 +1,4 @@
-"""The verdict of a rule list: destinations, their cooling, and the limits of the policy. No rule that allows means no."""
+"""The verdict of a rule list: destinations, their cooling, and the limits of the policy. What none allows is no."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,7 +14,7 @@ Rule = Callable[[Contract, SpendingProposed, int], Problem | None]
 
 
 class RuleVerdicts:
-    """Verdicts of the contract's own policy, by the first rule that refuses. What was signed before comes from the board."""
+    """Verdicts of the contract's own policy, by the first rule that refuses; the board knows what was signed before."""
 
     def __init__(self, board: ProposalBoard) -> None:
         self._board = board
@@ -37,7 +37,10 @@ class RuleVerdicts:
     def _amounts(self, contract: Contract, proposal: SpendingProposed, height: int) -> Problem | None:
         limits, total_sat = contract.policy.limits, proposal.external_sat + proposal.fee_sat
         if total_sat > limits.per_tx_sat:
-            return SigningRefusal.TX_LIMIT, f"{total_sat} sat with the fee; one transaction may spend {limits.per_tx_sat}"
+            return (
+                SigningRefusal.TX_LIMIT,
+                f"{total_sat} sat with the fee; one transaction may spend {limits.per_tx_sat}",
+            )
         window_sat = total_sat + self._before(proposal, height - limits.window_blocks)
         if window_sat > limits.window_sat:
             detail = f"{window_sat} sat within {limits.window_blocks} blocks; the limit is {limits.window_sat}"
