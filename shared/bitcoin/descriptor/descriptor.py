@@ -13,6 +13,7 @@ from btclib_wallet import descriptors as btclib
 from btclib_wallet.bip32 import fingerprint
 from btclib_wallet.descriptors.key_expression import KeyExpression as BtclibKey
 from btclib_wallet.descriptors.key_expression import _derived_once
+from ecc.exceptions import EccException
 
 from shared.bitcoin.address import address_of
 from shared.bitcoin.descriptor import second_opinion
@@ -31,6 +32,7 @@ MAX_INDEX: Final = 1_000_000
 """Coins farther out are lost to every wallet that scans; so nothing is derived there."""
 MAX_CHARACTERS: Final = 20_000
 
+_REFUSALS: Final = (BTClibException, EccException)
 _FORMS: Final = (
     btclib.PkhDescriptor,
     btclib.WpkhDescriptor,
@@ -117,7 +119,7 @@ class Descriptor:
 def _expanded(body: str, network: Network) -> list[str]:
     try:
         return [one.partition("#")[0] for one in btclib.multipath_descriptors(body, network.btclib)]
-    except BTClibException as error:
+    except _REFUSALS as error:
         raise refusal(error) from error
 
 
@@ -125,7 +127,7 @@ def _single(text: str, network: Network) -> btclib.Descriptor:
     private: dict[str, str] = {}
     try:
         found = btclib.parse(text, network.btclib, private)
-    except BTClibException as error:
+    except _REFUSALS as error:
         raise refusal(error) from error
     if private or any(key.wif_prefix for key in _flat(found.key_expressions)):
         raise BitcoinMalformed("descriptor: it holds a private key; write the public key instead")
@@ -142,7 +144,7 @@ def _derive(descriptor: Descriptor, branch: int, index: int) -> Derived:
     network = descriptor.network
     try:
         derived = _derived(single, network, branch, index)
-    except BTClibException as error:
+    except _REFUSALS as error:
         raise refusal(error) from error
     other = second_opinion.script(_without_musig(single, index), 0 if _has_musig(single) else index, network)
     if other != derived.script:

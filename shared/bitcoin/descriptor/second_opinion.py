@@ -32,4 +32,6 @@ def _parsed(text: str, network: Network) -> BdkDescriptor:
     try:
         return BdkDescriptor(text, NetworkKind.MAIN if network is Network.MAIN else NetworkKind.TEST)
     except DescriptorError as error:
-        raise BitcoinDisagreement("descriptor: btclib reads it and bdk refuses it") from error
+        raise BitcoinDisagreement(
+            "descriptor: btclib reads it and bdk does not, so nobody can check it; write multi_a for sortedmulti_a"
+        ) from error

@@ -24,7 +24,7 @@ def wallycore_agrees(raw: bytes, tx: Transaction) -> None:
 def btclib_agrees(raw: bytes, tx: Transaction) -> None:
     try:
         theirs = BtclibPsbt.parse(raw).tx.serialize(include_witness=False)
-    except ValueError as error:
+    except (ValueError, RuntimeError, TypeError) as error:  # it has errors of each of these
         raise BitcoinDisagreement(f"psbt: btclib refuses what our scanner reads: {error}") from error
     _same("btclib", theirs, tx)
 
