@@ -49,20 +49,28 @@ def completed(contract: Contract, path_name: str, base: bytes, progress: Proposa
     """The transaction with the witnesses of this path; BitcoinMalformed where something is missing."""
     path = path_of(contract, path_name)
     psbt = Psbt.parse(base, quick=True)
-    given = [Psbt.parse(answer, quick=True) for answer in progress.signatures.get(path_name, {}).values()]
+    musig = is_musig(contract, path)
+    answered = _partials(progress) if musig else [*progress.signatures.get(path_name, {}).values()]
+    given = [Psbt.parse(answer, quick=True) for answer in answered]
+    first = [Psbt.parse(answer, quick=True) for answer in progress.nonces.values()] if musig else []
     hasher = Sighasher(psbt.tx, spent_outputs(base))
     inputs = []
     for index, (entry, place) in enumerate(zip(psbt.tx.inputs, progress.proposal.places, strict=True)):
         derived = derived_at(contract, place)
         answers = [one.inputs[index] for one in given]
-        if is_musig(contract, path):
-            nonces = [Psbt.parse(one, quick=True).inputs[index] for one in progress.nonces.values()]
+        if musig:
+            nonces = [one.inputs[index] for one in first]
             witness: tuple[bytes, ...] = (_musig_signature(hasher.taproot(index), derived, nonces, answers),)
         else:
             locks = (entry.sequence, psbt.tx.lock_time)
             witness = _witness(contract, path, derived, answers, locks)
         inputs.append(replace(entry, witness=witness))
     return replace(psbt.tx, inputs=tuple(inputs))
+
+
+def _partials(progress: ProposalProgress) -> list[bytes]:
+    """Of the present round: a partial signature fits the nonces of its own round only."""
+    return [] if progress.round is None else [answer.psbt for answer in progress.round.taken.values()]
 
 
 def _witness(

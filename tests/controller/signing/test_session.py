@@ -1,0 +1,185 @@
+"""From a wish to a transaction that is buried, and every way in which boxes can fail to sign it."""
+
+import pytest
+
+from controller.signing.model import ProposalStatus
+from shared.bitcoin.transaction import Transaction
+from shared.errors import Denied
+from tests.controller.signing.money import CAROL
+
+
+async def test_a_payment_from_a_vault_goes_all_the_way(stage, safe) -> None:
+    progress = await stage.propose(safe)
+    assert progress.status is ProposalStatus.PROPOSED
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
+    assert list(stage.chain.mempool) == [progress.proposal.txid]
+    final = Transaction.parse(progress.final.raw)
+    assert abs(final.weight_wu - progress.proposal.weight_wu) <= 4 * len(final.inputs)
+    stage.chain.mine()
+    await stage.service.tick()
+    assert progress.status is ProposalStatus.CONFIRMED
+    stage.chain.mine(blocks=2)
+    await stage.service.tick()
+    assert progress.status is ProposalStatus.BURIED
+
+
+async def test_a_musig_payment_takes_two_rounds_and_one_signature(stage, wallet) -> None:
+    progress = await stage.propose(wallet, 15_000_000)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
+    final = Transaction.parse(progress.final.raw)
+    assert all(len(entry.witness) == 1 and len(entry.witness[0]) == 64 for entry in final.inputs)
+    assert final.weight_wu == progress.proposal.weight_wu
+    for party in "abc":
+        assert [one.round for one in stage.box(wallet, party).requests] == ["nonce", "partial"]
+
+
+async def test_a_box_that_forgot_its_nonces_leads_to_fresh_ones(stage, wallet) -> None:
+    progress = await stage.propose(wallet)
+    await stage.approve(progress.proposal_id)
+    box = stage.box(wallet, "b")
+    answer = box.answer
+
+    def forgets(packet: bytes) -> bytes | None:
+        if len(box.requests) == 1:
+            box.restart()
+        return answer(packet)
+
+    box.answer = forgets
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
+    assert [one.round for one in box.requests] == ["nonce", "partial", "nonce", "partial"]
+    assert progress.final.path == "together"
+
+
+async def test_where_a_signer_is_down_two_others_sign_the_same_transaction_by_the_leaf(stage, wallet) -> None:
+    progress = await stage.propose(wallet)
+    assert progress.proposal.fallbacks == ("two",)
+    stage.box(wallet, "c").mood = "ledger.unwritable"
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
+    assert progress.final.path == "two"
+    assert progress.final.txid == progress.proposal.txid
+    assert len(Transaction.parse(progress.final.raw).inputs[0].witness) == 5
+
+
+async def test_a_silent_box_is_asked_three_times_and_then_left_out(stage, wallet) -> None:
+    progress = await stage.propose(wallet)
+    stage.box(wallet, "a").silent = True
+    await stage.approve(progress.proposal_id)
+    for _ in range(4):
+        await stage.run()
+        stage.clock.ms += 601_000
+        await stage.service.tick()
+    await stage.run()
+    assert progress.final.path == "two"
+    assert [one.round for one in stage.box(wallet, "a").requests] == ["nonce"] * 3 or len(
+        stage.box(wallet, "a").requests
+    ) in (3, 4)
+
+
+async def test_too_few_boxes_end_the_proposal_by_name(stage, safe) -> None:
+    progress = await stage.propose(safe)
+    stage.box(safe, "a").mood = "limit.tx"
+    stage.box(safe, "b").mood = "limit.tx"
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert (progress.status, progress.rule) == (ProposalStatus.REFUSED, "signing.no-quorum")
+    assert not stage.chain.broadcasts
+    again = await stage.propose(safe)  # its coins are free again
+    assert again.status is ProposalStatus.PROPOSED
+
+
+async def test_a_box_that_sends_a_wrong_signature_is_blamed(stage, wallet, safe) -> None:
+    stage.box(safe, "a").forge = True
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert progress.failed["quorum", "a"] == "answer.signature"
+    assert progress.status is ProposalStatus.SIGNING  # the file of c may still come
+    stage.box(wallet, "b").forge = True
+    taproot = await stage.propose(wallet)
+    await stage.approve(taproot.proposal_id)
+    await stage.run()
+    assert taproot.failed["together", "b"] == "answer.signature"
+    assert taproot.final.path == "two"
+
+
+async def test_answers_of_others_are_not_believed(stage, safe) -> None:
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    for dispatcher in stage.dispatchers:
+        await dispatcher.deliver_due()
+    (site, node, packet), *_ = stage.published
+    honest, stranger = stage.box(safe, "a"), stage.box(safe, "b")
+    good = honest.answer(packet)
+    honest.key, kept = stranger.key, honest.key
+    forged = honest.answer(packet)
+    honest.key = kept
+    before = progress.version
+    await stage.service.answered(site, node, forged)
+    await stage.service.answered(site, node, b"\xc1garbage")
+    await stage.service.answered("tx1", "box-b", good)
+    assert progress.version == before
+    await stage.service.answered(site, node, good)
+    after = progress.version
+    await stage.service.answered(site, node, good)  # a second time changes nothing
+    assert after == progress.version == before + 1
+
+
+async def test_an_answer_that_changes_anything_else_is_blamed(stage, safe) -> None:
+    from dataclasses import replace
+
+    from shared.bitcoin.psbt.psbt import Psbt
+    from shared.bitcoin.transaction import TxOut
+
+    def richer(psbt: Psbt) -> Psbt:
+        outputs = tuple(TxOut(out.amount_sat - 1, out.script) for out in psbt.tx.outputs)
+        return replace(psbt, tx=replace(psbt.tx, outputs=outputs))
+
+    def marked(psbt: Psbt) -> Psbt:
+        return replace(psbt, inputs=tuple(replace(one, unknown={b"\xf0x": b"y"}) for one in psbt.inputs))
+
+    def bare(psbt: Psbt) -> Psbt:
+        return replace(psbt, inputs=tuple(replace(one, partial_signatures={}) for one in psbt.inputs))
+
+    for change, rule in ((richer, "answer.altered"), (marked, "answer.altered"), (bare, "answer.empty")):
+        progress = await stage.propose(safe, 1_000_000)
+        await stage.approve(progress.proposal_id)
+        box = stage.box(safe, "a")
+        added = box._added
+        box._added = lambda psbt, request, change=change, added=added: change(added(psbt, request))
+        await stage.run()
+        box._added = added
+        assert progress.failed["quorum", "a"] == rule
+
+
+async def test_a_party_without_a_box_signs_a_file(stage, safe) -> None:
+    import base64
+
+    from controller.signing.airgap import exported
+    from shared.bitcoin.psbt.psbt import Psbt
+    from tests.controller.signing.money import FakeBox
+
+    stage.box(safe, "b").mood = "clock.stale"
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert progress.status is ProposalStatus.SIGNING
+    file = exported(progress.proposal)
+    assert file.name == f"{progress.proposal.txid}.psbt"
+    request = stage.box(safe, "a").requests[0]
+    signed = FakeBox(safe, "c")._added(Psbt.parse(file.binary), request).raw
+    with pytest.raises(Denied) as wrong:
+        await stage.service.import_signatures(progress.proposal_id, "b", base64.b64encode(signed), CAROL)
+    assert wrong.value.rule == "answer.empty"
+    with pytest.raises(Denied) as garbage:
+        await stage.service.import_signatures(progress.proposal_id, "c", b"%%%", CAROL)
+    assert garbage.value.rule == "answer.malformed"
+    await stage.service.import_signatures(progress.proposal_id, "c", base64.b64encode(signed), CAROL)
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
