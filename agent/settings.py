@@ -45,7 +45,7 @@ class Discovery(Section):
 
 
 class EnergyClaims(Section):
-    """Commit to the energy of each interval, sealed to `owner_key` (public X25519 key, hex; `bes claim owner-key`)."""
+    """Commit to the energy of each interval, sealed to the owner whose public key (`bes claim owner-key`) this is."""
 
     owner_key: str = Field(pattern="^[0-9a-fA-F]{64}$")
     interval_s: int = Field(default=900, ge=60, le=86_400)

@@ -4,7 +4,6 @@ import asyncio
 import signal
 from contextlib import suppress
 
-from nacl.public import PublicKey
 from nacl.signing import SigningKey
 
 from agent.health.clock_quality import synchronised
@@ -37,6 +36,7 @@ from agent.site_file import site_of
 from agent.storage import Storage
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
+from shared.crypto.keys import parse_public
 from shared.errors import StorageError
 from shared.log import get_logger
 from shared.site import miner_id
@@ -162,7 +162,10 @@ class SiteApp:
 
     def _metering(self, key: SigningKey) -> Metering:
         claims = self.settings.energy_claims
-        terms = Terms(self.site.id, claims.interval_s, PublicKey(bytes.fromhex(claims.owner_key))) if claims else None
+        terms = None
+        if claims is not None:
+            owner = parse_public(claims.owner_key).to_curve25519_public_key()
+            terms = Terms(self.site.id, claims.interval_s, owner)
         return Metering(terms, key, self._keep_chain, self._tell)
 
     async def _keep_chain(self, chain: Chain) -> None:

@@ -23,6 +23,7 @@ from controller.commands import (
     OutcomeInbox,
 )
 from controller.console.app import mount
+from controller.contracts.proofs import EnergySlots
 from controller.fleet import AlarmDesk, FleetService
 from controller.gateways.mqtt import MqttGateway, probe
 from controller.gateways.prices import Hashprice, NoPrices, SeriesPrices, load_series, synthetic_day
@@ -94,7 +95,7 @@ class ControllerApp:
         self.outcomes = OutcomeInbox(self.journal, self.commands)
         self.keeper = CommandKeeper(self.journal, self.commands, self.journal_file, clock)
         self.twin = FleetTwin(clock)
-        self.registry = Registry(self.fleet, self.twin)
+        self.registry = Registry(self.fleet, self.twin, EnergySlots(self.journal, self.fleet))
         self.ledger = CurtailmentLedger()
         self.prices = prices_of(settings.prices, clock.now_ms())
         self.people = People(self.people_file, clock)
@@ -257,7 +258,7 @@ class ControllerApp:
 
     def _audience(self) -> Audience:
         routes = {
-            RecordKind.EVENT: InboxRoute(EventBatch, self.fleet.handle_events),
+            RecordKind.EVENT: InboxRoute(EventBatch, self.registry.handle_events),
             RecordKind.GAP: InboxRoute(GapBatch, self.registry.handle_gaps),
             RecordKind.INVENTORY: InboxRoute(Inventory, self.registry.handle_inventory),
             RecordKind.RESULT: InboxRoute(self.outcomes.message, self.outcomes.handle),

@@ -1,17 +1,19 @@
-"""Keeps the twin in step with what the nodes tell of their sites and devices."""
+"""Hands on what the nodes tell of their sites and devices: to the fleet, to the twin, to the proofs."""
 
+from controller.contracts.proofs import EnergySlots
 from controller.fleet import FleetService, RecordIdentity
 from controller.mining.fleet import FleetTwin
-from shared.wire.event import Inventory
+from shared.wire.event import EventBatch, Inventory
 from shared.wire.record import GapBatch
 
 
 class Registry:
-    """Takes inventory and gap records from the inbox."""
+    """Takes inventory, event and gap records from the inbox."""
 
-    def __init__(self, fleet: FleetService, twin: FleetTwin) -> None:
+    def __init__(self, fleet: FleetService, twin: FleetTwin, slots: EnergySlots) -> None:
         self._fleet = fleet
         self._twin = twin
+        self._slots = slots
 
     def restore(self) -> None:
         """What was known when the controller stopped."""
@@ -24,6 +26,11 @@ class Registry:
         described = self._fleet.site(site)
         if described is not None:
             self._twin.configure(described, message.devices)
+
+    async def handle_events(self, site: str, node: str, message: EventBatch, record: RecordIdentity) -> None:
+        """What was committed to is kept first: a record is taken as a whole, and again where this fails."""
+        await self._slots.take(site, node, message)
+        await self._fleet.handle_events(site, node, message, record)
 
     async def handle_gaps(self, site: str, node: str, message: GapBatch, record: RecordIdentity) -> None:
         for gap in message.gaps:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
+from nacl.signing import VerifyKey
 
 from controller.fleet.alarm_desk import AlarmDesk
 from controller.fleet.model import Device, Node, RecordIdentity, SiteRecord
@@ -59,6 +60,11 @@ class FleetService:
 
     def nodes(self, site: str) -> tuple[Node, ...]:
         return tuple(node for node in self._nodes.values() if node.site == site)
+
+    def node_key(self, site: str, node: str) -> VerifyKey | None:
+        """The key with which a node introduced itself; None before that."""
+        known = self._nodes.get((site, node))
+        return VerifyKey(known.public_key) if known is not None and known.public_key else None
 
     def device(self, site: str, device_id: str) -> Device | None:
         return self._devices.get(site, {}).get(device_id)
