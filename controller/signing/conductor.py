@@ -100,14 +100,12 @@ class Conductor:
         tip = await self._office.chain.tip()
         if tip.height >= progress.proposal.expiry_height:
             return await self._write(progress, ProposalExpired(progress.proposal_id, tip.height))
-        step = self._steps.get(progress.status)
-        if step is None:
-            return False
         contract = self._office.contracts.contract(progress.proposal.contract_id)
         if contract is None or contract.policy.policy_version != progress.proposal.policy_version:
             detail = "the policy under which it was approved is not in force any more; propose it anew"
             return await self._refuse(progress, SigningRefusal.POLICY_CHANGED, detail)
-        return await step(progress, contract, tip.height)
+        step = self._steps.get(progress.status)
+        return await step(progress, contract, tip.height) if step is not None else False
 
     async def _judged_by_rules(self, progress: ProposalProgress, contract: Contract, height: int) -> bool:
         ruling = await self._office.verdicts.rule(contract, progress.proposal, height)

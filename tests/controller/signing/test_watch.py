@@ -1,0 +1,188 @@
+"""What the chain does to final transactions."""
+
+import pytest
+
+from controller.signing.model import ProposalStatus
+from shared.bitcoin.transaction import Transaction
+from shared.errors import Denied, GatewayUnavailable
+from tests.controller.signing.money import CAROL
+
+S = ProposalStatus
+
+
+async def done(stage, contract, amount_sat: int = 1_000_000, **more):
+    progress = await stage.propose(contract, amount_sat, **more)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert progress.status is S.BROADCAST
+    return progress
+
+
+async def test_a_reorganised_transaction_is_broadcast_again_and_confirms_again(stage, safe) -> None:
+    progress = await done(stage, safe)
+    stage.chain.mine()
+    await stage.service.tick()
+    first = progress.block
+    stage.chain.reorganise(1)
+    await stage.service.tick()
+    assert progress.status is S.REORGANISED
+    await stage.run()
+    assert progress.status is S.BROADCAST
+    assert len(stage.chain.broadcasts) == 2
+    assert len(set(stage.chain.broadcasts)) == 1
+    stage.chain.mine(blocks=3)
+    await stage.service.tick()
+    assert progress.status is S.BURIED
+    assert progress.block != first
+
+
+async def test_a_block_that_was_exchanged_for_one_with_the_same_transaction(stage, safe) -> None:
+    progress = await done(stage, safe)
+    stage.chain.mine()
+    await stage.service.tick()
+    tx = Transaction.parse(progress.final.raw)
+    stage.chain.reorganise(1)
+    stage.chain.mined[tx.txid] = (await stage.chain.tip(), tx)
+    await stage.service.tick()
+    assert progress.status is S.CONFIRMED
+    assert progress.block == await stage.chain.tip()
+    assert len(stage.chain.broadcasts) == 1
+
+
+async def test_what_the_node_forgot_is_broadcast_again(stage, safe) -> None:
+    progress = await done(stage, safe)
+    stage.chain.mempool.clear()
+    await stage.service.tick()
+    await stage.run()
+    assert progress.proposal.txid in stage.chain.mempool
+    assert progress.broadcasts == 2
+
+
+async def test_a_node_that_is_away_delays_and_loses_nothing(stage, safe) -> None:
+    progress = await stage.propose(safe)
+    yes = [stage.yes(progress.proposal_id, person) for person in ("ann", "ben")]
+    await stage.service.approve(progress.proposal_id, yes[0])
+    stage.chain.down = True
+    with pytest.raises(GatewayUnavailable):
+        await stage.service.approve(progress.proposal_id, yes[1])
+    stage.chain.down = False
+    await stage.service.approve(progress.proposal_id, yes[1])
+    stage.chain.down = True
+    with pytest.raises(GatewayUnavailable):
+        await stage.run()
+    stage.chain.down = False
+    await stage.service.tick()
+    await stage.run()
+    stage.clock.ms += 60_000
+    await stage.service.tick()
+    await stage.run()
+    assert progress.status in (S.SIGNING, S.BROADCAST)
+
+
+async def test_a_higher_fee_replaces_and_the_former_version_ends(stage, safe) -> None:
+    first = await done(stage, safe)
+    second = await stage.service.replace(first.proposal_id, 20_000, CAROL, "it waits too long")
+    assert set(first.proposal.inputs) <= set(second.proposal.inputs)
+    assert second.proposal.inputs[0] == first.proposal.inputs[0]
+    assert second.proposal.payments == first.proposal.payments
+    assert second.proposal.family == (first.proposal.txid,)
+    await stage.approve(second.proposal_id)
+    await stage.run()
+    third = await stage.service.replace(second.proposal_id, 40_000, CAROL, "still waiting")
+    assert third.proposal.family == (first.proposal.txid, second.proposal.txid)
+    await stage.approve(third.proposal_id)
+    await stage.run()
+    assert list(stage.chain.mempool) == [third.proposal.txid]
+    stage.chain.mine(blocks=3)
+    await stage.service.tick()
+    assert (first.status, second.status, third.status) == (S.REPLACED, S.REPLACED, S.BURIED)
+    assert first.replaced_by == third.proposal_id
+    spent = third.proposal.external_sat + third.proposal.fee_sat
+    assert stage.board.spent_sat(safe.contract_id, 0, without=("0" * 64, 0)) == spent
+
+
+async def test_a_replacement_that_came_too_late_ends_when_the_first_is_buried(stage, safe) -> None:
+    first = await done(stage, safe)
+    second = await stage.service.replace(first.proposal_id, 20_000, CAROL, "it waits too long")
+    stage.chain.mine(blocks=3)
+    await stage.service.tick()
+    assert first.status is S.BURIED
+    assert (second.status, second.rule) == (S.REFUSED, "proposal.superseded")
+
+
+async def test_a_replacement_must_pay_for_what_it_evicts(stage, safe) -> None:
+    first = await done(stage, safe)
+    with pytest.raises(Denied) as refused:
+        await stage.service.replace(first.proposal_id, 5_100, CAROL, "a little more")
+    assert refused.value.rule == "replacement.fee-too-low"
+    stage.chain.mine()
+    await stage.service.tick()
+    with pytest.raises(Denied) as confirmed:
+        await stage.service.replace(first.proposal_id, 50_000, CAROL, "too late")
+    assert confirmed.value.rule == "replacement.not-replaceable"
+
+
+async def test_a_child_lifts_its_parents_to_the_rate(stage, safe) -> None:
+    parent = await done(stage, safe, fee_rate_sat_kvb=1_000)
+    child = await stage.service.help(parent.proposal_id, 15_000, CAROL, "stuck")
+    assert child.proposal.inputs == ((parent.proposal.txid, parent.proposal.change_place),)
+    assert child.proposal.external_sat == 0
+    await stage.approve(child.proposal_id)
+    await stage.run()
+    assert child.status is S.BROADCAST
+    fees = parent.proposal.fee_sat + child.proposal.fee_sat
+    weight_wu = parent.final.weight_wu + child.final.weight_wu
+    assert fees * 4_000 >= 15_000 * weight_wu
+    with pytest.raises(Denied) as no_room:
+        await stage.service.help(child.proposal_id, 100_000_000, CAROL, "at any price")
+    assert no_room.value.rule == "replacement.no-room"
+
+
+async def test_without_change_there_is_nothing_to_help_with(stage, safe) -> None:
+    coins = [coin for coin in await stage.chain.coins(safe)][:1]
+    progress = await stage.propose(safe, 9_998_500, coins=(coins[0].outpoint,), fee_rate_sat_kvb=7_000)
+    assert progress.proposal.change_place is None
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    with pytest.raises(Denied) as refused:
+        await stage.service.help(progress.proposal_id, 15_000, CAROL, "stuck")
+    assert refused.value.rule == "child.nothing-stuck"
+
+
+async def test_coins_that_another_transaction_has_spent_end_the_proposal_after_its_depth(stage, safe) -> None:
+    progress = await done(stage, safe)
+    tx = stage.chain.mempool.pop(progress.proposal.txid)
+    other = Transaction(2, tx.inputs, tx.outputs[:1], 0)
+    stage.chain.mempool[other.txid] = other
+    stage.chain.mine(other.txid)
+    await stage.service.tick()
+    assert progress.conflict_height == stage.chain.height
+    assert progress.status is S.BROADCAST
+    stage.chain.height += 3
+    await stage.service.tick()
+    assert (progress.status, progress.rule) == (S.REFUSED, "broadcast.conflict")
+
+
+async def test_what_the_node_refuses_is_never_broadcast(stage, safe) -> None:
+    stage.chain.refuses = "min relay fee not met"
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert (progress.status, progress.rule) == (S.REFUSED, "signing.node-refused")
+    assert "min relay fee not met" in progress.detail
+    assert not stage.chain.broadcasts
+
+
+async def test_what_the_judge_refuses_is_never_broadcast(stage, safe) -> None:
+    from shared.bitcoin.kernel import Verdict
+
+    class Never:
+        def accepts(self, raw: bytes, spent: object) -> Verdict:
+            return Verdict(False, 0, "no")
+
+    stage.conductor._office.judge = Never()
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert (progress.status, progress.rule) == (S.REFUSED, "signing.judge")
+    assert not stage.chain.broadcasts
