@@ -1,8 +1,8 @@
 """Contracts of a mining treasury: who may spend, when, how much, to whom, and what happens when somebody is lost.
 
 A form (`template`) compiles to a descriptor; what it means (`route`, `sentence`), costs (`cost`) and when it opens
-(`calendar`) is read back from that descriptor. Events (`event`) fold into states (`model`); owners sign the policy, boxes
-register it, the chain funds it (`service`). Money leaves through `controller.signing` only.
+(`calendar`) is read back from that descriptor. Events (`event`) fold into states (`model`): owners sign the policy,
+boxes register it, the chain funds it (`service`). Money leaves through `controller.signing` only.
 """
 
 from controller.contracts.book import ContractBook

@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from controller.contracts.compiled import Compiled
+from controller.contracts.ownership import Owners
 from controller.contracts.refusal import Refusal
 from controller.contracts.route import Route, routes
 from controller.contracts.template.agreement import Agreement, check_agreement
@@ -24,6 +25,7 @@ def compiled(
     Denied with the rule of whatever does not fit: `template.insane` carries the reason of the two implementations.
     """
     check_agreement(agreement)
+    Owners(agreement.parties)
     parsed = _parsed(descriptor, agreement)
     found = routes(parsed, agreement.parties)
     _check_parties(found, agreement.parties)

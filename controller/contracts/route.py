@@ -98,34 +98,57 @@ def _quorums(
     script: Script, lock: _Lock, ways: Sequence[Path], owners: Owners, roles: dict[str, PathRole]
 ) -> Iterable[Route]:
     """Ways that differ only in who signs, told as quorums wherever they are."""
+    for quorum in _told(ways, owners):
+        path = SpendingPath(
+            name="",
+            role=_role(quorum.names, roles),
+            keys=quorum.names,
+            needed=quorum.needed,
+            older_blocks=lock.older_blocks,
+            after_height=lock.after_height,
+            leaf=script.leaf,
+        )
+        yield _weighed(path, script, quorum.ways)
+
+
+def _weighed(path: SpendingPath, script: Script, ways: Sequence[Path]) -> Route:
+    """With the most that any of the ways takes."""
     weight_wu = max(input_wu(way, script.depth) for way in ways)
-    cost = _sigops(script.node) if script.node.context is Context.P2WSH else 0
-    units = None
-    if script.node.context is Context.TAPSCRIPT:
-        units = max((signature_budget(way, script.depth) for way in ways), key=lambda unit: unit[0] / unit[1])
-    for names, needed in _told(ways, owners):
-        path = SpendingPath("", _role(names, roles), names, needed, lock.older_blocks, lock.after_height, script.leaf)
-        yield Route(path, weight_wu, cost, units)
+    if script.node.context is Context.P2WSH:
+        return Route(path, weight_wu, sigop_cost=_sigops(script.node))
+    units = max((signature_budget(way, script.depth) for way in ways), key=lambda unit: unit[0] / unit[1])
+    return Route(path, weight_wu, signature_units=units)
 
 
-def _told(ways: Sequence[Path], owners: Owners) -> Iterable[tuple[tuple[str, ...], int]]:
-    """(names, needed) of each quorum; where a combination is none, all of its signers are needed."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    names: tuple[str, ...]
+    needed: int
+    ways: tuple[Path, ...]
+
+
+def _told(ways: Sequence[Path], owners: Owners) -> list[_Told]:
+    """Each quorum with the ways behind it; where a combination is none, all of its signers are needed."""
     if len(ways) == 1 and len(ways[0].quorums) == 1:
         quorum = ways[0].quorums[0]
         people = [owners.of(key) for key in quorum.keys]
         if all(len(names) == 1 for names in people):
-            return [(tuple(chain.from_iterable(people)), quorum.needed)]
+            return [_Told(tuple(chain.from_iterable(people)), quorum.needed, tuple(ways))]
     keys = chain.from_iterable(quorum.keys for way in ways for quorum in way.quorums)
     order = tuple(dict.fromkeys(name for key in keys for name in owners.of(key)))
-    sets = list(dict.fromkeys(chain.from_iterable(_signer_sets(way, owners) for way in ways)))
-    told: list[tuple[tuple[str, ...], int]] = []
-    for family in _families(sets):
+    behind: dict[frozenset[str], tuple[Path, ...]] = {}
+    for way in ways:
+        for signers in _signer_sets(way, owners):
+            behind[signers] = (*behind.get(signers, ()), way)
+    told: list[_Told] = []
+    for family in _families(tuple(behind)):
         union = frozenset(chain.from_iterable(family))
-        sizes = {len(one) for one in family}
+        sizes = {len(signers) for signers in family}
         if len(sizes) == 1 and len(family) == comb(len(union), min(sizes)):
-            told.append((tuple(name for name in order if name in union), min(sizes)))
+            whole = tuple(chain.from_iterable(behind[signers] for signers in family))
+            told.append(_Told(tuple(name for name in order if name in union), min(sizes), whole))
         else:
-            told += [(tuple(name for name in order if name in one), len(one)) for one in family]
+            told += [_Told(tuple(n for n in order if n in one), len(one), behind[one]) for one in family]
     return told
 
 
