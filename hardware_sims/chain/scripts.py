@@ -1,11 +1,10 @@
-"""Scripts judged by Bitcoin Core's consensus engine, with what would make it abort the process checked before."""
+"""Scripts of a transaction that asks for relay: judged by the consensus engine, then by what relay asks on top."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
 
-import pbk
-
 from hardware_sims.chain.refusal import TransactionRefused
+from shared.bitcoin.consensus import failed_input
 from shared.bitcoin.transaction import Transaction, TxOut
 
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -23,15 +22,9 @@ class ScriptJudge:
         """`spent` in the order of inputs. TransactionRefused in Bitcoin Core's words; the engine names no opcode."""
         if tx.wtxid in self._valid:
             return
-        if len(spent) != len(tx.inputs):
-            raise TransactionRefused("bad-txns-inputs-missingorspent")
-        engine_tx = pbk.Transaction(tx.raw)
-        outputs = [pbk.TransactionOutput(pbk.ScriptPubkey(one.script), one.amount_sat) for one in spent]
-        data = pbk.script.PrecomputedTransactionData(engine_tx, outputs)
-        for index, one in enumerate(spent):
-            script = pbk.ScriptPubkey(one.script)
-            if not script.verify(one.amount_sat, engine_tx, data, index, pbk.ScriptVerificationFlags.ALL):
-                raise TransactionRefused("mandatory-script-verify-flag-failed (unknown error)", f"input {index}")
+        index = failed_input(tx, spent)
+        if index is not None:
+            raise TransactionRefused("mandatory-script-verify-flag-failed (unknown error)", f"input {index}")
         _check_low_s(tx)
         self._valid[tx.wtxid] = None
         if len(self._valid) > _REMEMBERED:
