@@ -13,44 +13,34 @@ from shared.bitcoin.miniscript.fragment import (
     Fragment,
 )
 from shared.bitcoin.miniscript.node import MAX_DEPTH, Node
+from shared.bitcoin.miniscript.reader import Reader
 from shared.errors import BitcoinMalformed
 
-MAX_TEXT = 100_000
 _WORD = re.compile(r"(?:([a-z]+):)?([a-z0-9_]+)")
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,9}")
-_KEY = re.compile(r"[!-~]+")
 _FRAGMENTS = {fragment.value: fragment for fragment in Fragment if fragment not in WRAPPERS}
 _SUGAR = {"pk": Fragment.PK_K, "pkh": Fragment.PK_H}
 
 
 def parse(expression: str, context: Context) -> Node:
     """A typed tree of any basic type; sanity is another question. BitcoinMalformed names the place."""
-    if len(expression) > MAX_TEXT:
-        raise BitcoinMalformed(f"the expression has {len(expression)} characters, at most {MAX_TEXT} are read")
-    reader = _Reader(expression, context)
+    reader = _MiniscriptReader(expression, context)
     node = reader.expression(0)
-    if reader.place != len(expression):
-        raise reader.fault("nothing may follow the expression")
+    reader.end()
     return node
 
 
-class _Reader:
+class _MiniscriptReader(Reader):
     def __init__(self, text: str, context: Context) -> None:
-        self._text = text
+        super().__init__(text, "miniscript")
         self._context = context
-        self.place = 0
-
-    def fault(self, what: str) -> BitcoinMalformed:
-        return BitcoinMalformed(f"miniscript, character {self.place + 1}: {what}")
 
     def expression(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
             raise self.fault(f"nested deeper than {MAX_DEPTH} expressions")
-        word = _WORD.match(self._text, self.place)
+        word = self.match(_WORD)
         if word is None:
             raise self.fault("an expression is expected")
         wrappers, name = word.groups()
-        self.place = word.end()
         node = self._fragment(name, depth)
         for letter in reversed(wrappers or ""):
             node = self._wrap(letter, node)
@@ -87,78 +77,43 @@ class _Reader:
     def _leaf(self, fragment: Fragment, depth: int) -> Node:
         if fragment in KEY_FRAGMENTS:
             return self._node(fragment, keys=self._keys(first="("))
+        self.take("(")
         if fragment in MULTISIGS:
-            self._take("(")
-            return self._node(fragment, number=self._number(), keys=self._keys(first=","))
+            return self._node(fragment, number=self.number(), keys=self._keys(first=","))
         if fragment is Fragment.THRESH:
-            self._take("(")
-            number = self._number()
-            return self._node(fragment, number=number, subs=self._more(depth))
-        self._take("(")
-        node = self._node(fragment, number=self._number()) if fragment in LOCKS else self._hash(fragment)
-        self._take(")")
+            return self._node(fragment, number=self.number(), subs=self._more(depth))
+        if fragment in LOCKS:
+            node = self._node(fragment, number=self.number())
+        else:
+            node = self._node(fragment, digest=self.digest(DIGEST_SIZES[fragment]))
+        self.take(")")
         return node
 
-    def _hash(self, fragment: Fragment) -> Node:
-        digits = 2 * DIGEST_SIZES[fragment]
-        written = self._text[self.place : self.place + digits]
-        if not re.fullmatch(f"[0-9a-f]{{{digits}}}", written):
-            raise self.fault(f"{fragment} takes {digits} lower-case hexadecimal digits")
-        self.place += digits
-        return self._node(fragment, digest=bytes.fromhex(written))
-
     def _subs(self, count: int, depth: int) -> tuple[Node, ...]:
-        self._take("(")
+        self.take("(")
         subs = [self.expression(depth + 1)]
         while len(subs) < count:
-            self._take(",")
+            self.take(",")
             subs.append(self.expression(depth + 1))
-        self._take(")")
+        self.take(")")
         return tuple(subs)
 
     def _more(self, depth: int) -> tuple[Node, ...]:
         subs: list[Node] = []
-        while not subs or self._text.startswith(",", self.place):
-            self._take(",")
+        while not subs or self.sees(","):
+            self.take(",")
             subs.append(self.expression(depth + 1))
-        self._take(")")
+        self.take(")")
         return tuple(subs)
 
     def _keys(self, first: str) -> tuple[str, ...]:
-        self._take(first)
-        keys = [self._key()]
-        while self._text.startswith(",", self.place):
-            self._take(",")
-            keys.append(self._key())
-        self._take(")")
+        self.take(first)
+        keys = [self.key()]
+        while self.sees(","):
+            self.take(",")
+            keys.append(self.key())
+        self.take(")")
         return tuple(keys)
-
-    def _key(self) -> str:
-        """A key expression as it stands, up to the comma or bracket behind it; musig() holds commas of its own."""
-        start = self.place
-        nested = 0
-        while self.place < len(self._text):
-            letter = self._text[self.place]
-            if nested == 0 and letter in ",)":
-                break
-            nested += (letter == "(") - (letter == ")")
-            self.place += 1
-        key = self._text[start : self.place]
-        if not _KEY.fullmatch(key):
-            raise self.fault("a key is expected")
-        return key
-
-    def _number(self) -> int:
-        written = _NUMBER.match(self._text, self.place)
-        if written is None:
-            raise self.fault("a whole number without leading zeros is expected")
-        self.place = written.end()
-        return int(written.group())
-
-    def _take(self, letter: str) -> None:
-        if not self._text.startswith(letter, self.place):
-            raise self.fault(f"{letter!r} is expected")
-        self.place += 1
 
     def _node(
         self,
