@@ -130,8 +130,8 @@ class ExtendedKey:
 
 def parse_path(text: str) -> tuple[int, ...]:
     """`m/48h/0'/0/5` or the same without `m/`; the steps, 2^31 added to hardened ones."""
-    steps = text.removeprefix("m").removeprefix("/")
-    return tuple(_step(part, text) for part in steps.split("/")) if steps else ()
+    parts = text.split("/") if text else []
+    return tuple(_step(part, text) for part in (parts[1:] if parts[:1] == ["m"] else parts))
 
 
 def _step(part: str, text: str) -> int:

@@ -26,7 +26,7 @@ from shared.bitcoin.hashes import tagged_hash
 from shared.bitcoin.network import Network
 from shared.bitcoin.script import Op, push
 from shared.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut, witness_bytes
-from shared.errors import BitcoinDisagreement, BitcoinMalformed
+from shared.errors import BitcoinDisagreement
 
 _NOTHING: Final = TxOut(0, bytes((Op.RETURN,)))
 _COINBASE: Final = OutPoint("00" * 32, 0xFFFF_FFFF)
@@ -130,17 +130,25 @@ def _spend(signature: bip322.Sig, message: bytes, script: bytes) -> tuple[Transa
         return Transaction(plain.version, (first,), plain.outputs, plain.lock_time), [challenge]
     if isinstance(payload, Tx):
         return Transaction.parse(payload.serialize(include_witness=True)), [challenge]
-    signed = extract_tx(payload, verify_scripts=False, max_fee_rate=None)
-    return Transaction.parse(signed.serialize(include_witness=True)), [challenge, *_coins(payload, signed)]
+    signed = Transaction.parse(
+        extract_tx(payload, verify_scripts=False, max_fee_rate=None).serialize(include_witness=True)
+    )
+    return signed, [challenge, *_coins(payload, signed)]
 
 
-def _coins(psbt: Psbt, signed: Tx) -> list[TxOut]:
+def _coins(psbt: Psbt, signed: Transaction) -> list[TxOut]:
+    """A previous transaction is told once, with the first input that spends from it."""
+    previous: dict[str, Transaction] = {}
     found = []
-    for fields, source in zip(psbt.inputs[1:], signed.vin[1:], strict=True):
-        output = fields.witness_utxo
-        if output is None and fields.non_witness_utxo is not None:
-            output = fields.non_witness_utxo.vout[source.prev_out.vout]
-        if output is None:
-            raise BitcoinMalformed("proof of funds: it does not say what one of its coins is worth")
-        found.append(TxOut(output.value, output.script_pub_key.script))
+    for entry, fields in zip(signed.inputs[1:], psbt.inputs[1:], strict=True):
+        if fields.non_witness_utxo is not None:
+            told = Transaction.parse(fields.non_witness_utxo.serialize(include_witness=True))
+            previous[told.txid] = told
+        source = previous.get(entry.outpoint.txid)
+        if source is not None:
+            found.append(source.outputs[entry.outpoint.vout])
+        elif fields.witness_utxo is not None:
+            found.append(TxOut(fields.witness_utxo.value, fields.witness_utxo.script_pub_key.script))
+        else:
+            raise BitcoinDisagreement("proof of funds: btclib takes a coin that we cannot see")
     return found

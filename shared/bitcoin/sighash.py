@@ -12,6 +12,7 @@ import wallycore
 
 from shared.bitcoin.compact_size import compact_size
 from shared.bitcoin.hashes import sha256d, tagged_hash
+from shared.bitcoin.script import ScriptKind, kind
 from shared.bitcoin.transaction import Transaction, TxOut
 from shared.errors import BitcoinDisagreement, BitcoinMalformed
 
@@ -51,6 +52,7 @@ class Sighasher:
     def segwit_v0(self, index: int, script_code: bytes, flag: int = SIGHASH_ALL) -> bytes:
         """BIP-143. `script_code` is the witness script, or that of `p2wpkh_script_code`."""
         self._check(index, flag, _FLAGS_V0)
+        _check_script(script_code)
         entry = self._transaction.inputs[index]
         preimage = b"".join(
             (
@@ -71,6 +73,10 @@ class Sighasher:
     def taproot(self, index: int, flag: int = SIGHASH_DEFAULT, leaf_script: bytes | None = None) -> bytes:
         """BIP-341 for the key path; with `leaf_script` BIP-342 for a leaf of version 0xc0 without CODESEPARATOR."""
         self._check(index, flag, _FLAGS_TAPROOT)
+        if kind(self._spent[index].script) is not ScriptKind.P2TR:
+            raise BitcoinMalformed(f"sighash: input {index} does not spend a Taproot output")
+        if leaf_script is not None:
+            _check_script(leaf_script)
         parts = [
             bytes((0, flag)),
             self._transaction.version.to_bytes(4, "little"),
@@ -181,6 +187,11 @@ class Sighasher:
             )
         except ValueError as error:
             raise BitcoinDisagreement(f"sighash: wallycore finds none for input {index}") from error
+
+
+def _check_script(script: bytes) -> None:
+    if not script:
+        raise BitcoinMalformed("sighash: an empty script has no signature to check")
 
 
 def _agreed(ours: bytes, theirs: bytes) -> bytes:
