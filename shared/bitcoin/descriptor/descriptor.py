@@ -17,7 +17,7 @@ from ecc.exceptions import EccException
 
 from shared.bitcoin.address import address_of
 from shared.bitcoin.descriptor import second_opinion
-from shared.bitcoin.descriptor.aggregate import aggregate_key
+from shared.bitcoin.descriptor.aggregate import script_key
 from shared.bitcoin.descriptor.checksum import checksum, split
 from shared.bitcoin.descriptor.derived import Aggregate, Derived, Leaf
 from shared.bitcoin.descriptor.key import KeyExpression, keys_of
@@ -217,7 +217,7 @@ def _aggregate(key: BtclibKey, index: int, network: Network) -> Aggregate:
     aggregate = bytes(key.aggregate(index, network.btclib))
     found = _key_bytes(key, index, network)
     path = _path(key, index)
-    if aggregate_key(participants) != aggregate or aggregate_key(participants, path) != found:
+    if script_key(participants).public_key != aggregate or script_key(participants, path).public_key != found:
         raise BitcoinDisagreement("descriptor: btclib and libsecp256k1 aggregate keys differently")
     return Aggregate(aggregate, found, participants, KeyOrigin(hash160(aggregate)[:4], path))
 

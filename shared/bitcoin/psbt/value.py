@@ -32,7 +32,11 @@ class LeafKey(NamedTuple):
 
 
 class MusigKey(NamedTuple):
-    """Names a nonce or a partial signature (BIP-373): plain keys of 33 bytes; no leaf hash means the key path."""
+    """Names a nonce or a partial signature (BIP-373); keys have 33 bytes, and no leaf hash means the key path.
+
+    `aggregate` is the key that is signed under, after all tweaks: the Taproot output key, or the key in the leaf. (The
+    key of `musig_participants`, by contrast, is the aggregate before any tweak.)
+    """
 
     participant: bytes
     aggregate: bytes
