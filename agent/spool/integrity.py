@@ -32,6 +32,16 @@ def check_files(database: Path) -> int:
     return _last_commit_frame(wal) if wal.exists() else 0
 
 
+def check_tail(database: Path) -> None:
+    """Before SQLite opens the file, and without touching it: Corrupt where the write-ahead log holds a commit that
+    SQLite would pass over, because it or one before it is damaged. Whoever opens and closes such a file merges the rest
+    and forgets that there was more.
+    """
+    wal = database.with_name(database.name + "-wal")
+    if wal.exists() and (whole := _last_commit_frame(wal, whole=True)) < (last := _last_commit_frame(wal)):
+        raise Corrupt(f"{wal}: is whole up to frame {whole}, although frame {last} ends a commit")
+
+
 def check_log(connection: sqlite3.Connection, last_commit_frame: int) -> None:
     """After opening and before any write: did SQLite use all commits that stand in the log?"""
     _, recovered, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -57,33 +67,41 @@ def check_pages(connection: sqlite3.Connection, deadline_s: float) -> None:
         raise Corrupt(f"quick_check: {problem}")
 
 
-def _last_commit_frame(wal: Path) -> int:
+def _last_commit_frame(wal: Path, *, whole: bool = False) -> int:
+    """With `whole` only frames count whose checksums, and those of all before them, are right."""
     with wal.open("rb") as file:
         header = file.read(_WAL_HEADER_BYTES)
         if len(header) < _WAL_HEADER_BYTES:
             return 0
-        page_bytes, salts = _wal_header(wal, header)
+        page_bytes, salts, order = _wal_header(wal, header)
+        sums: tuple[int, int] = struct.unpack(">2I", header[24:])
         frame_bytes = _FRAME_HEADER_BYTES + page_bytes
         frames = (wal.stat().st_size - _WAL_HEADER_BYTES) // frame_bytes
         last = 0
         for frame in range(1, frames + 1):
             file.seek(_WAL_HEADER_BYTES + (frame - 1) * frame_bytes)
-            _, pages_after_commit, *frame_salts = struct.unpack(">4I", file.read(16))
+            head = file.read(_FRAME_HEADER_BYTES)
+            _, pages_after_commit, *frame_salts, sum_1, sum_2 = struct.unpack(">6I", head)
+            if whole:
+                covered = head[:8] + file.read(page_bytes)
+                sums = _wal_checksum(struct.unpack(f"{order}{len(covered) // 4}I", covered), *sums)
+                if tuple(frame_salts) != salts or sums != (sum_1, sum_2):
+                    break
             if pages_after_commit and tuple(frame_salts) == salts:
                 last = frame
         return last
 
 
-def _wal_header(wal: Path, header: bytes) -> tuple[int, tuple[int, int]]:
+def _wal_header(wal: Path, header: bytes) -> tuple[int, tuple[int, int], str]:
+    """Bytes of a page, the salts, and the byte order of the checksums."""
     magic, _, page_bytes, _, salt_1, salt_2, sum_1, sum_2 = struct.unpack(">8I", header)
     order = _WAL_MAGICS.get(magic)
     if order is None or _wal_checksum(struct.unpack(f"{order}6I", header[:24])) != (sum_1, sum_2):
         raise Corrupt(f"{wal}: has a damaged header")
-    return page_bytes, (salt_1, salt_2)
+    return page_bytes, (salt_1, salt_2), order
 
 
-def _wal_checksum(words: tuple[int, ...]) -> tuple[int, int]:
-    first = second = 0
+def _wal_checksum(words: tuple[int, ...], first: int = 0, second: int = 0) -> tuple[int, int]:
     for even, odd in zip(words[::2], words[1::2], strict=True):
         first = first + even + second & 0xFFFFFFFF
         second = second + odd + first & 0xFFFFFFFF

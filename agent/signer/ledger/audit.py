@@ -1,20 +1,27 @@
-"""Is every byte of the ledger as it was written? The chain, the running sums, and the tables derived from it."""
+"""Is every byte of the ledger as it was written? Schema, chain, running sums, and the tables derived from them."""
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
 
 from agent.signer.ledger import entry_table as table
 from agent.signer.ledger import family, holding
 from agent.signer.ledger.chain import expected_digest, genesis
 from agent.signer.ledger.model import DebitBody, Entry, EntryKind, Head, OpenedBody
 from shared.errors import Corrupt, WireError
+from shared.migration import migrate, steps_in
 from shared.wire.codec import decode
 
+SCHEMAS = Path(__file__).parent / "schemas"
 _PAGE = 1000
 
 
 def verify(connection: sqlite3.Connection, box_id: str) -> Head:
     """The head of a whole ledger; Corrupt names the first row that is not as it was written."""
+    if _schema(connection) != _released_schema():
+        raise Corrupt("ledger: its tables, indices or triggers are not those of this release")
     problem = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if problem != "ok":
         raise Corrupt(f"ledger: {problem}")
@@ -54,6 +61,19 @@ class _Audit:
             raise Corrupt(f"ledger: row {entry.seq} says {entry.spent_sat} sat were spent; its debits say {spent_sat}")
         self._spent[entry.subject] = spent_sat
         self.debits.append((entry.seq, entry.txid, family.body_of(entry.body)))
+
+
+def _schema(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+    """What SQLite made by itself has no text."""
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name"
+    return connection.execute(query).fetchall()
+
+
+@cache
+def _released_schema() -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:")) as empty:
+        migrate(empty, steps_in(SCHEMAS))
+        return _schema(empty)
 
 
 def _all(connection: sqlite3.Connection) -> Iterator[Entry]:

@@ -12,11 +12,11 @@ from typing import TypeVar
 from agent.signer.clock.model import ChainTime
 from agent.signer.ledger import entry_table as table
 from agent.signer.ledger import family, holding
-from agent.signer.ledger.audit import verify
+from agent.signer.ledger.audit import SCHEMAS, verify
 from agent.signer.ledger.budget import Budget, Now
 from agent.signer.ledger.chain import genesis
 from agent.signer.ledger.model import Debit, Entry, EntryKind, Head, Note, OpenedBody, Spend, Spent
-from agent.spool.integrity import check_files, check_log
+from agent.spool.integrity import check_files, check_tail
 from shared.errors import Conflict, Corrupt, Denied, StorageError
 from shared.group_commit import GroupCommitter
 from shared.wire.codec import encode
@@ -24,7 +24,6 @@ from shared.wire.contract import Limits
 
 T = TypeVar("T")
 
-SCHEMAS = Path(__file__).parent / "schemas"
 REORG_BLOCKS = 6  # a tip may fall back by so much without being called stale
 
 
@@ -32,20 +31,31 @@ class Ledger:
     """One file, one writer thread. Rows of one box only; a file that is damaged or another's is refused, never mended.
 
     Times of rows never go back: the caller brings the chain's, the ledger keeps the later of it and the newest row's.
+
+    A power cut may leave the end of the write-ahead log torn: a commit that nobody had been promised. It looks like one
+    that was promised and damaged since, which would be a rollback; so it is refused, unless `accept_torn_end` says that
+    witnesses will be asked what they remember before anything is signed.
     """
 
     def __init__(
-        self, path: Path, *, box_id: str, boot_id: str, monotonic_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        path: Path,
+        *,
+        box_id: str,
+        boot_id: str,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        accept_torn_end: bool = False,
     ) -> None:
         self._path = path
         self._box_id = box_id
         self._boot_id = boot_id
         self._monotonic_ns = monotonic_ns
+        self._accept_torn_end = accept_torn_end
         self._budget = Budget()
         self._committer = GroupCommitter(path, migrations=SCHEMAS)
 
     async def open(self) -> Head:
-        """Ready to debit, every row verified. Corrupt where a byte is not as it was written."""
+        """Ready to debit, every row verified. Corrupt where a byte is not as it was written; keep the file then."""
         return await asyncio.to_thread(self._start)
 
     async def close(self) -> None:
@@ -114,13 +124,14 @@ class Ledger:
         return await self._committer.call(partial(verify, box_id=self._box_id))
 
     def _start(self) -> Head:
-        last_commit_frame = check_files(self._path)
-        self._committer.start()
+        check_files(self._path)
+        if not self._accept_torn_end:
+            check_tail(self._path)
         try:
-            self._committer.maintain(partial(check_log, last_commit_frame=last_commit_frame))
+            self._committer.start()
             self._committer.run(self._claim)
             return self._committer.run(partial(verify, box_id=self._box_id))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self._committer.stop()
             raise Corrupt(f"{self._path}: {error}") from error
         except BaseException:

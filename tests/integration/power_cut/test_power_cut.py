@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.signer.ledger import Ledger
 from agent.spool import Spool
 from controller.journal.audit import verify
 from controller.storage.sqlite.journal_log import SqliteLogFile
@@ -32,6 +33,7 @@ FILES = {
     "spool": ("spool.db", "spool.db-wal", "spool.witness"),
     "journal": ("journal.db", "journal.db-wal"),
     "telemetry": ("telemetry.db", "telemetry.db-wal"),
+    "ledger": ("ledger.db", "ledger.db-wal"),
 }
 Receipts = list[tuple[str, ...]]
 
@@ -90,10 +92,19 @@ async def telemetry_after(folder: Path, receipts: Receipts) -> list[str]:
     return lost + ([] if len(stored) == len(set(stored)) else ["a record is there twice"])
 
 
+async def ledger_after(folder: Path, receipts: Receipts) -> list[str]:
+    ledger = Ledger(folder / "ledger.db", box_id="test", boot_id="test", accept_torn_end=True)
+    await ledger.open()  # verifies every row
+    stored = {entry.txid: entry.digest.hex() for entry in await ledger.after(0, 10_000)}
+    await ledger.close()
+    return [f"debit {txid}" for _, txid, digest in receipts if stored.get(txid) != digest]
+
+
 AFTER: dict[str, Callable[[Path, Receipts], Awaitable[list[str]]]] = {
     "spool": spool_after,
     "journal": journal_after,
     "telemetry": telemetry_after,
+    "ledger": ledger_after,
 }
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from agent.signer.ledger import Ledger
 from agent.spool import Spool
 from controller.ingest import Group, RecordArrival
 from controller.journal import Journal, NewEvent
@@ -17,6 +18,7 @@ from shared import group_commit
 from shared.clock import SystemClock
 from shared.wire.event import Event, EventBatch
 from shared.wire.record import RecordKind
+from tests.agent.signer.ledger.scene import START, WIDE_LIMITS, spend
 from tests.integration.power_cut.trace import RECEIPTS
 
 APPENDS, PRODUCERS = 25, 4
@@ -64,6 +66,19 @@ async def write_journal(folder: Path, notes: Notes) -> None:
         await asyncio.gather(*(produce(stream) for stream in range(PRODUCERS)))
 
 
+async def write_ledger(folder: Path, notes: Notes) -> None:
+    ledger = Ledger(folder / "ledger.db", box_id="test", boot_id="test")
+    await ledger.open()
+
+    async def produce(first: int) -> None:
+        for number in range(first, first + APPENDS):
+            entry = (await ledger.debit(spend(number), WIDE_LIMITS, START)).entry
+            notes.add("debited", entry.txid, entry.digest.hex())
+
+    await asyncio.gather(*(produce(number * APPENDS) for number in range(PRODUCERS)))
+    await ledger.close()
+
+
 async def write_telemetry(folder: Path, notes: Notes) -> None:
     async with SqliteTelemetry(folder / "telemetry.db") as store:
         for seq in range(1, APPENDS * PRODUCERS + 1):
@@ -73,7 +88,7 @@ async def write_telemetry(folder: Path, notes: Notes) -> None:
             notes.add("stored", result.marks["north", "n1", "e"])
 
 
-STORES = {"spool": write_spool, "journal": write_journal, "telemetry": write_telemetry}
+STORES = {"spool": write_spool, "journal": write_journal, "telemetry": write_telemetry, "ledger": write_ledger}
 
 
 def main(folder: Path, store: str, synchronous: str) -> None:

@@ -1,5 +1,7 @@
 """Spends, limits and a clock for tests of the ledger."""
 
+import msgspec
+
 from agent.signer.clock.model import ChainTime
 from agent.signer.ledger import Spend
 from shared.wire.contract import Limits
@@ -15,6 +17,8 @@ LIMITS = Limits(
     fee_rate_sat_vb=100,
     weight_wu=400_000,
 )
+
+WIDE_LIMITS = msgspec.structs.replace(LIMITS, window_sat=1 << 50, lifetime_sat=1 << 50)
 
 
 def txid(number: int) -> str:
