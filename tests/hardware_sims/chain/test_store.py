@@ -88,8 +88,12 @@ async def started(folder: Path) -> tuple[asyncio.subprocess.Process, dict[str, o
     return process, json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
 
 
+def cookie(ready: dict[str, object]) -> Path:
+    return Path(str(ready["cookie_file"]))
+
+
 async def asked(ready: dict[str, object], method: str, *params: object) -> object:
-    user, _, password = Path(str(ready["cookie_file"])).read_text().partition(":")
+    user, _, password = cookie(ready).read_text().partition(":")
     async with httpx.AsyncClient(auth=(user, password)) as client:
         reply = await client.post(str(ready["url"]), json={"method": method, "params": params, "id": 1}, timeout=30)
     return reply.json()["result"]
@@ -110,4 +114,4 @@ async def test_a_killed_process_has_lost_no_block_that_it_told_about(tmp_path):
     assert ready["height"] == 90
     assert await asked(ready, "stop") == "Bitcoin Core stopping"
     assert await asyncio.wait_for(process.wait(), 20) == 0
-    assert not Path(str(ready["cookie_file"])).exists()
+    assert not cookie(ready).exists()

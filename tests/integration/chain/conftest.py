@@ -76,6 +76,7 @@ class Core:
             BITCOIND,
             *("-regtest", f"-datadir={self._folder}", "-server=1", "-txindex=1", "-disablewallet", "-printtoconsole=0"),
             *("-listen=0", "-dnsseed=0", "-fixedseeds=0", "-connect=0", "-networkactive=0"),
+            *("-minrelaytxfee=0.00001", "-incrementalrelayfee=0.00001"),  # the defaults of 28; later ones are lower
             *(f"-rpcport={self._port}", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1", *login),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
@@ -99,10 +100,10 @@ class Core:
                 rpc = running.rpc()
                 try:
                     await BitcoinNode(rpc, Network.REGTEST).check()
+                    if (await rpc.call(dict, "getmempoolinfo"))["loaded"]:
+                        return
                 except BesError:
                     await asyncio.sleep(0.2)
-                else:
-                    return
                 finally:
                     await rpc.aclose()
 
