@@ -103,7 +103,8 @@ class Node:
     def _check_types(self, kinds: tuple[Type, ...]) -> None:
         wrong = mismatch(self.fragment, kinds)
         if wrong is not None:
-            place, wanted = wrong
+            place, alternatives = wrong
+            wanted = " or ".join(text(one) for one in alternatives)
             found = self.subs[place]
             raise BitcoinMalformed(
                 f"{self.fragment}: argument {place + 1} must have type {wanted}, "

@@ -90,16 +90,20 @@ _REQUIRED: dict[Fragment, tuple[tuple[Type, ...], ...]] = {
 _SAME_KIND = {Fragment.ANDOR: (1, 2), Fragment.OR_I: (0, 1)}
 
 
-def mismatch(fragment: Fragment, subs: Sequence[Type]) -> tuple[int, str] | None:
+def mismatch(fragment: Fragment, subs: Sequence[Type]) -> tuple[int, tuple[Type, ...]] | None:
     """The first argument (from 0) of a type that the fragment does not take, and what it takes; None where all fit."""
     required = ((_BDU,), *(((_WDU,),) * (len(subs) - 1))) if fragment is Fragment.THRESH else _REQUIRED[fragment]
-    for place, (kind, alternatives) in enumerate(zip(subs, required, strict=True)):
-        if not any(has(kind, wanted) for wanted in alternatives):
-            return place, " or ".join(text(wanted) for wanted in alternatives)
+    for place, alternatives in enumerate(required):
+        kind = subs[place]
+        for wanted in alternatives:
+            if kind & wanted == wanted:
+                break
+        else:
+            return place, alternatives
     if fragment in _SAME_KIND:
         first, second = _SAME_KIND[fragment]
         if not subs[first] & subs[second] & _KINDS:
-            return second, text(subs[first] & _KINDS)
+            return second, (subs[first] & _KINDS,)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Compiled scripts mean what the policy says, are sane for three implementations, and cost what was expected or less."""
+"""Compiled scripts mean what the policy says, are sane for three implementations, and cost what was expected."""
 
 from itertools import combinations, product
 
@@ -83,7 +83,7 @@ def sane_by_both(node: Node) -> bool:
 def test_a_compiled_policy_is_sane_and_means_the_same(context: Context):
     compiled = 0
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=90, deadline=None)
     @given(policies())
     def check(text: str) -> None:
         nonlocal compiled
@@ -98,7 +98,7 @@ def test_a_compiled_policy_is_sane_and_means_the_same(context: Context):
         assert least(ways_by(node)) == least(ways_of(policy))
 
     check()
-    assert compiled > 40
+    assert compiled > 25
 
 
 @settings(max_examples=80, deadline=None)
@@ -134,16 +134,19 @@ def test_a_tree_means_the_same(text: str):
             f"andor(pk(B),or_i(and_v(v:pkh(C),hash160({HASH})),older(1008)),pk(A))",
         ),
         # Templates written by hand.
-        ("or(99@thresh(2,pk(A),pk(B),pk(C)),and(pk(D),older(4320)))", "or_d(multi(2,A,B,C),and_v(v:pkh(D),older(4320)))"),
+        (
+            "or(99@thresh(2,pk(A),pk(B),pk(C)),and(pk(D),older(4320)))",
+            "or_d(multi(2,A,B,C),and_v(v:pkh(D),older(4320)))",
+        ),
     ],
-)  # fmt: skip
+)
 def test_no_dearer_than_what_is_known(policy: str, known: str):
     node = compile_policy(policy, Context.P2WSH)
     assert expected_wu(policy, Context.P2WSH) <= weighed(parse_policy(policy), parse(known, Context.P2WSH)) + 1e-9
     assert weighed(parse_policy(policy), node) == pytest.approx(expected_wu(policy, Context.P2WSH))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(policies(2))
 def test_the_expected_weight_is_that_of_the_paths(text: str):
     policy = parse_policy(text)
