@@ -58,6 +58,10 @@ class Reader:
 
     def chunk(self) -> bytes:
         """A compact size and as many bytes."""
+        start = self.position
+        if start < len(self._data) and (size := self._data[start]) < 0xFD:  # nearly always, and twice as fast
+            self.position = start + 1
+            return self.take(size)
         return self.take(self.compact_size())
 
     @property

@@ -74,8 +74,7 @@ class Transaction:
         """
         if len(raw) > MAX_WEIGHT_WU:
             raise BitcoinMalformed(f"transaction: {len(raw)} bytes, no block holds more than {MAX_WEIGHT_WU}")
-        found = _read(raw)
-        found.__dict__["raw"] = raw  # the form is canonical, so these are the bytes that writing would make
+        found = _read(bytes(raw))  # some libraries return a bytearray
         _agree(found)
         return found
 
@@ -142,7 +141,7 @@ def read_witness(reader: Reader) -> tuple[bytes, ...]:
     count = reader.compact_size()
     if count > reader.left:
         raise BitcoinMalformed(f"witness before byte {reader.position}: {count} items cannot follow in so few bytes")
-    return tuple(reader.chunk() for _ in range(count))
+    return tuple([reader.chunk() for _ in range(count)])
 
 
 def _read(raw: bytes) -> Transaction:
@@ -151,21 +150,26 @@ def _read(raw: bytes) -> Transaction:
     segwit = raw[4:6] == _SEGWIT
     if segwit:
         reader.take(2)
-    inputs = tuple(_read_input(reader) for _ in range(_counted(reader, _INPUT_BYTES, "inputs")))
+    inputs = [_read_input(reader) for _ in range(_counted(reader, _INPUT_BYTES, "inputs"))]
     if not inputs:
         raise BitcoinMalformed("transaction: it has no inputs")
-    outputs = tuple(_read_output(reader) for _ in range(_counted(reader, _OUTPUT_BYTES, "outputs")))
+    outputs = tuple([_read_output(reader) for _ in range(_counted(reader, _OUTPUT_BYTES, "outputs"))])
+    base_end = reader.position
     if segwit:
         stacks = [read_witness(reader) for _ in inputs]
         if not any(stacks):
             raise BitcoinMalformed("transaction: it is marked as having a witness and has none")
-        inputs = tuple(
-            TxIn(entry.outpoint, entry.script_sig, entry.sequence, stack)
+        inputs = [
+            TxIn(entry.outpoint, entry.script_sig, entry.sequence, stack) if stack else entry
             for entry, stack in zip(inputs, stacks, strict=True)
-        )
+        ]
     lock_time = reader.integer(4)
     reader.end()
-    return Transaction(version, inputs, outputs, lock_time)
+    found = Transaction(version, tuple(inputs), outputs, lock_time)
+    # The form is canonical, so these are the bytes that writing would make.
+    found.__dict__["raw"] = raw
+    found.__dict__["base"] = raw[:4] + raw[6:base_end] + raw[-4:] if segwit else raw
+    return found
 
 
 def _counted(reader: Reader, least_bytes: int, name: str) -> int:
@@ -176,7 +180,8 @@ def _counted(reader: Reader, least_bytes: int, name: str) -> int:
 
 
 def _read_input(reader: Reader) -> TxIn:
-    outpoint = OutPoint(reader.take(32)[::-1].hex(), reader.integer(4))
+    spent = reader.take(36)
+    outpoint = OutPoint(spent[31::-1].hex(), int.from_bytes(spent[32:], "little"))
     return TxIn(outpoint, reader.chunk(), reader.integer(4))
 
 
