@@ -54,6 +54,7 @@ from controller.storage.sqlite.telemetry_reader import TelemetryReader
 from controller.storage.sqlite.telemetry_store import SqliteTelemetry
 from controller.storage.sqlite.telemetry_upkeep import Retention as SampleRetention
 from controller.storage.sqlite.telemetry_upkeep import TelemetryUpkeep
+from controller.treasury import Treasury
 from controller.web_server import WebServer
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
@@ -125,6 +126,7 @@ class ControllerApp:
             )
         )
         self.gateway = MqttGateway(settings.mqtt, CLIENT_ID, self.keys.command, self._deliver, settings.sites)
+        self.treasury = self._treasury()
         self.ingest = Ingest(self.telemetry, self.gateway, self._audience(), clock=clock)
         self.ingest.on_trouble = partial(self.own_alarms.judge, NOT_STORING)
         self.ingest.consumer.on_refused = self._record_refused
@@ -159,6 +161,9 @@ class ControllerApp:
         self.registry.restore()
         await self.keeper.restore()
         await self.operations.restore(self.settings.sites)
+        if self.treasury is not None:
+            await self.treasury.restore()
+            stack.push_async_callback(self.treasury.aclose)
         await first_sign_in.begin(self.settings.state_directory, self.people)
         await self.ingest.start()
         stack.push_async_callback(self.ingest.stop)
@@ -178,6 +183,7 @@ class ControllerApp:
             HeadSchedule(self.journal, self.keys.command).run(),
             self.upkeep.run(),
             *(desk.run() for desk in self.desks.values()),
+            *(self.treasury.parts() if self.treasury is not None else ()),
             self.web.run(self._application()),
             self._live(),
         ]
@@ -263,7 +269,14 @@ class ControllerApp:
             RecordKind.INVENTORY: InboxRoute(Inventory, self.registry.handle_inventory),
             RecordKind.RESULT: InboxRoute(self.outcomes.message, self.outcomes.handle),
         }
-        return Audience((self, self.operations.hosts), self.fleet, routes, online=self.commands.node_returned)
+        packets = None if self.treasury is None else self.treasury.post.arrived
+        online = self.commands.node_returned
+        return Audience((self, self.operations.hosts), self.fleet, routes, online=online, packets=packets)
+
+    def _treasury(self) -> Treasury | None:
+        if self.settings.treasury is None:
+            return None
+        return Treasury(self.settings.treasury, self.journal, self.outbox, self.gateway, self.keys.command, self.clock)
 
     def _record_refused(self, item: InboxItem, refused: Refused) -> None:
         kind = RecordKind(item.kind).name.lower()

@@ -1,10 +1,12 @@
 """Settings of a controller: one TOML file, overruled by `BES_CONTROLLER_*`."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from shared.bitcoin.network import Network
 from shared.config.settings import LogLevel, Settings, WireName
 from shared.mqtt import MqttSettings
 
@@ -62,6 +64,31 @@ class Keep(Section):
     handled_days: int = Field(default=7, ge=1)
 
 
+class SigningBox(Section):
+    """Where a signing box is, and the public key that it says at its start."""
+
+    site: WireName
+    node: WireName
+    public_key: str = Field(pattern="^[0-9a-fA-F]{64}$")
+
+
+class TreasurySettings(Section):
+    """A Bitcoin node, which knows us by its cookie file or by user and password, and the boxes that sign."""
+
+    network: Network
+    node_url: str
+    cookie_file: Path | None = None
+    user: str = ""
+    password: SecretStr | None = None
+    boxes: tuple[SigningBox, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if (self.cookie_file is None) == (self.password is None):
+            raise ValueError("give either cookie_file, or user and password, so that the node knows us")
+        return self
+
+
 class ControllerSettings(Settings):
     model_config = SettingsConfigDict(
         env_prefix="BES_CONTROLLER_", extra="forbid", frozen=True, env_nested_delimiter="__"
@@ -74,4 +101,5 @@ class ControllerSettings(Settings):
     prices: PriceFeed = PriceFeed()
     dispatch: Dispatching = Dispatching()
     keep: Keep = Keep()
+    treasury: TreasurySettings | None = None
     log_level: LogLevel = "info"

@@ -72,10 +72,12 @@ class InboxRoute(NamedTuple):
 
 class Audience(NamedTuple):
     """Everybody who lives on what arrives. A kind of record without a route waits in the inbox. `online` is told of a
-    node (site, name) each time that it or the broker says that it is connected.
+    node (site, name) each time that it or the broker says that it is connected; `packets` takes what a signing box says
+    (site, name, bytes), which is asked for again where it is lost.
     """
 
     sinks: tuple[TelemetrySink, ...] = ()
     watcher: NodeWatcher | None = None
     routes: Mapping[RecordKind, InboxRoute] = MappingProxyType({})
     online: Callable[[str, str], Awaitable[None]] | None = None
+    packets: Callable[[str, str, bytes], Awaitable[None]] | None = None

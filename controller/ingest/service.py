@@ -70,6 +70,7 @@ class Ingest:
         self._sinks = audience.sinks
         self._watcher = audience.watcher
         self._online = audience.online
+        self._packets = audience.packets
         self._settings = settings or IngestSettings()
         self._clock = clock or SystemClock()
         self._decoder = Decoder({kind: route.message for kind, route in audience.routes.items()})
@@ -169,6 +170,8 @@ class Ingest:
                 live.append((address, self._decoder.live(message.payload)))
             elif address.leaf == "presence":
                 self._heard_presence(address, decode(message.payload, Presence))
+            elif address.leaf == "signature":
+                self._heard_packet(address, message.payload)
             else:
                 arrival = self._decoder.record(address, message.topic, message.payload)
                 if isinstance(arrival, RecordArrival):
@@ -185,6 +188,11 @@ class Ingest:
         if presence.online and self._online is not None:
             assert self._loop is not None
             self._loop.call_soon_threadsafe(self._spawn, self._welcome(self._online, address))
+
+    def _heard_packet(self, address: Address, packet: bytes) -> None:
+        if self._packets is not None:
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(self._spawn, self._pass_on(self._packets, address, packet))
 
     def _send_receipts(self, result: GroupResult) -> None:
         """One a lane, however many records came."""
@@ -245,6 +253,14 @@ class Ingest:
             await online(address.site, address.node)
         except Exception:  # the node is told at its next connection
             log.exception("ingest.online-failed", site=address.site, node=address.node)
+
+    async def _pass_on(
+        self, packets: Callable[[str, str, bytes], Awaitable[None]], address: Address, packet: bytes
+    ) -> None:
+        try:
+            await packets(address.site, address.node, packet)
+        except Exception:  # the money door asks the box again
+            log.exception("ingest.packet-failed", site=address.site, node=address.node)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -14,8 +14,8 @@ _WINDOW = 1000
 
 
 class MqttGateway:
-    """Fills the ports ReceiptChannel and CommandPublisher. `deliver` is called in the session's thread for every
-    message of the sites; `key` signs receipts. Sessions are clean: what is owed is owed by the nodes' spools.
+    """Fills the ports ReceiptChannel, CommandPublisher and SigningPublisher. `deliver` is called in the session's thread
+    for every message of the sites; `key` signs receipts. Sessions are clean: what is owed is owed by the nodes' spools.
     """
 
     def __init__(
@@ -57,6 +57,10 @@ class MqttGateway:
         gets it again when it comes back in time.
         """
         await asyncio.to_thread(self.session.deliver, down(site, node, "command"), sealed)
+
+    async def publish_signing(self, site: str, node: str, sealed: bytes) -> None:
+        """To a signing box, in the same way."""
+        await asyncio.to_thread(self.session.deliver, down(site, node, "signing"), sealed)
 
     async def publish_plan(self, site: str, node: str, sealed: bytes) -> None:
         """The same, retained: a node that comes back finds the plan that holds."""

@@ -1,0 +1,36 @@
+"""Contracts that may spend, as the money door sees them: terms, the policy in force, boxes, what each path weighs."""
+
+from functools import lru_cache
+
+from controller.contracts.book import ContractBook
+from controller.contracts.route import routes
+from controller.signing.ports import Contract
+from controller.treasury.boxes import BoxDirectory
+from shared.bitcoin.miniscript.cost import INPUT_BASE_WU
+from shared.wire.contract import ContractTerms
+
+
+class SpendableContracts:
+    """Fills `controller.signing.ports.ContractBook`."""
+
+    def __init__(self, book: ContractBook, boxes: BoxDirectory) -> None:
+        self._book = book
+        self._boxes = boxes
+
+    def contract(self, contract_id: str) -> Contract | None:
+        """None for one that may not propose, or that no policy is in force for."""
+        found = self._book.find(contract_id)
+        if found is None or not found.may_propose or not found.policies:
+            return None
+        return Contract(
+            contract_id=contract_id,
+            terms=found.terms,
+            policy=found.policies[-1].policy,
+            boxes=self._boxes.of_parties(found.terms.parties),
+            witness_wu=_witness_wu(found.terms),
+        )
+
+
+@lru_cache(maxsize=1_024)
+def _witness_wu(terms: ContractTerms) -> dict[str, int]:
+    return {route.path.name: route.input_wu - INPUT_BASE_WU for route in routes(terms.descriptor, terms.parties)}

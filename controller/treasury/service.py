@@ -1,0 +1,109 @@
+"""The treasury of a controller, from its settings to what runs."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from nacl.signing import SigningKey
+
+from controller.contracts.registration import EFFECT_KIND, RegistrationDelivery
+from controller.contracts.service import ContractService
+from controller.gateways.bitcoind import BitcoinNode, CookieLogin, JsonRpc, Login, PasswordLogin
+from controller.journal import Dispatcher, Journal
+from controller.journal.ports import Outbox
+from controller.settings import TreasurySettings
+from controller.signing.board import ProposalBoard
+from controller.signing.conductor import Conductor, Office
+from controller.signing.delivery import BoxDelivery, ChainDelivery
+from controller.signing.keeper import SigningKeeper, restore
+from controller.signing.ports import SigningPublisher
+from controller.signing.request import BROADCAST_KIND, SIGNING_KIND
+from controller.signing.service import SigningService
+from controller.signing.verdict import RuleVerdicts
+from controller.treasury.book import SpendableContracts
+from controller.treasury.boxes import BoxDirectory
+from controller.treasury.chain import NodeChain
+from controller.treasury.coins import CoinIndex
+from controller.treasury.post import Post
+from shared.bitcoin.kernel import Judge
+from shared.clock import Clock
+from shared.errors import ConfigError, GatewayError, StorageError
+from shared.log import get_logger
+
+LOOK_S = 5.0
+
+log = get_logger("controller.treasury")
+
+
+class Treasury:
+    """`contracts` and `signing` are the two services that people use; `restore` before anything, then `run`."""
+
+    def __init__(
+        self,
+        settings: TreasurySettings,
+        journal: Journal,
+        outbox: Outbox,
+        publisher: SigningPublisher,
+        key: SigningKey,
+        clock: Clock,
+    ) -> None:
+        self._journal = journal
+        self._outbox = outbox
+        self._clock = clock
+        self._publisher = publisher
+        self.network = settings.network
+        self.boxes = BoxDirectory((box.site, box.node, box.public_key) for box in settings.boxes)
+        self._rpc = JsonRpc(settings.node_url, _login(settings))
+        self.node = BitcoinNode(self._rpc, settings.network)
+        self.chain = NodeChain(self.node, CoinIndex(self.node))
+        self.judge = Judge()
+        self.contracts = ContractService(journal, self.chain)
+        self.board = ProposalBoard()
+        spendable = SpendableContracts(self.contracts.book, self.boxes)
+        office = Office(spendable, self.chain, RuleVerdicts(self.board), self.judge)
+        conductor = Conductor(journal, self.board, office, key, clock)
+        self.signing = SigningService(journal, self.board, office, conductor, clock)
+        self.post = Post(publisher, self.boxes, key, clock)
+        self.post.bind(self.contracts, self.signing)
+
+    async def restore(self) -> None:
+        """Read contracts and proposals from the journal."""
+        async for page in self._journal.since(0):
+            self.contracts.book.fold(page)
+        await restore(self._journal, self.board)
+
+    def parts(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs as long as the controller does."""
+        registration = RegistrationDelivery(self.post, self.contracts.book)
+        to_boxes, to_chain = BoxDelivery(self._publisher, self._clock), ChainDelivery(self.chain)
+        journal, outbox, clock = self._journal, self._outbox, self._clock
+        return [
+            Dispatcher(journal, outbox, EFFECT_KIND, registration.deliver, clock, registration.abandon).run(),
+            Dispatcher(journal, outbox, SIGNING_KIND, to_boxes.deliver, clock).run(),
+            Dispatcher(journal, outbox, BROADCAST_KIND, to_chain.deliver, clock).run(),
+            SigningKeeper(self.signing, self.chain, clock).run(),
+            self._look_after_contracts(),
+        ]
+
+    async def aclose(self) -> None:
+        self.judge.close()
+        await self._rpc.aclose()
+
+    async def _look_after_contracts(self) -> None:
+        """Headers to the boxes, and each contract against the chain. A node that cannot be asked only delays."""
+        while True:
+            try:
+                await self.node.check()
+                await self.post.tell_headers(self.node)
+                for contract in self.contracts.book.open():
+                    await self.contracts.observe(contract.contract_id)
+            except (GatewayError, StorageError, ConfigError) as error:
+                log.warning("treasury.not-looked-after", code=error.code, detail=error.detail)
+            await asyncio.sleep(LOOK_S)
+
+
+def _login(settings: TreasurySettings) -> Login:
+    if settings.cookie_file is not None:
+        return CookieLogin(settings.cookie_file)
+    assert settings.password is not None
+    return PasswordLogin(settings.user, settings.password.get_secret_value())
