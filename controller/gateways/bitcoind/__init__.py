@@ -1,7 +1,8 @@
 """A Bitcoin node, spoken to over JSON-RPC only: Bitcoin Core 28 or later, or the simulated node."""
 
 from controller.gateways.bitcoind.breaker import Breaker
-from controller.gateways.bitcoind.follower import BlockConnected, BlockDisconnected, BlockFollower
+from controller.gateways.bitcoind.coins import DescriptorCoin, DescriptorCoins
+from controller.gateways.bitcoind.follower import BlockConnected, BlockDisconnected, BlockFollower, BranchLost
 from controller.gateways.bitcoind.login import CookieLogin, Login, PasswordLogin
 from controller.gateways.bitcoind.model import (
     Acceptance,
@@ -13,6 +14,7 @@ from controller.gateways.bitcoind.model import (
 )
 from controller.gateways.bitcoind.node import BitcoinNode
 from controller.gateways.bitcoind.rpc import JsonRpc, NodeRefused
+from controller.gateways.bitcoind.treasury import TreasuryChain
 
 __all__ = [
     "Acceptance",
@@ -22,8 +24,11 @@ __all__ = [
     "BlockFollower",
     "BlockHeader",
     "BlockPoint",
+    "BranchLost",
     "Breaker",
     "CookieLogin",
+    "DescriptorCoin",
+    "DescriptorCoins",
     "JsonRpc",
     "Login",
     "NodeRefused",
@@ -31,4 +36,5 @@ __all__ = [
     "PasswordLogin",
     "ScriptCoin",
     "ScriptCoins",
+    "TreasuryChain",
 ]

@@ -71,6 +71,10 @@ class Unspent(msgspec.Struct, frozen=True):
     coinbase: bool
 
 
+class SpendingInfo(msgspec.Struct, frozen=True):
+    spendingtxid: str | None = None
+
+
 class ScanInfo(msgspec.Struct, frozen=True):
     success: bool
     height: int

@@ -13,6 +13,10 @@ REMEMBERED = 1_000
 _MOST_STEPS = 100
 
 
+class BranchLost(GatewayRefused):
+    """The chain parted below all that its follower knew: whoever follows it begins anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlockConnected:
     point: BlockPoint
@@ -27,8 +31,7 @@ class BlockDisconnected:
 class BlockFollower:
     """Begins after the last of `known`, which are consecutive points, lowest first, as a caller has stored them.
 
-    What `poll` returns counts as known from then on. A branch that leaves before the first known block is refused:
-    then the caller has to begin anew.
+    What `poll` returns counts as known from then on. BranchLost where the chain parted before the first of them.
     """
 
     def __init__(self, node: BitcoinNode, known: Iterable[BlockPoint]) -> None:
@@ -47,7 +50,7 @@ class BlockFollower:
         while not await self._holds(known[-1]):
             steps.append(BlockDisconnected(known.pop()))
             if not known:
-                raise GatewayRefused(f"the chain left us below {steps[-1].point.height}; read its coins anew")
+                raise BranchLost(f"the chain left us below {steps[-1].point.height}; read its coins anew")
         while len(steps) < _MOST_STEPS:
             height = known[-1].height + 1
             block_hash = await self._node.hash_at(height)

@@ -14,6 +14,7 @@ from controller.gateways.bitcoind.answer import (
     MempoolInfo,
     NetworkInfo,
     ScanInfo,
+    SpendingInfo,
     TransactionInfo,
     sat,
 )
@@ -176,6 +177,15 @@ class BitcoinNode:
     async def waiting(self) -> frozenset[str]:
         """The txids in the node's mempool."""
         return frozenset(await self._rpc.call(tuple[str, ...], "getrawmempool"))
+
+    async def spenders(self, outpoints: Sequence[OutPoint]) -> dict[OutPoint, str]:
+        """Who spends outputs in the node's mempool; what nobody spends there is left out."""
+        if not outpoints:
+            return {}
+        wanted = [{"txid": one.txid, "vout": one.vout} for one in outpoints]
+        found = await self._rpc.call(tuple[SpendingInfo, ...], "gettxspendingprevout", wanted)
+        pairs = zip(outpoints, found, strict=True)
+        return {outpoint: info.spendingtxid for outpoint, info in pairs if info.spendingtxid is not None}
 
     async def is_unspent(self, outpoint: OutPoint) -> bool:
         """Whether an output exists and nothing spends it, the mempool included."""

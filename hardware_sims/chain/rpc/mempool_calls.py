@@ -82,6 +82,23 @@ def getmempoolentry(node: ChainNode, txid: str) -> dict[str, Any]:
     return views.entry(node, found)
 
 
+def gettxspendingprevout(node: ChainNode, outputs: list[Any]) -> list[dict[str, Any]]:
+    """For each output `{txid, vout}`, who spends it in the mempool."""
+    if not outputs:
+        raise RpcFailure(Code.INVALID_PARAMETER, "Invalid parameter, outputs are missing")
+    views_of: list[dict[str, Any]] = []
+    for one in outputs:
+        if not isinstance(one, dict) or not isinstance(one.get("txid"), str) or type(one.get("vout")) is not int:
+            raise RpcFailure(Code.TYPE, "Invalid parameter, an output is an object of txid and vout")
+        if one["vout"] < 0:
+            raise RpcFailure(Code.INVALID_PARAMETER, "Invalid parameter, vout cannot be negative")
+        outpoint = OutPoint(a_hash(one["txid"], "txid"), one["vout"])
+        spender = node.mempool.spender(outpoint)
+        view = {"txid": outpoint.txid, "vout": outpoint.vout}
+        views_of.append(view if spender is None else view | {"spendingtxid": spender})
+    return views_of
+
+
 def testmempoolaccept(
     node: ChainNode,
     rawtxs: list[Any],

@@ -36,6 +36,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     mempool_calls.getmempoolinfo,
     mempool_calls.getrawmempool,
     mempool_calls.getrawtransaction,
+    mempool_calls.gettxspendingprevout,
     mempool_calls.sendrawtransaction,
     mempool_calls.testmempoolaccept,
     node_calls.getindexinfo,

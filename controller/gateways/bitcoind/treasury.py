@@ -1,0 +1,103 @@
+"""The node as contracts (`contracts.ports.Coins`) and the money door (`signing.ports.Chain`) see it."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from controller.contracts.ports import ContractCoin
+from controller.gateways.bitcoind.coins import DescriptorCoin, DescriptorCoins
+from controller.gateways.bitcoind.node import BitcoinNode
+from controller.signing.model import ChainPoint, Coin
+from controller.signing.ports import Acceptance, Contract
+from shared.bitcoin.descriptor import Descriptor
+from shared.bitcoin.network import Network
+from shared.errors import GatewayUnavailable
+from shared.wire.contract import ContractTerms
+
+_CHANGE = 1
+_REMEMBERED = 5_000
+
+
+class TreasuryChain:
+    """One for all contracts; each descriptor is scanned when it is asked for the first time."""
+
+    def __init__(self, node: BitcoinNode) -> None:
+        self._node = node
+        self._coins: dict[str, DescriptorCoins] = {}
+        self._previous: OrderedDict[str, bytes] = OrderedDict()
+
+    async def tip(self) -> ChainPoint:
+        point = await self._node.tip()
+        return ChainPoint(point.height, point.block_hash)
+
+    async def height(self) -> int:
+        return (await self._node.tip()).height
+
+    async def coins(self, contract: Contract) -> Sequence[Coin]:
+        found = await self._of(contract.terms).unspent()
+        return [await self._coin(one) for one in found]
+
+    async def unspent(self, terms: ContractTerms) -> tuple[ContractCoin, ...]:
+        return tuple(
+            ContractCoin(
+                txid=one.outpoint.txid,
+                vout=one.outpoint.vout,
+                amount_sat=one.amount_sat,
+                height=one.height,
+                branch=one.branch,
+                index=one.index,
+            )
+            for one in await self._of(terms).unspent()
+        )
+
+    async def next_change_index(self, contract: Contract) -> int:
+        return await self._of(contract.terms).next_index(_CHANGE)
+
+    async def fee_rate_sat_kvb(self, target_blocks: int) -> int | None:
+        return await self._node.fee_rate_sat_kvb(target_blocks)
+
+    async def least_rate_sat_kvb(self) -> int:
+        return await self._node.least_rate_sat_kvb()
+
+    async def test_accept(self, raw: bytes) -> Acceptance:
+        found = await self._node.test_accept(raw)
+        return Acceptance(found.allowed, found.reason or "")
+
+    async def broadcast(self, raw: bytes) -> None:
+        await self._node.broadcast(raw)
+
+    async def block_of(self, txid: str) -> ChainPoint | None:
+        point = await self._node.block_of(txid)
+        return None if point is None else ChainPoint(point.height, point.block_hash)
+
+    def _of(self, terms: ContractTerms) -> DescriptorCoins:
+        known = self._coins.get(terms.descriptor)
+        if known is None:
+            descriptor = Descriptor.parse(terms.descriptor, Network(terms.network))
+            known = self._coins[terms.descriptor] = DescriptorCoins(self._node, descriptor)
+        return known
+
+    async def _coin(self, one: DescriptorCoin) -> Coin:
+        return Coin(
+            txid=one.outpoint.txid,
+            vout=one.outpoint.vout,
+            amount_sat=one.amount_sat,
+            script=one.script,
+            branch=one.branch,
+            index=one.index,
+            height=one.height,
+            previous_tx=await self._previous_tx(one),
+            coinbase=one.coinbase,
+        )
+
+    async def _previous_tx(self, one: DescriptorCoin) -> bytes:
+        """The whole transaction that made a coin."""
+        txid = one.outpoint.txid
+        raw = self._previous.get(txid)
+        if raw is None:
+            tx = await self._node.transaction(txid)
+            if tx is None:
+                raise GatewayUnavailable(f"transaction {txid}: it left the chain while its coins were read; ask again")
+            raw = self._previous[txid] = tx.raw
+            if len(self._previous) > _REMEMBERED:
+                self._previous.popitem(last=False)
+        return raw
