@@ -38,9 +38,11 @@ class Refusal(StrEnum):
     UNKNOWN_BOX = "contract.unknown-box"
     UNDELIVERED = "contract.undelivered"
     NO_SUCH_COIN = "contract.no-such-coin"
-    TOO_SHALLOW = "contract.too-shallow"
     NOT_EMPTY = "contract.not-empty"
-    NOT_DUE = "contract.not-due"
     # executions
     WEIGHT_BUDGET = "budget.weight"
     FEE_BUDGET = "budget.fee"
+    # forwards
+    BAD_ADAPTOR = "forward.bad-adaptor"
+    BAD_SIGNATURE = "forward.bad-signature"
+    ORACLE_LIES = "forward.oracle-lies"

@@ -15,10 +15,10 @@ def check_older(blocks: int, what: str) -> None:
         raise Denied(Refusal.BAD_LOCK, f"{what}: {blocks:,} blocks; a lock counts 1 to {LONGEST_BLOCKS:,} blocks")
 
 
-def check_deadline(height: int, birth_height: int, what: str) -> None:
-    """Denied `template.bad-lock` for a height that is none, or that has passed when the contract begins."""
-    if not birth_height < height <= HIGHEST_HEIGHT:
-        raise Denied(Refusal.BAD_LOCK, f"{what}: height {height:,} is not after the beginning {birth_height:,}")
+def check_deadline(height: int, after_height: int, what: str) -> None:
+    """Denied `template.bad-lock` for a height that is none, or that does not lie after the other."""
+    if not after_height < height <= HIGHEST_HEIGHT:
+        raise Denied(Refusal.BAD_LOCK, f"{what}: height {height:,} has to lie after height {after_height:,}")
 
 
 def check_order(earlier_blocks: int, later_blocks: int, what: str) -> None:
