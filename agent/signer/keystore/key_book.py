@@ -1,0 +1,78 @@
+"""Keys made ahead, in a list that says that they are in this box's token.
+
+Keys of a token have no BIP-32, so a contract names each of them and a new epoch needs new ones. The box writes down a
+supply of them before anybody asks: each with a signature by itself, which only the token can make, and all of them
+sealed by the box.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+
+import msgspec
+from nacl.signing import SigningKey, VerifyKey
+
+from agent.signer.keystore.hsm_key import HsmKey, HsmKeys
+from shared.bitcoin.signature import verify_ecdsa
+from shared.crypto.signing import seal, unseal
+from shared.errors import SignatureInvalid
+
+DOMAIN = b"bes/key-book/v1"
+_PROOF_TAG = hashlib.sha256(b"bes/key-book/proof/v1").digest()
+_KEY_ID_BYTES = 8
+
+
+class ProvenKey(msgspec.Struct, frozen=True, array_like=True):
+    """`proof` is an ECDSA signature of the key itself (DER) over `proof_digest`."""
+
+    key_id: str
+    public_key: bytes
+    proof: bytes
+
+
+class KeyBook(msgspec.Struct, frozen=True, array_like=True):
+    """The signing keys that a box offers for contracts."""
+
+    box_id: str
+    token_serial: str
+    keys: tuple[ProvenKey, ...]
+
+
+def stock(keys: HsmKeys, book: KeyBook, count: int) -> KeyBook:
+    """The book with `count` new keys in it, made in the token with ids of their own."""
+    made = []
+    for _ in range(count):
+        key_id = secrets.token_hex(_KEY_ID_BYTES)
+        key = keys.generate(key_id, f"bes-{key_id}")
+        made.append(ProvenKey(key_id, key.public_key, keys.sign(key, proof_digest(book.box_id, key))))
+    return msgspec.structs.replace(book, keys=(*book.keys, *made))
+
+
+def pinned(book: KeyBook) -> tuple[HsmKey, ...]:
+    """The keys as the keystore wants them."""
+    return tuple(HsmKey(key.key_id, key.public_key) for key in book.keys)
+
+
+def sealed(book: KeyBook, box_key: SigningKey) -> bytes:
+    """For whoever builds a contract with these keys, and for the box's own disk."""
+    return seal(DOMAIN, book, [box_key])
+
+
+def opened(raw: bytes, boxes: Mapping[str, VerifyKey]) -> KeyBook:
+    """SignatureInvalid where no known box sealed it, a key's proof is wrong, or a key or an id is there twice."""
+    book, _ = unseal(DOMAIN, raw, boxes, KeyBook)
+    for field in ("key_id", "public_key"):
+        values = [getattr(key, field) for key in book.keys]
+        if len(set(values)) != len(values):
+            raise SignatureInvalid(f"the key book of box {book.box_id} has one {field} twice")
+    for key in book.keys:
+        digest = proof_digest(book.box_id, HsmKey(key.key_id, key.public_key))
+        if not verify_ecdsa(key.public_key, digest, key.proof):
+            raise SignatureInvalid(f"the key book of box {book.box_id}: key {key.key_id} does not prove itself")
+    return book
+
+
+def proof_digest(box_id: str, key: HsmKey) -> bytes:
+    """SHA-256 over the tag twice (as BIP-340 tags hashes), the public key, and the names of key and box."""
+    names = f"{key.key_id}/{box_id}".encode()
+    return hashlib.sha256(_PROOF_TAG + _PROOF_TAG + key.public_key + names).digest()
