@@ -1,5 +1,7 @@
 """Addresses: text for a script on one network. wallycore and btclib read it and must find the same script."""
 
+from typing import Final
+
 import wallycore
 from btclib.exceptions import BTClibValueError
 from btclib.script.script_pub_key import ScriptPubKey
@@ -8,9 +10,13 @@ from shared.bitcoin.network import Network
 from shared.bitcoin.script import ScriptKind, kind, witness_program
 from shared.errors import BitcoinDisagreement, BitcoinMalformed
 
+_MAX_LETTERS: Final = 90  # BIP-173; base58 has fewer
+
 
 def script_of(address: str, network: Network) -> bytes:
     """The script that the address pays; BitcoinMalformed for a wrong checksum, form or network."""
+    if len(address) > _MAX_LETTERS or not (address.isascii() and address.isalnum()):  # C reads up to a zero byte
+        raise BitcoinMalformed(f"{address[:100]!r} is no address: too long, or with letters that none has")
     ours = _by_wally(address, network)
     theirs = _by_btclib(address, network)
     if ours is None and theirs is None:

@@ -17,6 +17,7 @@ from shared.errors import BitcoinMalformed
 MAX_DEPTH: Final = 255
 
 _PAYLOAD_BYTES: Final = 78
+_MAX_LETTERS: Final = 112  # base58 of the payload and four bytes of checksum
 _NO_PARENT: Final = bytes(FINGERPRINT_BYTES)
 _PREFIXES: Final = {  # is it of the main chain, is it private
     (True, False): bytes.fromhex("0488b21e"),
@@ -136,12 +137,15 @@ def parse_path(text: str) -> tuple[int, ...]:
 
 def _step(part: str, text: str) -> int:
     digits = part[:-1] if part[-1:] in ("h", "'", "H") else part
-    if not (digits.isascii() and digits.isdecimal()) or int(digits) >= HARDENED or (digits[0] == "0" and digits != "0"):
+    known = digits.isascii() and digits.isdecimal() and len(digits) <= 10 and str(int(digits)) == digits
+    if not known or int(digits) >= HARDENED:
         raise BitcoinMalformed(f"key path {text[:80]!r}: {part[:20]!r} is no step, expected like 0, 5 or 48h")
     return int(digits) + (HARDENED if len(digits) < len(part) else 0)
 
 
 def _decode(text: str) -> bytes:
+    if len(text) > _MAX_LETTERS or not (text.isascii() and text.isalnum()):  # C reads up to a zero byte
+        raise BitcoinMalformed("extended key: too long, or with letters that none has")
     try:
         raw = bytes(wallycore.base58_to_bytes(text, 0))
     except ValueError as error:

@@ -28,6 +28,7 @@ from shared.bitcoin.script import Op, push
 from shared.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut, witness_bytes
 from shared.errors import BitcoinDisagreement
 
+_MAX_LETTERS: Final = 1 << 20
 _NOTHING: Final = TxOut(0, bytes((Op.RETURN,)))
 _COINBASE: Final = OutPoint("00" * 32, 0xFFFF_FFFF)
 _REFUSALS: Final = (BTClibException, EccRuntimeError, ValueError)
@@ -105,6 +106,8 @@ def verify(message: bytes, address: str, network: Network, signature: str) -> Pr
     The older signatures of 65 bytes, which name no script, are not taken.
     """
     script = script_of(address, network)
+    if len(signature) > _MAX_LETTERS:
+        return Proof(Outcome.INVALID, f"{len(signature)} letters, at most {_MAX_LETTERS} are read")
     try:
         found = bip322.Sig.b64decode(signature)
         bip322.assert_as_valid(message, address, found, legacy=False)

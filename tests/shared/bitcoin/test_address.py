@@ -92,6 +92,23 @@ def test_every_witness_program_has_one_address(version, program, network):
         assert script_of(address, network) == script == script_of(address.upper(), network)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1" * 1_000_000,
+        "bc1" + "q" * 1_000_000,
+        "\ud800",
+        "bc1\0",
+        "1\0",
+        "١",
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4\0",
+    ],
+)
+def test_monstrous_text_is_refused_at_once(text):
+    with pytest.raises(BitcoinMalformed):
+        script_of(text, Network.MAIN)
+
+
 def test_two_readings_are_a_disagreement(monkeypatch):
     monkeypatch.setattr(wallycore, "addr_segwit_to_bytes", lambda *_: b"\x00\x14" + bytes(20))
     with pytest.raises(BitcoinDisagreement):

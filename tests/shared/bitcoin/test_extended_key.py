@@ -65,6 +65,16 @@ def test_a_changed_letter_is_refused(data):
             ExtendedKey.parse(text[:at] + letter + text[at + 1 :])
 
 
+@pytest.mark.parametrize(
+    "text", ["1" * 1_000_000, "xpub" + "z" * 1_000_000, "\ud800", "xpub\0", f"{MASTER.public()}\0", f"{MASTER} "]
+)
+def test_monstrous_text_is_refused_at_once(text):
+    with pytest.raises(BitcoinMalformed):
+        ExtendedKey.parse(text)
+    with pytest.raises(BitcoinMalformed):
+        parse_path("9" * 5_000)
+
+
 @given(st.text(max_size=120))
 def test_any_other_text_is_refused(text):
     with pytest.raises(BitcoinMalformed):

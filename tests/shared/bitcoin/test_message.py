@@ -120,6 +120,11 @@ def test_any_other_text_is_invalid(text):
     assert verify(b"", ADDRESS, Network.REGTEST, text).outcome is Outcome.INVALID
 
 
+@pytest.mark.parametrize("text", ["smp" + "A" * 4_000_000, "\ud800", "pof\0", "smp\ud800"])
+def test_monstrous_text_is_invalid_at_once(text):
+    assert verify(b"", ADDRESS, Network.REGTEST, text).outcome is Outcome.INVALID
+
+
 def test_the_older_signatures_are_not_taken():
     key = b"\x01" * 32
     script = b"\x76\xa9\x14" + bytes(wallycore.hash160(public_key_of(key))) + b"\x88\xac"
