@@ -8,7 +8,7 @@ import typer
 
 from agent.health.doctor import examine
 from agent.health.finding import Grade
-from agent.settings import NodeSettings, SiteSettings
+from agent.settings import SignerSettings, SiteSettings
 from shared import log
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="the node's TOML file")]
@@ -33,7 +33,7 @@ def run_signer(config: Config = Path("/etc/bes/signer.toml")) -> None:
     """Run a signing box until it is told to stop."""
     from agent.signer_app import run
 
-    settings = NodeSettings.load(config)
+    settings = SignerSettings.load(config)
     log.configure(level=settings.log_level)
     asyncio.run(run(settings))
 
@@ -44,7 +44,7 @@ def run_doctor(
     signer: Annotated[bool, typer.Option("--signer", help="the file is that of a signing box")] = False,
 ) -> None:
     """Look at this node and say what to do; exit code 1 where something is bad."""
-    settings = (NodeSettings if signer else SiteSettings).load(config)
+    settings = (SignerSettings if signer else SiteSettings).load(config)
     worst = Grade.GOOD
     for finding in examine(settings):
         typer.echo(f"{finding.grade.value:<5} {finding.check:<18} {finding.found}")

@@ -1,7 +1,7 @@
 """Settings of a node: one TOML file, overruled by `BES_AGENT_*`."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -72,6 +72,54 @@ class NodeSettings(Settings):
         if both:
             raise ValueError(f"key {min(both)[:12]}… stands in operators and in approvers; give each its own key")
         return self
+
+
+class TokenSettings(Section):
+    """A PKCS#11 token by the vendor's `module`; `pin` is a file, or the name of a systemd credential."""
+
+    module: Path
+    label: str
+    serial: str
+    pin: str = "token-pin"
+
+
+class PinnedKey(Section):
+    """A key of the token: CKA_ID in hex, and the compressed public key (hex) that its owner wrote down."""
+
+    id: str
+    public_key: str
+
+
+class SigningSettings(Section):
+    """What a box signs with and for whom. `owners` (hex) sign first policies, `owners_needed` of them.
+
+    `wrap_key` is the CKA_ID of the AES key that wraps Taproot keys, empty where the box has none. Witnesses are waited
+    for `patience_s`.
+    """
+
+    network: Literal["main", "testnet4", "signet", "regtest"]
+    owners: tuple[str, ...] = Field(min_length=1)
+    owners_needed: int = Field(ge=1)
+    checkpoint_height: int = Field(ge=0)
+    checkpoint_hash: str = Field(pattern="^[0-9a-f]{64}$")
+    token: TokenSettings
+    keys: tuple[PinnedKey, ...] = ()
+    wrap_key: str = ""
+    patience_s: float = Field(default=20.0, gt=0)
+    headers_silent_s: float = Field(default=6 * 3600, gt=0)
+    headers_behind_s: float = Field(default=24 * 3600, gt=0)
+
+    @model_validator(mode="after")
+    def _enough_owners(self) -> Self:
+        if len(set(map(str.lower, self.owners))) < self.owners_needed:
+            raise ValueError(f"owners names fewer keys than the {self.owners_needed} of owners_needed")
+        return self
+
+
+class SignerSettings(NodeSettings):
+    """A signing box. Without `signing` it reports its health and refuses every request."""
+
+    signing: SigningSettings | None = None
 
 
 class SiteSettings(NodeSettings):

@@ -77,6 +77,10 @@ class Uplink:
         """Tell this past the spool, which cannot be written; False where no live line took it."""
         return self._urgent.tell(events)
 
+    def tell(self, leaf: str, payload: bytes) -> bool:
+        """Send past the spool what is asked for again until it arrives; False where no live line took it."""
+        return self.session.publish(self._node.up(leaf), payload)
+
     async def start(self) -> None:
         """Returns at once; connecting goes on behind."""
         loop = asyncio.get_running_loop()

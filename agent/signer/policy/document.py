@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from nacl.signing import VerifyKey
 
+from agent.signer.policy.ownership import check_ownership
 from agent.signer.rule import REGISTER_OWNERS, REGISTER_POLICY, REGISTER_TERMS, REGISTER_VERSION
 from shared.bitcoin.address import script_of
 from shared.bitcoin.descriptor import Descriptor
@@ -48,9 +49,7 @@ def check_terms(terms: ContractTerms, descriptor: Descriptor) -> None:
     _require_distinct(REGISTER_TERMS, "path", [path.name for path in terms.paths])
     if not terms.paths:
         raise Denied(REGISTER_TERMS, "a contract without paths")
-    missing = {party.key for party in terms.parties} ^ {key.text for key in descriptor.keys}
-    if missing:
-        raise Denied(REGISTER_TERMS, f"key {min(missing)} stands in the descriptor or among the parties, not in both")
+    check_ownership(terms, descriptor)
     leaves = len(descriptor.derive(0, 0).leaves)
     for path in terms.paths:
         _check_path(path, set(names), leaves)

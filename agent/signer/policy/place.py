@@ -78,6 +78,10 @@ def _check_scripts(derived: Derived, claimed: PsbtInput) -> None:
         raise Denied(INPUT_UNREGISTERED, "the internal key of an input is not the contract's")
     if claimed.tap_merkle_root not in (None, derived.merkle_root):
         raise Denied(INPUT_UNREGISTERED, "the Merkle root of an input is not that of the contract's tree")
+    participants = {each.aggregate: each.participants for each in derived.aggregates}
+    for aggregate, named in claimed.musig_participants.items():
+        if participants.get(aggregate) != named:
+            raise Denied(INPUT_UNREGISTERED, "the MuSig2 participants of an input are not the contract's")
     leaves = {leaf.control_block: (leaf.script, leaf.version) for leaf in derived.leaves}
     for control_block, leaf in claimed.tap_leaf_scripts.items():
         if leaves.get(control_block) != leaf:

@@ -6,6 +6,8 @@ from typing import Protocol
 import msgspec
 
 from agent.signer.clock.model import ChainTime
+from agent.signer.keystore import Slot
+from shared.bitcoin.musig import KeyAggregate, Session
 from shared.wire.signing import Kind
 
 Say = Callable[[Kind, msgspec.Struct], None]
@@ -22,11 +24,22 @@ class HeaderClock(Protocol):
         ...
 
 
+class Rounds(Protocol):
+    """The two rounds of MuSig2 (`agent.signer.keystore.MusigRounds`). Calls block."""
+
+    def nonce(self, slot: Slot, aggregate: KeyAggregate, digest: bytes) -> bytes: ...
+
+    def partial(self, slot: Slot, session: Session) -> bytes: ...
+
+
 class Keys(Protocol):
     """Keys are named by their compressed public key. All calls block; they are made in a thread.
 
     What leaves here was verified under the public key (`sign.selfcheck`).
     """
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]: ...
 
     def holds(self, public_key: bytes) -> bool: ...
 

@@ -27,7 +27,7 @@ class Registry:
         self._contracts: dict[str, Contract] = {}
 
     async def load(self) -> None:
-        """A crash between the two rows of a registration leaves terms without a policy: not registered."""
+        """Terms that a crash left without their policy are not registered."""
         for subject in await self._ledger.subjects(EntryKind.POLICY):
             row = await self._ledger.latest(EntryKind.CONTRACT, subject)
             assert row is not None, "a policy follows its terms"

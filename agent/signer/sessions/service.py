@@ -13,13 +13,15 @@ from agent.signer.ledger import Ledger, Spend
 from agent.signer.policy import Case, Permit, decide
 from agent.signer.policy.contract import Accepted
 from agent.signer.policy.form import read
-from agent.signer.rule import APPROVAL_POLICY_VERSION
+from agent.signer.rule import APPROVAL_POLICY_VERSION, LEDGER_ROLLBACK
 from agent.signer.sessions.answering import digest_of, note_of, stored_answer, told
 from agent.signer.sessions.door import require_fresh
-from agent.signer.sessions.ports import HeaderClock, Keys
+from agent.signer.sessions.musig import MusigSigner, require_fitting_round
+from agent.signer.sessions.ports import HeaderClock, Keys, Rounds
 from agent.signer.sessions.registry import Registry
-from agent.signer.sessions.signatures import require_ours, signed
+from agent.signer.sessions.signatures import each_input, require_ours, signed
 from agent.signer.sessions.witnesses import Witnesses
+from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import TxOut
 from shared.crypto.keys import key_id
 from shared.errors import Denied
@@ -39,6 +41,7 @@ class Parts(NamedTuple):
     registry: Registry
     clock: HeaderClock
     keys: Keys
+    rounds: Rounds
     witnesses: Witnesses
     now_ms: Callable[[], int]
 
@@ -52,6 +55,7 @@ class Sessions:
         self._box_id = box_id
         self._parts = parts
         self._running: dict[str, asyncio.Task[SigningAnswer]] = {}
+        self.stopped = ""  # the rule by which nothing is signed any more, until people have looked
 
     async def answer(self, request: SigningRequest) -> SigningAnswer:
         """Its row is on the disk when it returns, a refusal's too; only `ledger.unwritable` leaves none."""
@@ -66,6 +70,8 @@ class Sessions:
         try:
             return await self._signed_or_stored(request)
         except Denied as denied:
+            if denied.rule == LEDGER_ROLLBACK:
+                self.stopped = denied.rule
             log.warning("signer.refused", rule=denied.rule, request=request.request_id, detail=denied.detail)
             return await self._refused(request, denied)
 
@@ -74,16 +80,31 @@ class Sessions:
         stored = stored_answer(await ledger.of_request(request.request_id), request)
         if stored is not None:
             return stored
+        if self.stopped:
+            raise Denied(self.stopped, "this ledger lost rows that others remember; begin the recovery ceremony")
         now = self._parts.clock.time()
         case = self._case(request, now)
         permit = decide(case)
+        require_fitting_round(case)
         require_ours(case, self._parts.keys, case.places[0])
-        await ledger.debit(_spend(case, permit), case.accepted.policy.limits, now)
-        await self._witnessed(case.accepted)
-        psbt = await asyncio.to_thread(signed, case, self._parts.keys)
         answer = self._plain(request, case.tx.txid, now)
-        answer = msgspec.structs.replace(answer, outcome="signed", psbt=psbt.raw)
+        if request.round == "nonce":  # signs nothing and so costs nothing
+            psbt = await asyncio.to_thread(self._nonces, case)
+            answer = msgspec.structs.replace(answer, outcome="nonce", psbt=psbt.raw)
+        else:
+            await ledger.debit(_spend(case, permit), case.accepted.policy.limits, now)
+            await self._witnessed(case.accepted)
+            psbt = await asyncio.to_thread(self._signatures, case)
+            answer = msgspec.structs.replace(answer, outcome="signed", psbt=psbt.raw)
         return told(answer, await ledger.record(note_of(request, answer), now))
+
+    def _nonces(self, case: Case) -> Psbt:
+        return each_input(case, self._parts.keys, MusigSigner(case, self._parts.rounds).nonce)
+
+    def _signatures(self, case: Case) -> Psbt:
+        if case.request.round == "partial":
+            return each_input(case, self._parts.keys, MusigSigner(case, self._parts.rounds).partial)
+        return signed(case, self._parts.keys)
 
     def _case(self, request: SigningRequest, now: ChainTime) -> Case:
         require_fresh(request, now.height, now.mtp_s, self._parts.now_ms())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agent.signer.policy.case import Case
+from agent.signer.policy.ownership import path_keys
 from agent.signer.policy.place import Place
 from agent.signer.rule import SIGN_NOT_OURS, SIGN_SELFCHECK
 from agent.signer.sessions.ports import Keys
@@ -40,17 +41,14 @@ def each_input(case: Case, keys: Keys, sign: SignInput) -> Psbt:
 
 def require_ours(case: Case, keys: Keys, place: Place) -> tuple[bytes, ...]:
     """`sign.not-ours` where the box holds no key of the path."""
-    ours = tuple(key for key in path_keys(case, place) if keys.holds(key))
+    ours = tuple(key for key in _of_path(case, place) if keys.holds(key))
     if not ours:
         raise Denied(SIGN_NOT_OURS, f"this box holds no key of path {case.path.name!r}")
     return ours
 
 
-def path_keys(case: Case, place: Place) -> list[bytes]:
-    """The public keys of the path's parties at this place (33 bytes)."""
-    positions = {expression.text: position for position, expression in enumerate(case.descriptor.keys)}
-    parties = [party for party in case.contract.terms.parties if party.name in case.path.keys]
-    return [place.derived.keys[positions[party.key]] for party in parties]
+def _of_path(case: Case, place: Place) -> tuple[bytes, ...]:
+    return path_keys(case.contract.terms, case.path, case.descriptor, place.derived)
 
 
 class _Signer:

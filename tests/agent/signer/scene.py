@@ -12,6 +12,7 @@ import msgspec
 from nacl.signing import SigningKey
 
 from agent.signer.clock.model import ChainTime
+from agent.signer.keystore import Slot
 from agent.signer.ledger import Entry, Ledger
 from agent.signer.sessions.door import Door
 from agent.signer.sessions.registry import Registry
@@ -20,6 +21,7 @@ from agent.signer.sessions.witnesses import Witnesses
 from shared.bitcoin.address import address_of
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.extended_key import ExtendedKey
+from shared.bitcoin.musig import KeyAggregate, SecretNonce, Session
 from shared.bitcoin.network import Network
 from shared.bitcoin.psbt.psbt import Psbt, PsbtInput, PsbtOutput
 from shared.bitcoin.psbt.value import TapDerivation, TapLeaf
@@ -28,7 +30,7 @@ from shared.bitcoin.signature import public_key_of, sign_ecdsa, sign_schnorr
 from shared.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 from shared.crypto.keys import key_id
 from shared.crypto.signing import seal
-from shared.errors import Denied
+from shared.errors import BitcoinMalformed, Denied
 from shared.wire.contract import (
     APPROVAL_DOMAIN,
     POLICY_DOMAIN,
@@ -124,12 +126,18 @@ def sealed_policy(document: SpendingPolicy, signers: Sequence[SigningKey] = OWNE
 
 
 class MemoryKeys:
-    """Secrets of the given masters at the first indices of both branches."""
+    """Secrets of the given masters, and of their first indices in both branches."""
 
     def __init__(self, *masters: ExtendedKey) -> None:
-        derived = [master.derive((branch, index)) for master in masters for branch in (0, 1) for index in range(8)]
+        derived = [*masters] + [
+            master.derive((branch, index)) for master in masters for branch in (0, 1) for index in range(8)
+        ]
         self.secrets = {each.public_key: each.secret for each in derived if each.secret}
         self.signed = 0
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        return tuple(self.secrets)
 
     def holds(self, public_key: bytes) -> bool:
         return public_key in self.secrets
@@ -142,6 +150,27 @@ class MemoryKeys:
         assert tweak is None
         self.signed += 1
         return sign_schnorr(self.secrets[public_key], digest, bytes(32))
+
+
+class MemoryRounds:
+    """Nonces as the keystore keeps them, without a token: one a slot, each used once."""
+
+    def __init__(self, keys: MemoryKeys) -> None:
+        self._keys = keys
+        self._open: dict[Slot, SecretNonce] = {}
+
+    def nonce(self, slot: Slot, aggregate: KeyAggregate, digest: bytes) -> bytes:
+        self._open[slot] = aggregate.nonce(slot.public_key, self._keys.secrets[slot.public_key], digest)
+        return self._open[slot].public
+
+    def partial(self, slot: Slot, session: Session) -> bytes:
+        nonce = self._open.pop(slot, None)
+        if nonce is None:
+            raise Denied("musig.nonce", "no nonce waits; begin the round anew")
+        try:
+            return nonce.sign(self._keys.secrets[slot.public_key], session)
+        except BitcoinMalformed as error:
+            raise Denied("musig.session", error.detail) from error
 
 
 class StandingClock:
@@ -254,14 +283,16 @@ class Box:
         descriptor: str = WSH,
         keys: MemoryKeys | None = None,
         key: SigningKey | None = None,
+        changed: Mapping[str, object] | None = None,
     ) -> None:
-        self.terms = terms(descriptor)
+        self.terms = terms(descriptor, **(changed or {}))
         self.subject = contract_id(self.terms)
         self.descriptor = descriptor
         self.key = key or SigningKey(b"\x42" * 32)
         self.id = key_id(self.key.verify_key)
         self.clock = StandingClock()
         self.keys = keys or MemoryKeys(MASTERS["a"])
+        self.rounds = MemoryRounds(self.keys)
         self.peers: list[Box] = []
         self.hear: Callable[[WitnessAnswer], None] | None = None
         self.ledger = Ledger(folder / "ledger.db", box_id=self.id, boot_id="boot")
@@ -270,7 +301,7 @@ class Box:
         self.now_ms = 1_700_000_000_000
         self.sessions = Sessions(
             self.id,
-            Parts(self.ledger, self.registry, self.clock, self.keys, self.witnesses, lambda: self.now_ms),
+            Parts(self.ledger, self.registry, self.clock, self.keys, self.rounds, self.witnesses, lambda: self.now_ms),
         )
         self.door = Door("tx1", "box-1", {key_id(OPERATOR.verify_key): OPERATOR.verify_key})
         self._count = 0

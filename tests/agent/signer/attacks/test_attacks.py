@@ -5,18 +5,16 @@ more: the refusal.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import msgspec
 import pytest
 from nacl.signing import SigningKey
 
 from agent.signer.ledger import EntryKind
 from shared.bitcoin.key_origin import KeyOrigin
 from shared.bitcoin.psbt.psbt import Psbt, PsbtOutput
-from shared.bitcoin.psbt.value import MusigKey, TapLeaf
+from shared.bitcoin.psbt.value import TapLeaf
 from shared.bitcoin.sighash import Sighasher
-from shared.bitcoin.signature import sign_ecdsa, sign_schnorr
-from shared.bitcoin.transaction import Transaction, TxIn, TxOut
-from shared.wire.codec import encode
+from shared.bitcoin.signature import sign_ecdsa
+from shared.bitcoin.transaction import TxOut
 from tests.agent.signer.scene import (
     ANN,
     ANN_TOO,

@@ -1,14 +1,12 @@
 """Attacks that need several steps: patience, replays, lost machines, other boxes, faulty tokens."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 from nacl.signing import SigningKey
 
 from agent.signer.ledger import EntryKind
 from shared.bitcoin.script import p2wpkh
-from shared.bitcoin.signature import low_s, public_key_of, sign_ecdsa
+from shared.bitcoin.signature import public_key_of, sign_ecdsa
 from shared.bitcoin.transaction import TxOut
 from shared.crypto.keys import key_id
 from shared.crypto.signing import seal
@@ -218,11 +216,12 @@ class TestOwners:
 
     async def refused(self, box: Box, rule: str, sealed: bytes, contract=None) -> None:
         rows = await box.rows()
+        if contract is None:
+            taking = box.registry.change(box.subject, sealed, at(HEIGHT))
+        else:
+            taking = box.registry.register(contract, sealed, at(HEIGHT))
         with pytest.raises(Denied) as caught:
-            if contract is None:
-                await box.registry.change(box.subject, sealed, at(HEIGHT))
-            else:
-                await box.registry.register(contract, sealed, at(HEIGHT))
+            await taking
         assert caught.value.rule == rule, caught.value.detail
         assert await box.rows() == rows
 
