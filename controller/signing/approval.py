@@ -3,6 +3,8 @@
 The boxes ask the same of the same bytes; here it is asked first, so that a mistake is told to the person who made it.
 """
 
+from functools import lru_cache
+
 from nacl.signing import VerifyKey
 
 from controller.signing.event import SpendingProposed
@@ -44,8 +46,7 @@ def role_for(path: SpendingPath) -> ApprovalRole:
 
 def approver_of(sealed: bytes, wanted: Approval, contract: Contract, height: int) -> Approver:
     """The person whose yes this is; Denied by name where it is none."""
-    keys = {key_id(VerifyKey(one.public_key)): one for one in contract.policy.approvers}
-    trusted = {name: VerifyKey(one.public_key) for name, one in keys.items()}
+    keys, trusted = _trusted(contract.policy.approvers)
     try:
         approval, signed_by = unseal(APPROVAL_DOMAIN, sealed, trusted, Approval)
     except WireError as error:
@@ -70,6 +71,12 @@ def approver_of(sealed: bytes, wanted: Approval, contract: Contract, height: int
     if approval != wanted:
         raise Denied(SigningRefusal.APPROVAL_ELSEWHERE, f"it approves {approval.txid}, not {wanted.txid} as proposed")
     return approver
+
+
+@lru_cache(maxsize=64)
+def _trusted(approvers: tuple[Approver, ...]) -> tuple[dict[str, Approver], dict[str, VerifyKey]]:
+    keys = {VerifyKey(one.public_key): one for one in approvers}
+    return {key_id(key): one for key, one in keys.items()}, {key_id(key): key for key in keys}
 
 
 def folded(person: str) -> str:

@@ -40,7 +40,6 @@ class SigningRefusal(StrEnum):
     # flow
     UNKNOWN_PROPOSAL = "proposal.unknown"
     WRONG_STATUS = "proposal.wrong-status"
-    EXPIRED = "proposal.expired"
     SUPERSEDED = "proposal.superseded"
     POLICY_CHANGED = "proposal.policy-changed"
     # what boxes answer
@@ -50,6 +49,10 @@ class SigningRefusal(StrEnum):
     ANSWER_ALTERED = "answer.altered"
     ANSWER_SIGNATURE = "answer.signature"
     ANSWER_EMPTY = "answer.empty"
+    # executions of many at once
+    FOREIGN_COIN = "execution.foreign-coin"
+    APPROVALS_MISSING = "execution.approvals-missing"
+    EXECUTED = "execution.repeated"
     # endings that nobody wanted
     NO_QUORUM = "signing.no-quorum"
     JUDGE = "signing.judge"

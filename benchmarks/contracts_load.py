@@ -1,0 +1,204 @@
+"""Executions to measure with: contracts with software keys, a distinct coin each, signed and approved beforehand."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from nacl.signing import SigningKey
+
+from controller.signing.base import base_psbt
+from controller.signing.combine import with_nonces
+from controller.signing.execution.model import Execution
+from controller.signing.fee import fee_sat
+from controller.signing.model import Coin
+from controller.signing.ownership import derived_at, key_path_aggregate
+from controller.signing.ports import Contract
+from controller.signing.selection import Selection
+from controller.signing.spending import Draft
+from shared.bitcoin.address import address_of
+from shared.bitcoin.descriptor import Descriptor
+from shared.bitcoin.extended_key import ExtendedKey
+from shared.bitcoin.musig import SecretNonce
+from shared.bitcoin.network import Network
+from shared.bitcoin.psbt.psbt import Psbt
+from shared.bitcoin.psbt.value import MusigKey
+from shared.bitcoin.script import p2wpkh
+from shared.bitcoin.sighash import SIGHASH_ALL, Sighasher
+from shared.bitcoin.signature import sign_ecdsa
+from shared.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
+from shared.crypto.signing import seal
+from shared.wire.contract import (
+    APPROVAL_DOMAIN,
+    HIGHEST_HEIGHT,
+    MOST_SAT,
+    Approval,
+    Approver,
+    ContractTerms,
+    Destination,
+    Limits,
+    Party,
+    SpendingPath,
+    SpendingPolicy,
+    contract_id,
+)
+
+INDEXES = 64
+HEIGHT = 500
+INITIATOR = "treasurer"
+COIN_SAT, PAID_SAT = 1_000_000, 600_000
+_NETWORK = Network.REGTEST
+_RATE_SAT_KVB = 5_000
+_APPROVERS = {name: SigningKey(hashlib.sha256(name.encode()).digest()) for name in ("first", "second")}
+_PAYEE = p2wpkh(ExtendedKey.from_seed(b"benchmark payee " * 2, _NETWORK).public_key)
+
+
+def _master(name: str) -> ExtendedKey:
+    return ExtendedKey.from_seed(hashlib.sha256(name.encode()).digest(), _NETWORK)
+
+
+MASTERS: Mapping[str, ExtendedKey] = {name: _master(name) for name in ("a", "b", "c", "r")}
+
+
+def wsh_contract() -> Contract:
+    """Two of three, or one after a month (the cold treasury of the templates)."""
+    keys = {name: f"{key.public()}/<0;1>/*" for name, key in MASTERS.items()}
+    text = f"wsh(or_d(multi(2,{keys['a']},{keys['b']},{keys['c']}),and_v(v:pkh({keys['r']}),older(4320))))"
+    return _contract("wsh 2-of-3", text, keys, SpendingPath("quorum", "signer", ("a", "b", "c"), 2), 284)
+
+
+def musig_contract() -> Contract:
+    """Two signers by the key path of a Taproot output, one of them alone by a leaf after a month."""
+    keys = {name: str(MASTERS[name].public()) for name in ("a", "b", "r")}
+    text = f"tr(musig({keys['a']},{keys['b']})/<0;1>/*,and_v(v:pk({keys['r']}/<0;1>/*),older(4320)))"
+    return _contract("MuSig2 key path", text, keys, SpendingPath("together", "signer", ("a", "b"), 2), 66)
+
+
+def executions(contract: Contract, count: int) -> Iterator[Execution]:
+    """`count` executions, each with a coin and a previous transaction of its own."""
+    for number in range(count):
+        coin = _coin(contract, number)
+        draft = _draft(contract, coin, number)
+        base = base_psbt(contract, draft)
+        sign = _musig_parts if contract.terms.descriptor.startswith("tr(") else _ecdsa_parts
+        base, partials = sign(contract, coin, base)
+        yield Execution(
+            f"e-{contract.contract_id[:8]}-{number}",
+            contract.contract_id,
+            contract.terms.paths[0].name,
+            INITIATOR,
+            HEIGHT + 144,
+            base,
+            partials,
+            _approvals(contract, draft.tx.txid),
+        )
+
+
+def _contract(name: str, text: str, keys: Mapping[str, str], path: SpendingPath, witness_wu: int) -> Contract:
+    terms = ContractTerms(
+        network=_NETWORK.value,
+        name=name,
+        template="benchmark",
+        descriptor=Descriptor.parse(text, _NETWORK).checksum_text,
+        epoch=1,
+        parties=tuple(Party(party, party, key, "signer") for party, key in keys.items()),
+        paths=(path,),
+        birth_height=1,
+    )
+    approvers = tuple(
+        Approver(person, person, "approver", key.verify_key.encode()) for person, key in _APPROVERS.items()
+    )
+    address = address_of(_PAYEE, _NETWORK)
+    assert address is not None
+    policy = SpendingPolicy(
+        contract_id=contract_id(terms),
+        policy_version=1,
+        approvals_needed=2,
+        approvers=approvers,
+        owners=(bytes(32),),
+        owners_needed=1,
+        allow_list=(Destination("payee", address, 0),),
+        cooling_blocks=10,
+        limits=Limits(COIN_SAT, MOST_SAT, 144, MOST_SAT, 100_000, 100, 40_000),
+    )
+    identity = policy.contract_id
+    return Contract(contract_id=identity, terms=terms, policy=policy, boxes={}, witness_wu={path.name: witness_wu})
+
+
+def _coin(contract: Contract, number: int) -> Coin:
+    index = number % INDEXES
+    script = derived_at(contract, (0, index)).script
+    source = hashlib.sha256(f"{contract.contract_id}/{number}".encode()).hexdigest()
+    outputs = (TxOut(COIN_SAT, script), TxOut(3 * COIN_SAT, _PAYEE))
+    previous = Transaction(2, (TxIn(OutPoint(source, 0)),), outputs, 0)
+    return Coin(
+        txid=previous.txid,
+        vout=0,
+        amount_sat=COIN_SAT,
+        script=script,
+        branch=0,
+        index=index,
+        height=HEIGHT - 200,
+        previous_tx=previous.raw,
+    )
+
+
+def _draft(contract: Contract, coin: Coin, number: int) -> Draft:
+    change = derived_at(contract, (1, number % INDEXES)).script
+    fee = fee_sat(1_000, _RATE_SAT_KVB)
+    outputs = (TxOut(PAID_SAT, _PAYEE), TxOut(COIN_SAT - PAID_SAT - fee, change))
+    tx = Transaction(2, (TxIn(OutPoint(*coin.outpoint), sequence=0xFFFF_FFFD),), outputs, HEIGHT)
+    chosen = Selection((coin,), outputs[1].amount_sat, fee, 0, 0)
+    return Draft(tx, (coin,), chosen, 1, number % INDEXES)
+
+
+def _ecdsa_parts(contract: Contract, coin: Coin, base: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    psbt = Psbt.parse(base, quick=True)
+    derived = derived_at(contract, (coin.branch, coin.index))
+    assert derived.witness_script is not None
+    digest = _hasher(psbt).segwit_v0(0, derived.witness_script)
+    parts = []
+    for name in ("a", "c"):
+        key = MASTERS[name].derive((coin.branch, coin.index))
+        assert key.secret is not None
+        signature = sign_ecdsa(key.secret, digest) + bytes((SIGHASH_ALL,))
+        parts.append(_with(psbt, partial_signatures={key.public_key: signature}))
+    return base, tuple(parts)
+
+
+def _musig_parts(contract: Contract, coin: Coin, base: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    psbt = Psbt.parse(base, quick=True)
+    told, aggregate = key_path_aggregate(derived_at(contract, (coin.branch, coin.index)))
+    digest = _hasher(psbt).taproot(0)
+    signers = [MASTERS[name] for name in ("a", "b")]
+    nonces: list[tuple[ExtendedKey, SecretNonce]] = [
+        (key, aggregate.nonce(key.public_key, key.secret or b"", digest)) for key in signers
+    ]
+    given = [_with(psbt, musig_nonces={MusigKey(key.public_key, told.key): one.public}) for key, one in nonces]
+    asked = with_nonces(base, given)
+    public = {key.public_key: one.public for key, one in nonces}
+    session = aggregate.session(digest, [public[key] for key in aggregate.public_keys])
+    whole = Psbt.parse(asked, quick=True)
+    signed = {MusigKey(key.public_key, told.key): one.sign(key.secret or b"", session) for key, one in nonces}
+    return asked, tuple(_with(whole, musig_partial_signatures={name: part}) for name, part in signed.items())
+
+
+def _with(psbt: Psbt, **fields: Mapping[object, bytes]) -> bytes:
+    return replace(psbt, inputs=(replace(psbt.inputs[0], **fields),)).raw  # type: ignore[arg-type]
+
+
+def _hasher(psbt: Psbt) -> Sighasher:
+    return Sighasher(psbt.tx, [entry.spent for entry in psbt.inputs if entry.spent is not None])
+
+
+def _approvals(contract: Contract, txid: str) -> tuple[bytes, ...]:
+    approval = Approval(
+        contract_id=contract.contract_id,
+        network=contract.terms.network,
+        policy_version=1,
+        txid=txid,
+        external_sat=PAID_SAT,
+        expiry_height=min(HEIGHT + 144, HIGHEST_HEIGHT),
+        role="approver",
+        initiator=INITIATOR,
+    )
+    return tuple(seal(APPROVAL_DOMAIN, approval, [key]) for key in _APPROVERS.values())

@@ -1,0 +1,1 @@
+"""Processes that judge executions beside the controller, one for each core."""

@@ -1,0 +1,58 @@
+"""What goes to the workers and what comes back."""
+
+import msgspec
+
+from controller.signing.ports import Contract
+
+
+class Execution(msgspec.Struct, frozen=True, array_like=True):
+    """One spending of a registered contract, from bytes. `partials` are PSBTs of the signers, `approvals` sealed."""
+
+    execution_id: str
+    contract_id: str
+    path: str
+    initiator: str
+    expiry_height: int
+    base: bytes
+    partials: tuple[bytes, ...]
+    approvals: tuple[bytes, ...]
+
+
+class Executed(msgspec.Struct, frozen=True, array_like=True):
+    """A final transaction that passed everything which one transaction alone can be asked."""
+
+    txid: str
+    raw: bytes
+    inputs: tuple[tuple[str, int], ...]
+    external_sat: int
+    fee_sat: int
+    weight_wu: int
+    predicted_wu: int
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True):
+    """`rule` is the refusal's id."""
+
+    rule: str
+    detail: str
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """Executions for one worker, at the height of the tip."""
+
+    height: int
+    executions: tuple[Execution, ...]
+
+
+class Verdict(msgspec.Struct, frozen=True, array_like=True):
+    """Exactly one of the two."""
+
+    executed: Executed | None = None
+    refused: Refused | None = None
+
+
+class Brief(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker knows from its start: the contracts, and how many indexes of each branch are theirs."""
+
+    contracts: tuple[Contract, ...]
+    indexes: int
