@@ -219,7 +219,8 @@ class ControllerApp:
                 waiting=self.outbox.waiting,
             )
         )
-        app = build(self.operations.ports, self.people, metrics=metrics, secure_cookies=secure)
+        desk = None if self.treasury is None else self.treasury.desk
+        app = build(self.operations.ports, self.people, metrics=metrics, treasury=desk, secure_cookies=secure)
         mount(app, self.operations.ports, self.people, secure_cookies=secure)
         return app
 

@@ -39,6 +39,13 @@ def _admin(request: Request) -> Actor:
     return actor
 
 
+def _treasurer(request: Request) -> Actor:
+    actor = actor_of(request)
+    actor.require(Permission.SPEND)
+    return actor
+
+
 Viewer = Annotated[Actor, Depends(_viewer)]
 Operator = Annotated[Actor, Depends(_operator)]
 Admin = Annotated[Actor, Depends(_admin)]
+Treasurer = Annotated[Actor, Depends(_treasurer)]

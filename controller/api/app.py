@@ -13,8 +13,9 @@ from controller.api.live import PERIOD_S, LiveSocket
 from controller.api.metrics import Metrics, MetricsRoutes
 from controller.api.session import SessionRoutes
 from controller.api.shape import Shapes
+from controller.api.treasury import TreasuryRoutes
 from controller.people.service import People
-from controller.views.ports import Operations
+from controller.views.ports import Operations, TreasuryDesk
 
 PREFIX = "/api/v1"
 _DESCRIPTION = (
@@ -29,6 +30,7 @@ def build(
     people: People,
     *,
     metrics: Metrics | None = None,
+    treasury: TreasuryDesk | None = None,
     secure_cookies: bool = False,
     live_period_s: float = PERIOD_S,
 ) -> FastAPI:
@@ -55,6 +57,8 @@ def build(
     )
     if metrics is not None:
         app.include_router(MetricsRoutes(metrics, shapes).router())
+    if treasury is not None:
+        routers = (*routers, TreasuryRoutes(treasury, shapes).router())
     for router in routers:
         app.include_router(router, prefix=PREFIX)
     install(app)

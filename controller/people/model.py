@@ -13,11 +13,13 @@ class Permission(StrEnum):
     VIEW = "view"
     OPERATE = "operate"
     ADMINISTER = "administer"
+    SPEND = "spend"  # propose payments; approvals are signed by keys, whoever sends them
 
 
 class Role(StrEnum):
     VIEWER = "viewer"
     OPERATOR = "operator"
+    TREASURER = "treasurer"
     ADMIN = "admin"
 
     @property
@@ -28,6 +30,7 @@ class Role(StrEnum):
 _PERMISSIONS = {
     Role.VIEWER: frozenset({Permission.VIEW}),
     Role.OPERATOR: frozenset({Permission.VIEW, Permission.OPERATE}),
+    Role.TREASURER: frozenset({Permission.VIEW, Permission.SPEND}),
     Role.ADMIN: frozenset(Permission),
 }
 

@@ -9,6 +9,7 @@ from nacl.signing import SigningKey
 from controller.contracts.registration import EFFECT_KIND, RegistrationDelivery
 from controller.contracts.service import ContractService
 from controller.gateways.bitcoind import BitcoinNode, CookieLogin, JsonRpc, Login, PasswordLogin
+from controller.gateways.bitcoind.treasury import TreasuryChain
 from controller.journal import Dispatcher, Journal
 from controller.journal.ports import Outbox
 from controller.settings import TreasurySettings
@@ -22,8 +23,7 @@ from controller.signing.service import SigningService
 from controller.signing.verdict import RuleVerdicts
 from controller.treasury.book import SpendableContracts
 from controller.treasury.boxes import BoxDirectory
-from controller.treasury.chain import NodeChain
-from controller.treasury.coins import CoinIndex
+from controller.treasury.desk import Desk
 from controller.treasury.post import Post
 from shared.bitcoin.kernel import Judge
 from shared.clock import Clock
@@ -51,11 +51,10 @@ class Treasury:
         self._outbox = outbox
         self._clock = clock
         self._publisher = publisher
-        self.network = settings.network
         self.boxes = BoxDirectory((box.site, box.node, box.public_key) for box in settings.boxes)
         self._rpc = JsonRpc(settings.node_url, _login(settings))
         self.node = BitcoinNode(self._rpc, settings.network)
-        self.chain = NodeChain(self.node, CoinIndex(self.node))
+        self.chain = TreasuryChain(self.node)
         self.judge = Judge()
         self.contracts = ContractService(journal, self.chain)
         self.board = ProposalBoard()
@@ -65,6 +64,7 @@ class Treasury:
         self.signing = SigningService(journal, self.board, office, conductor, clock)
         self.post = Post(publisher, self.boxes, key, clock)
         self.post.bind(self.contracts, self.signing)
+        self.desk = Desk(settings.network, self.contracts, self.signing, self.chain, self.boxes)
 
     async def restore(self) -> None:
         """Read contracts and proposals from the journal."""

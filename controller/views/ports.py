@@ -29,6 +29,7 @@ from controller.views.hold import HoldView, Released
 from controller.views.journal import JournalPage
 from controller.views.miner import MinerDetail
 from controller.views.site import NodeView, SiteView
+from controller.views.treasury import ContractView, ProposalView, SpendingWish, TreasuryState
 from shared.clock import Clock
 
 
@@ -142,6 +143,40 @@ class Nodes(Protocol):
 
 class Journal(Protocol):
     async def search(self, text: str, *, before: int | None = None, limit: int = 50) -> JournalPage: ...
+
+
+class TreasuryDesk(Protocol):
+    """Denied carries the id of every refusal; what changes anything needs the permission to spend."""
+
+    async def state(self) -> TreasuryState: ...
+
+    async def contract(self, contract_id: str) -> ContractView: ...
+
+    async def address(self, contract_id: str) -> str:
+        """The next unused receiving address; Denied until every box has registered the contract."""
+        ...
+
+    async def draft(self, document: bytes, actor: Actor) -> ContractView:
+        """`template`, `agreement` and `boxes` as JSON; Malformed with the place where it is none."""
+        ...
+
+    async def approve_policy(self, contract_id: str, sealed: bytes, actor: Actor) -> ContractView: ...
+
+    def proposals(self, contract_id: str) -> tuple[ProposalView, ...]:
+        """Newest first."""
+        ...
+
+    def proposal(self, proposal_id: str) -> ProposalView: ...
+
+    async def propose(self, contract_id: str, wish: SpendingWish, actor: Actor) -> ProposalView: ...
+
+    async def approve(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView: ...
+
+    async def cancel(self, proposal_id: str, reason: str, actor: Actor) -> ProposalView: ...
+
+    async def replace(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView: ...
+
+    async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView: ...
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""Contracts, proposals and signing boxes."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from controller.api.access import Treasurer, Viewer
+from controller.api.energy import Reason, WithReason
+from controller.api.shape import MAX_BODY_BYTES, PERSON, Shapes, answer, body_of
+from controller.views.ports import TreasuryDesk
+from controller.views.treasury import ContractView, ProposalView, SpendingWish, TreasuryState
+from shared.errors import TooLarge
+
+
+class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person's own key signed, in base64: `bes sign` makes it of `to_sign`."""
+
+    sealed: bytes
+
+
+class HigherFee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    fee_rate_sat_vb: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    reason: Reason
+
+
+class SignedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A PSBT that an air-gapped signer added signatures to, in base64."""
+
+    party: str
+    psbt: bytes
+
+
+class Address(msgspec.Struct, frozen=True):
+    address: str
+
+
+class TreasuryRoutes:
+    def __init__(self, desk: TreasuryDesk, shapes: Shapes) -> None:
+        self._desk = desk
+        self._shapes = shapes
+
+    def router(self) -> APIRouter:
+        router, gives, takes = APIRouter(tags=["treasury"]), self._shapes.gives, self._shapes.takes
+        add, contract, proposal = router.add_api_route, gives(ContractView), gives(ProposalView)
+        add("/treasury", self.state, responses=gives(TreasuryState))
+        add("/contracts", self.draft, methods=["POST"], status_code=201, responses=gives(ContractView, status=201))
+        one = "/contracts/{contract_id}"
+        add(one, self.contract, responses=contract)
+        add(one + "/address", self.address, responses=gives(Address))
+        sealed = takes(Sealed) | PERSON
+        add(one + "/approvals", self.approve_policy, methods=["POST"], responses=contract, openapi_extra=sealed)
+        add(one + "/proposals", self.proposals, responses=gives(tuple[ProposalView, ...]))
+        add(
+            one + "/proposals",
+            self.propose,
+            methods=["POST"],
+            status_code=201,
+            responses=gives(ProposalView, status=201),
+            openapi_extra=takes(SpendingWish) | PERSON,
+        )
+        one = "/proposals/{proposal_id}"
+        add(one, self.proposal, responses=proposal)
+        for name, work, body in (
+            ("approvals", self.approve, Sealed),
+            ("cancel", self.cancel, WithReason),
+            ("replacement", self.replace, HigherFee),
+            ("signatures", self.import_signatures, SignedFile),
+        ):
+            extra = takes(body) | PERSON
+            add(f"{one}/{name}", work, methods=["POST"], responses=proposal, openapi_extra=extra)
+        return router
+
+    async def state(self, _actor: Viewer) -> Response:
+        """Node, boxes, contracts and open proposals of one moment."""
+        return answer(await self._desk.state())
+
+    async def draft(self, request: Request, actor: Treasurer) -> Response:
+        """Compile a template with an agreement and write it down as a draft."""
+        body = await request.body()
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+        return answer(await self._desk.draft(body, actor), status=201)
+
+    async def contract(self, contract_id: str, _actor: Viewer) -> Response:
+        """What it means in sentences, its paths with their costs, its coins and when they open."""
+        return answer(await self._desk.contract(contract_id))
+
+    async def address(self, contract_id: str, _actor: Treasurer) -> Response:
+        """The next unused receiving address."""
+        return answer(Address(await self._desk.address(contract_id)))
+
+    async def approve_policy(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
+        """An owner's signature on the policy that waits."""
+        return answer(await self._desk.approve_policy(contract_id, (await body_of(request, Sealed)).sealed, actor))
+
+    async def proposals(self, contract_id: str, _actor: Viewer) -> Response:
+        """Newest first."""
+        return answer(self._desk.proposals(contract_id))
+
+    async def propose(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
+        """Choose coins and build the transaction; it then waits for approvals."""
+        return answer(await self._desk.propose(contract_id, await body_of(request, SpendingWish), actor), status=201)
+
+    async def proposal(self, proposal_id: str, _actor: Viewer) -> Response:
+        """Where it stands: approvals, boxes, verdict, transaction."""
+        return answer(self._desk.proposal(proposal_id))
+
+    async def approve(self, proposal_id: str, request: Request, actor: Treasurer) -> Response:
+        """One person's signed yes. Whose it is says the key, not who sends it."""
+        return answer(await self._desk.approve(proposal_id, (await body_of(request, Sealed)).sealed, actor))
+
+    async def cancel(self, proposal_id: str, request: Request, actor: Treasurer) -> Response:
+        """Take it back, as long as no box was asked."""
+        return answer(await self._desk.cancel(proposal_id, (await body_of(request, WithReason)).reason, actor))
+
+    async def replace(self, proposal_id: str, request: Request, actor: Treasurer) -> Response:
+        """The same payments at a higher fee; approved anew."""
+        wish = await body_of(request, HigherFee)
+        return answer(await self._desk.replace(proposal_id, wish.fee_rate_sat_vb, wish.reason, actor))
+
+    async def import_signatures(self, proposal_id: str, request: Request, actor: Treasurer) -> Response:
+        """What an air-gapped signer added to the exported PSBT."""
+        file = await body_of(request, SignedFile)
+        return answer(await self._desk.import_signatures(proposal_id, file.party, file.psbt, actor))

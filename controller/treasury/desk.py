@@ -1,0 +1,179 @@
+"""What console and API ask of the treasury. Fills `controller.views.ports.TreasuryDesk`."""
+
+import msgspec
+
+from controller.contracts.service import ContractService
+from controller.contracts.template.agreement import Agreement
+from controller.contracts.template.escrow import PowerEscrow
+from controller.contracts.template.free import FreePolicy
+from controller.contracts.template.operating import OperatingWallet
+from controller.contracts.template.payout import BatchPayout, RevenueSplit
+from controller.contracts.template.vault import DatedReserve, DecayingQuorum, StagedRecovery, TreasuryVault
+from controller.gateways.bitcoind.treasury import TreasuryChain
+from controller.people.model import Actor, Permission
+from controller.signing.model import Payment, Person, ProposalStatus
+from controller.signing.progress import ProposalProgress
+from controller.signing.service import SigningService
+from controller.signing.spending import SpendingRequest, descriptor_of
+from controller.treasury.boxes import BoxDirectory
+from controller.treasury.refusal import TreasuryRefusal
+from controller.treasury.view import box_view, contract_view, proposal_view, summary_of
+from controller.views.treasury import ContractView, ProposalView, SpendingWish, TreasuryState
+from shared.bitcoin.network import Network
+from shared.errors import Denied, GatewayError, Malformed
+from shared.wire.codec import encode
+
+Template = (
+    TreasuryVault
+    | DecayingQuorum
+    | StagedRecovery
+    | DatedReserve
+    | OperatingWallet
+    | BatchPayout
+    | RevenueSplit
+    | PowerEscrow
+    | FreePolicy
+)
+RECEIVING = 0
+SAT_KVB_PER_SAT_VB = 1_000
+
+
+class ContractForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A template filled in, who agrees to it, and the boxes that hold its keys. Keys are base64, as JSON has it."""
+
+    template: Template
+    agreement: Agreement
+    boxes: tuple[str, ...]
+    succeeds: str = ""
+
+
+class Desk:
+    def __init__(
+        self,
+        network: Network,
+        contracts: ContractService,
+        signing: SigningService,
+        chain: TreasuryChain,
+        boxes: BoxDirectory,
+    ) -> None:
+        self._network = network
+        self._contracts = contracts
+        self._signing = signing
+        self._chain = chain
+        self._boxes = boxes
+
+    async def state(self) -> TreasuryState:
+        height, trouble = None, ""
+        try:
+            height = await self._chain.height()
+        except GatewayError as error:
+            trouble = error.detail
+        contracts = [
+            summary_of(contract, await self._balance(contract.contract_id), self._open(contract.contract_id))
+            for contract in self._contracts.book.listed()
+        ]
+        return TreasuryState(
+            network=self._network.value,
+            height=height,
+            trouble=trouble,
+            boxes=tuple(map(box_view, self._boxes.listed())),
+            contracts=tuple(contracts),
+            proposals=tuple(self._shown(progress) for progress in self._signing.board.open()),
+        )
+
+    async def contract(self, contract_id: str) -> ContractView:
+        found = self._contracts.book.get(contract_id)
+        try:
+            coins, height = await self._chain.unspent(found.terms), await self._chain.height()
+        except GatewayError:
+            return contract_view(found, None, None, self._open(contract_id))
+        return contract_view(found, coins, height, self._open(contract_id))
+
+    async def address(self, contract_id: str) -> str:
+        found = self._contracts.book.get(contract_id)
+        if not found.policies:
+            raise Denied(
+                TreasuryRefusal.NOT_REGISTERED, "no address is given out before every box has registered the contract"
+            )
+        index = await self._chain.next_index(found.terms, RECEIVING)
+        return descriptor_of(found.terms.descriptor, found.terms.network).address(RECEIVING, index)
+
+    async def draft(self, document: bytes, actor: Actor) -> ContractView:
+        actor.require(Permission.SPEND)
+        try:
+            form = msgspec.json.decode(document, type=ContractForm)
+        except msgspec.MsgspecError as error:
+            raise Malformed(f"body: {error}") from error
+        if form.agreement.network is not self._network:
+            raise Malformed(f"body: this treasury is on {self._network.value}, not on {form.agreement.network.value}")
+        for box_id in form.boxes:
+            self._boxes.get(box_id)
+        compiled = form.template.compile(form.agreement)
+        drafted = await self._contracts.draft(compiled, form.boxes, actor=actor.name, succeeds=form.succeeds)
+        return await self.contract(drafted.contract_id)
+
+    async def approve_policy(self, contract_id: str, sealed: bytes, actor: Actor) -> ContractView:
+        actor.require(Permission.SPEND)
+        await self._contracts.approve(contract_id, sealed, actor=actor.name)
+        return await self.contract(contract_id)
+
+    def proposals(self, contract_id: str) -> tuple[ProposalView, ...]:
+        self._contracts.book.get(contract_id)
+        return tuple(map(self._shown, self._signing.board.listed(contract_id)))
+
+    def proposal(self, proposal_id: str) -> ProposalView:
+        return self._shown(self._signing.progress(proposal_id))
+
+    async def propose(self, contract_id: str, wish: SpendingWish, actor: Actor) -> ProposalView:
+        rate = wish.fee_rate_sat_vb
+        request = SpendingRequest(
+            contract_id=contract_id,
+            path=wish.path,
+            payments=tuple(Payment(one.address, one.amount_sat, one.name) for one in wish.payments),
+            reason=wish.reason,
+            fee_rate_sat_kvb=None if rate is None else rate * SAT_KVB_PER_SAT_VB,
+            target_blocks=wish.target_blocks,
+            expiry_blocks=wish.expiry_blocks,
+            coins=wish.coins,
+        )
+        return self._shown(await self._signing.propose(request, _person(actor)))
+
+    async def approve(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        return self._shown(await self._signing.approve(proposal_id, sealed))
+
+    async def cancel(self, proposal_id: str, reason: str, actor: Actor) -> ProposalView:
+        await self._signing.cancel(proposal_id, _person(actor), reason)
+        return self.proposal(proposal_id)
+
+    async def replace(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView:
+        rate = fee_rate_sat_vb * SAT_KVB_PER_SAT_VB
+        return self._shown(await self._signing.replace(proposal_id, rate, _person(actor), reason))
+
+    async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView:
+        return self._shown(await self._signing.import_signatures(proposal_id, party, psbt, _person(actor)))
+
+    async def _balance(self, contract_id: str) -> int | None:
+        """None where the node cannot be asked; unknown is not zero."""
+        terms = self._contracts.book.get(contract_id).terms
+        try:
+            return sum(coin.amount_sat for coin in await self._chain.unspent(terms))
+        except GatewayError:
+            return None
+
+    def _open(self, contract_id: str) -> int:
+        return sum(progress.proposal.contract_id == contract_id for progress in self._signing.board.open())
+
+    def _shown(self, progress: ProposalProgress) -> ProposalView:
+        contract = self._contracts.book.get(progress.proposal.contract_id)
+        to_sign = None
+        if progress.status is ProposalStatus.PROPOSED and contract.may_propose:
+            to_sign = encode(self._signing.approval(progress.proposal_id))
+        return proposal_view(progress, contract, to_sign)
+
+
+def _person(actor: Actor) -> Person:
+    actor.require(Permission.SPEND)
+    if actor.program:
+        raise Denied(TreasuryRefusal.PERSON_NEEDED, f"{actor.name} is a program; a person has to propose")
+    return Person(actor.name, actor.key)

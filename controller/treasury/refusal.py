@@ -1,0 +1,8 @@
+"""Ids of what the treasury's desk refuses; each has a line in docs/refusals.md and a negative test."""
+
+from enum import StrEnum
+
+
+class TreasuryRefusal(StrEnum):
+    NOT_REGISTERED = "treasury.not-registered"
+    PERSON_NEEDED = "treasury.person-needed"

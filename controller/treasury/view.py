@@ -1,0 +1,180 @@
+"""States of the treasury turned into what people see."""
+
+import base64
+from collections.abc import Mapping
+
+import msgspec
+
+from controller.contracts.calendar import calendar
+from controller.contracts.cost import cost
+from controller.contracts.model import Contract
+from controller.contracts.ports import ContractCoin
+from controller.contracts.route import Route, routes
+from controller.contracts.sentence import sentence
+from controller.signing.progress import ProposalProgress
+from controller.treasury.boxes import KnownBox
+from controller.views.treasury import (
+    AllowanceView,
+    AskedBoxView,
+    BoxView,
+    CoinView,
+    ContractSummary,
+    ContractView,
+    OpeningView,
+    PathView,
+    PaymentView,
+    PendingPolicy,
+    ProposalView,
+)
+from shared.wire.codec import encode
+
+FEE_RATES_SAT_VB = (1, 5, 20, 100)
+_P2WSH_OUTPUT = bytes(34)
+
+
+def box_view(box: KnownBox) -> BoxView:
+    address, report = box.address, box.report
+    return BoxView(
+        box_id=address.box_id,
+        site=address.site,
+        node=address.node,
+        heard_at_ms=box.heard_at_ms,
+        height=None if report is None else report.height,
+        ledger_seq=None if report is None else report.ledger_seq,
+        ledger_head=None if report is None else report.ledger_head.hex(),
+        clock_stale="" if report is None else report.clock_stale,
+        stopped="" if report is None else report.stopped,
+        public_keys=() if report is None else tuple(key.hex() for key in report.public_keys),
+        allowances=()
+        if report is None
+        else tuple(AllowanceView(*msgspec.structs.astuple(one)) for one in report.allowances),
+    )
+
+
+def summary_of(contract: Contract, balance_sat: int | None, open_proposals: int) -> ContractSummary:
+    return ContractSummary(
+        contract_id=contract.contract_id,
+        name=contract.terms.name,
+        template=contract.terms.template,
+        phase=contract.phase.value,
+        balance_sat=balance_sat,
+        policy_version=contract.policies[-1].policy.policy_version if contract.policies else None,
+        open_proposals=open_proposals,
+    )
+
+
+def contract_view(
+    contract: Contract, coins: tuple[ContractCoin, ...] | None, height: int | None, open_proposals: int
+) -> ContractView:
+    """`coins` and `height` are None where the node cannot be asked."""
+    found = routes(contract.terms.descriptor, contract.terms.parties)
+    balance_sat = None if coins is None else sum(coin.amount_sat for coin in coins)
+    return ContractView(
+        summary=summary_of(contract, balance_sat, open_proposals),
+        descriptor=contract.terms.descriptor,
+        network=contract.terms.network,
+        boxes=contract.boxes,
+        paths=tuple(map(_path, found)),
+        coins=None if coins is None or height is None else _coins(found, coins, height),
+        policy=msgspec.to_builtins(contract.policies[-1].policy) if contract.policies else None,
+        pending=_pending(contract),
+        closed_reason=contract.closed_reason,
+        drafted_by=contract.drafted_by,
+        drafted_at_ms=contract.drafted_at_ms,
+    )
+
+
+def proposal_view(progress: ProposalProgress, contract: Contract, to_sign: bytes | None) -> ProposalView:
+    proposal = progress.proposal
+    in_force = contract.policies[-1].policy if contract.policies else None
+    return ProposalView(
+        proposal_id=progress.proposal_id,
+        contract_id=proposal.contract_id,
+        contract=contract.terms.name,
+        status=progress.status.value,
+        path=proposal.path,
+        payments=tuple(PaymentView(one.address, one.amount_sat, one.name) for one in proposal.payments),
+        fee_sat=proposal.fee_sat,
+        change_sat=proposal.change_sat,
+        weight_wu=proposal.weight_wu,
+        txid=proposal.txid,
+        reason=proposal.reason,
+        proposed_by=progress.person,
+        proposed_at_ms=progress.proposed_at_ms,
+        expiry_height=proposal.expiry_height,
+        approved_by=tuple(progress.approvals),
+        approvals_needed=None if in_force is None else in_force.approvals_needed,
+        boxes=_asked(progress),
+        block_height=None if progress.block is None else progress.block.height,
+        rule=progress.rule,
+        detail=progress.detail,
+        psbt=base64.b64encode(proposal.psbt).decode(),
+        to_sign=to_sign,
+    )
+
+
+def _path(route: Route) -> PathView:
+    path = route.path
+    costs = cost(route, 1, (_P2WSH_OUTPUT, _P2WSH_OUTPUT), FEE_RATES_SAT_VB)
+    return PathView(
+        name=path.name,
+        role=path.role,
+        sentence=sentence(path),
+        keys=path.keys,
+        needed=path.needed,
+        older_blocks=path.older_blocks,
+        after_height=path.after_height,
+        leaf=path.leaf,
+        input_wu=route.input_wu,
+        vsize_vb=costs.vsize_vb,
+        fees_sat=dict(costs.fees_sat),
+    )
+
+
+def _coins(found: tuple[Route, ...], coins: tuple[ContractCoin, ...], height: int) -> tuple[CoinView, ...]:
+    opening: dict[tuple[str, int], list[OpeningView]] = {}
+    for date in calendar(found, coins, height):
+        view = OpeningView(
+            path=date.path, opens_at_height=date.opens_at_height, blocks_left=date.blocks_left, state=date.state.value
+        )
+        opening.setdefault((date.txid, date.vout), []).append(view)
+    return tuple(
+        CoinView(
+            txid=coin.txid,
+            vout=coin.vout,
+            amount_sat=coin.amount_sat,
+            height=coin.height,
+            openings=tuple(opening.get((coin.txid, coin.vout), ())),
+        )
+        for coin in coins
+    )
+
+
+def _pending(contract: Contract) -> PendingPolicy | None:
+    pending = contract.pending
+    if pending is None:
+        return None
+    owners = contract.policies[-1].policy if contract.policies else pending.policy
+    return PendingPolicy(
+        policy_version=pending.policy.policy_version,
+        signed=len(pending.approvals),
+        needed=owners.owners_needed,
+        registered=tuple(pending.registered),
+        refused={box: f"{no.rule}: {no.detail}" for box, no in pending.refusals.items()},
+        to_sign=encode(pending.policy),
+    )
+
+
+def _asked(progress: ProposalProgress) -> tuple[AskedBoxView, ...]:
+    round_ = progress.round
+    if round_ is None:
+        return ()
+    states: Mapping[str, str] = dict.fromkeys(round_.taken, "answered") | round_.failed
+    return tuple(
+        AskedBoxView(
+            party=box.party,
+            node=box.node,
+            state=states.get(name, "sent" if name in round_.sent else "waiting"),
+        )
+        for name, box in round_.asked.items()
+    )

@@ -1,0 +1,181 @@
+"""Contracts, proposals and signing boxes as people see them."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from controller.views import unit
+
+Sats = Annotated[
+    int, msgspec.Meta(description="sat. One hundred-millionth of a bitcoin", extra_json_schema={"x-unit": "sat"})
+]
+Weight = Annotated[int, msgspec.Meta(description="wu. Weight units (BIP-141)", extra_json_schema={"x-unit": "wu"})]
+
+
+class AllowanceView(msgspec.Struct, frozen=True):
+    contract_id: str
+    policy_version: int
+    window_left_sat: Sats
+    lifetime_left_sat: Sats
+
+
+class BoxView(msgspec.Struct, frozen=True, kw_only=True):
+    """All but the address is what the box said itself, null before it has said anything.
+
+    `clock_stale` and `stopped` are empty where the box signs.
+    """
+
+    box_id: str
+    site: str
+    node: str
+    heard_at_ms: unit.Millis | None
+    height: int | None
+    ledger_seq: int | None
+    ledger_head: str | None
+    clock_stale: str
+    stopped: str
+    public_keys: tuple[str, ...]
+    allowances: tuple[AllowanceView, ...]
+
+
+class PathView(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to spend. `vsize_vb` and `fees_sat` (by sat/vB) are of one input and two outputs at their largest."""
+
+    name: str
+    role: str
+    sentence: str
+    keys: tuple[str, ...]
+    needed: int
+    older_blocks: int | None
+    after_height: int | None
+    leaf: int | None
+    input_wu: Weight
+    vsize_vb: int
+    fees_sat: dict[int, Sats]
+
+
+class OpeningView(msgspec.Struct, frozen=True, kw_only=True):
+    """When a locked path of a coin opens; null while the coin is in no block. `state`: unknown, closed, due, open."""
+
+    path: str
+    opens_at_height: int | None
+    blocks_left: int | None
+    state: str
+
+
+class CoinView(msgspec.Struct, frozen=True, kw_only=True):
+    txid: str
+    vout: int
+    amount_sat: Sats
+    height: int | None
+    openings: tuple[OpeningView, ...]
+
+
+class ContractSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """`phase`: draft, approved, registered, funded, active, expired, closed. `balance_sat` is null where the node
+    cannot be asked.
+    """
+
+    contract_id: str
+    name: str
+    template: str
+    phase: str
+    balance_sat: Sats | None
+    policy_version: int | None
+    open_proposals: int
+
+
+class PendingPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy on its way: `signed` of `needed` owners, then every box has to take it."""
+
+    policy_version: int
+    signed: int
+    needed: int
+    registered: tuple[str, ...]
+    refused: dict[str, str]
+    to_sign: bytes
+
+
+class ContractView(msgspec.Struct, frozen=True, kw_only=True):
+    """`sentences` and `paths` are read from the descriptor. `policy` is the one in force, null before the first."""
+
+    summary: ContractSummary
+    descriptor: str
+    network: str
+    boxes: tuple[str, ...]
+    paths: tuple[PathView, ...]
+    coins: tuple[CoinView, ...] | None
+    policy: dict[str, Any] | None
+    pending: PendingPolicy | None
+    closed_reason: str
+    drafted_by: str
+    drafted_at_ms: unit.Millis
+
+
+class PaymentView(msgspec.Struct, frozen=True):
+    address: str
+    amount_sat: Sats
+    name: str = ""
+
+
+class AskedBoxView(msgspec.Struct, frozen=True, kw_only=True):
+    """`state`: waiting, sent, answered, or the rule by which the box refused."""
+
+    party: str
+    node: str
+    state: str
+
+
+class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
+    """`status`: proposed, approved, cleared, signing, finalised, broadcast, confirmed, reorganised, buried, expired,
+    refused, cancelled, replaced. `rule` and `detail` say why it ended, if it did not end well. `to_sign` is what an
+    approver signs; `psbt` is base64.
+    """
+
+    proposal_id: str
+    contract_id: str
+    contract: str
+    status: str
+    path: str
+    payments: tuple[PaymentView, ...]
+    fee_sat: Sats
+    change_sat: Sats
+    weight_wu: Weight
+    txid: str
+    reason: str
+    proposed_by: str
+    proposed_at_ms: unit.Millis
+    expiry_height: int
+    approved_by: tuple[str, ...]
+    approvals_needed: int | None
+    boxes: tuple[AskedBoxView, ...]
+    block_height: int | None
+    rule: str
+    detail: str
+    psbt: str
+    to_sign: bytes | None
+
+
+class TreasuryState(msgspec.Struct, frozen=True, kw_only=True):
+    """`height` is null and `trouble` says why where the node cannot be asked."""
+
+    network: str
+    height: int | None
+    trouble: str
+    boxes: tuple[BoxView, ...]
+    contracts: tuple[ContractSummary, ...]
+    proposals: tuple[ProposalView, ...]
+
+
+class SpendingWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`fee_rate_sat_vb` of null takes the node's estimate for `target_blocks`. Without payments, `coins` (txid, output)
+    go back to the contract: a refresh.
+    """
+
+    path: str
+    payments: tuple[PaymentView, ...] = ()
+    reason: Annotated[str, msgspec.Meta(min_length=3, max_length=300, description="Why; kept in the journal")]
+    fee_rate_sat_vb: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    target_blocks: Annotated[int, msgspec.Meta(ge=1, le=1008)] = 6
+    expiry_blocks: Annotated[int, msgspec.Meta(ge=1, le=2016)] = 144
+    coins: tuple[tuple[str, int], ...] = ()
