@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Final, Self
@@ -22,7 +23,8 @@ __all__ = ["Judge", "Verdict", "failed_input", "verify_input"]
 ANSWER_S: Final = 20.0
 _MAX_ANSWER_BYTES: Final = 1 << 24
 _PIPE_BYTES: Final = 1 << 16
-_PROCESS: Final = (sys.executable, "-m", "shared.bitcoin.judge_process")
+_ROOT: Final = str(Path(__file__).parents[2])  # the same code as ours, wherever we were started
+_PROCESS: Final = (sys.executable, "-P", "-m", "shared.bitcoin.judge_process")
 _FINDINGS: Final = msgspec.msgpack.Decoder(tuple[Finding, ...])
 
 
@@ -102,10 +104,12 @@ class Judge:
         return findings
 
     def _start(self) -> subprocess.Popen[bytes]:
-        """Without our own settings, whose passwords are none of its business."""
+        """Without our own settings, whose passwords are none of its business, and out of reach of our terminal's ^C."""
+        settings = {name: value for name, value in os.environ.items() if not name.startswith("BES_")}
         process = subprocess.Popen(  # noqa: S603  our own program
             self._command,
-            env={name: value for name, value in os.environ.items() if not name.startswith("BES_")},
+            env=settings | {"PYTHONPATH": _ROOT},
+            process_group=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -147,6 +147,15 @@ def test_a_killed_judge_is_replaced():
         assert judge._process.pid != process.pid
 
 
+def test_code_that_lies_around_is_not_run(tmp_path, monkeypatch):
+    for name in ("shared", "msgspec", "pbk"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('taken from the working directory')")
+    monkeypatch.chdir(tmp_path)
+    with Judge() as judge:
+        assert judge.accepts(RAW, SPENT) == Verdict(ok=True)
+
+
 def test_an_idle_judge_ends_with_its_parent():
     with Judge() as judge:
         assert judge.accepts(RAW, SPENT).ok

@@ -10,9 +10,11 @@ from btclib.tx import TxOut as BtclibTxOut
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bitcoin.script import number, p2tr, p2wsh
+from shared.bitcoin.consensus import verify_input
+from shared.bitcoin.musig import KeyAggregate, taproot_tweak
+from shared.bitcoin.script import Op, number, p2tr, p2wsh, push
 from shared.bitcoin.sighash import SIGHASH_ALL, SIGHASH_DEFAULT, Sighasher, leaf_hash
-from shared.bitcoin.signature import verify_ecdsa, verify_schnorr
+from shared.bitcoin.signature import public_key_of, sign_ecdsa, sign_schnorr, verify_ecdsa, verify_schnorr
 from shared.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 from shared.errors import BitcoinDisagreement, BitcoinMalformed
 
@@ -70,6 +72,46 @@ def test_taproot_is_as_btclib_finds_it(flag, leaf):
     spent = [BtclibTxOut(output.amount_sat, output.script) for output in SPENT]
     ext = leaf_hash(leaf) + b"\x00" + b"\xff" * 4 if leaf is not None else b""
     assert ours == taproot(Tx.parse(TRANSACTION.raw), 0, spent, flag, int(leaf is not None), b"", ext)
+
+
+FLAGS = st.sampled_from([0, 1, 2, 3, 0x81, 0x82, 0x83])
+SECRET = b"\x07" * 32
+KEY = public_key_of(SECRET)
+LEAF = push(KEY[1:]) + bytes((Op.CHECKSIG,))
+LEAF_V0 = push(KEY) + bytes((Op.CHECKSIG,))
+INTERNAL = public_key_of(b"\x08" * 32)
+
+
+def spend(flag, amount_sat, way):
+    """A transaction of one input of the given way, signed by our hash, and what it spends."""
+    if way == "leaf":
+        tree = KeyAggregate([INTERNAL])
+        output = tree.tweaked(taproot_tweak(tree.xonly_key, leaf_hash(LEAF)))
+        control = bytes((0xC0 | (output.public_key[0] & 1),)) + tree.xonly_key
+        script = p2tr(output.xonly_key)
+    else:
+        script = {"v0": p2wsh(LEAF_V0), "key": p2tr(KEY[1:])}[way]
+    spent = [TxOut(amount_sat, script)]
+    unsigned = replace(TRANSACTION, inputs=TRANSACTION.inputs[:1])
+    hashes = Sighasher(unsigned, spent)
+    if way == "v0":
+        witness = (sign_ecdsa(SECRET, hashes.segwit_v0(0, LEAF_V0, flag)) + bytes((flag,)), LEAF_V0)
+    else:
+        digest = hashes.taproot(0, flag, LEAF if way == "leaf" else None)
+        signature = sign_schnorr(SECRET, digest, bytes(32)) + (bytes((flag,)) if flag else b"")
+        witness = (signature, LEAF, control) if way == "leaf" else (signature,)
+    return replace(unsigned, inputs=(replace(unsigned.inputs[0], witness=witness),)), spent
+
+
+@given(FLAGS, st.integers(1, 10**12), st.sampled_from(["v0", "key", "leaf"]))
+def test_bitcoin_core_takes_what_is_signed_and_nothing_else(flag, amount_sat, way):
+    flag = flag or int(way == "v0")
+    transaction, spent = spend(flag, amount_sat, way)
+    assert verify_input(transaction, spent, 0)
+    assert not verify_input(replace(transaction, lock_time=1), spent, 0)
+    assert not verify_input(transaction, [replace(spent[0], amount_sat=amount_sat + 1)], 0)
+    pays_else = replace(transaction, outputs=(TxOut(1, b"\x52"),))
+    assert verify_input(pays_else, spent, 0) is (flag & 3 == 2), "NONE commits to no output"
 
 
 def test_a_hash_commits_to_everything():
