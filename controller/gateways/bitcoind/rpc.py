@@ -7,20 +7,18 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
-import httpx
 import msgspec
 
 from controller.gateways.bitcoind.breaker import Breaker
+from controller.gateways.bitcoind.connection import NodeConnections
 from controller.gateways.bitcoind.login import Login
 from shared.errors import GatewayRefused, GatewayUnavailable
 
 _T = TypeVar("_T")
 CALL_S = 30.0
-_CONNECT_S = 5.0
-_MOST_BYTES = 256 << 20
 _ATTEMPTS = 3
 _FIRST_WAIT_S = 0.1
 _WARMING_UP = -28
@@ -59,15 +57,11 @@ class JsonRpc:
         self._breaker = breaker or Breaker()
         self._randomness = randomness or random.Random()
         self._ids = itertools.count(1)
-        self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(None, connect=_CONNECT_S),  # the whole call has a deadline
-            limits=httpx.Limits(max_connections=8, keepalive_expiry=20.0),
-            trust_env=False,
-        )
+        self._connections = NodeConnections(url)
         self.counters: Counter[str] = Counter()
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._connections.aclose()
 
     async def call(self, kind: type[_T], method: str, *params: Any, within_s: float = CALL_S) -> _T:
         """The result as `kind`. NodeRefused, GatewayRefused for a wrong login, else GatewayUnavailable."""
@@ -132,23 +126,13 @@ class JsonRpc:
         return [by_id[number] for number in ids]
 
     async def _post(self, body: bytes) -> bytes:
-        headers: Mapping[str, str] = {"authorization": self._login.header(), "content-type": "application/json"}
-        found = bytearray()
-        try:
-            async with self._http.stream("POST", self._url, content=body, headers=headers) as response:
-                if response.status_code in _LOGIN_REFUSED:
-                    raise GatewayRefused(f"{self._url}: the node refuses our login; check cookie file or password")
-                if response.status_code not in _ANSWERED:
-                    raise GatewayUnavailable(f"{self._url}: HTTP status {response.status_code}")
-                async for chunk in response.aiter_raw():
-                    found += chunk
-                    if len(found) > _MOST_BYTES:
-                        raise GatewayUnavailable(f"{self._url}: an answer of more than {_MOST_BYTES} bytes")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise GatewayUnavailable(
-                f"{self._url}: {str(error) or type(error).__name__}; is the node running?"
-            ) from error
-        return bytes(found)
+        headers = {"authorization": self._login.header(), "content-type": "application/json"}
+        answer = await self._connections.post(body, headers)
+        if answer.status in _LOGIN_REFUSED:
+            raise GatewayRefused(f"{self._url}: the node refuses our login; check cookie file or password")
+        if answer.status not in _ANSWERED:
+            raise GatewayUnavailable(f"{self._url}: HTTP status {answer.status}")
+        return answer.body
 
     def _result(self, kind: type[_T], method: str, reply: _Reply) -> _T:
         if reply.error is not None:

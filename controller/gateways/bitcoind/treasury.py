@@ -50,7 +50,11 @@ class TreasuryChain:
         )
 
     async def next_change_index(self, contract: Contract) -> int:
-        return await self._of(contract.terms).next_index(_CHANGE)
+        return await self.next_index(contract.terms, _CHANGE)
+
+    async def next_index(self, terms: ContractTerms, branch: int) -> int:
+        """The first index of a branch that was not seen."""
+        return await self._of(terms).next_index(branch)
 
     async def fee_rate_sat_kvb(self, target_blocks: int) -> int | None:
         return await self._node.fee_rate_sat_kvb(target_blocks)

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from controller.gateways.bitcoind import BitcoinNode, Breaker, CookieLogin, JsonRpc, NodeRefused, PasswordLogin
+from controller.gateways.bitcoind.connection import NodeConnections
 from hardware_sims.faults import Fault, FaultDetail, FaultState
 from hardware_sims.http import HttpRequest, HttpResponse, HttpServer
 from shared.bitcoin.network import Network
-from shared.errors import GatewayRefused, GatewayUnavailable
+from shared.errors import GatewayRefused, GatewayUnavailable, SettingInvalid
 
 
 class Node:
@@ -110,11 +111,35 @@ async def test_a_node_that_stays_silent_costs_the_deadline_and_no_more(node, rpc
         await rpc.call(int, "getblockcount", within_s=0.2)
 
 
-async def test_an_endless_answer_is_cut_off(node, rpc, monkeypatch):
-    monkeypatch.setattr("controller.gateways.bitcoind.rpc._MOST_BYTES", 1 << 20)
+async def test_an_endless_answer_is_cut_off(node):
+    connections = NodeConnections(f"http://127.0.0.1:{node.server.port}", most_bytes=1 << 20)
     node.faults.set(Fault.ENDLESS)
-    with pytest.raises(GatewayUnavailable):
-        await rpc.call(int, "getblockcount")
+    with pytest.raises(GatewayUnavailable, match="more than 1048576 bytes"):
+        await connections.post(b'{"id":1}', {})
+    await connections.aclose()
+
+
+async def test_connections_are_kept_and_one_that_was_closed_is_replaced(node):
+    connections = NodeConnections(f"http://127.0.0.1:{node.server.port}")
+    for _ in range(3):
+        assert (await connections.post(b'{"id":1}', {})).status == 200
+    port = node.server.port
+    await node.server.stop()
+    await node.server.start("127.0.0.1", port)
+    await asyncio.sleep(0.05)
+    assert (await connections.post(b'{"id":1}', {})).status == 200
+    await connections.aclose()
+
+
+async def test_many_calls_at_once_do_not_mix(node, rpc):
+    node.faults.set(Fault.SLOW, FaultDetail(delay_s=0.05))
+    assert await asyncio.gather(*(rpc.call(int, "getblockcount") for _ in range(20))) == [7] * 20
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:8332", "127.0.0.1:8332", "http://127.0.0.1", "http://x:y"])
+def test_a_url_that_no_node_has_is_refused(url):
+    with pytest.raises(SettingInvalid, match="write http://HOST:PORT"):
+        JsonRpc(url, PasswordLogin("a", "b"))
 
 
 async def test_a_wrong_login_is_a_refusal_that_names_the_mend(node, rpc):
