@@ -1,7 +1,7 @@
 """Whose key is it? One party's key may stand in a descriptor with several derivations; it stays that party's key."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from controller.contracts.refusal import Refusal
 from shared.errors import Denied
@@ -36,6 +36,10 @@ class Owners:
         found = _MUSIG.fullmatch(key)
         parts = found[1].split(",") if found else [key]
         return tuple(self._one(part) for part in parts)
+
+    def ordered(self, names: Collection[str]) -> tuple[str, ...]:
+        """In the order in which the contract names its parties."""
+        return tuple(name for name in self._names.values() if name in names)
 
     def _one(self, key: str) -> str:
         bare = root(key)

@@ -15,6 +15,7 @@ from shared.bitcoin.miniscript.cost import input_wu, key_path_input_wu, signatur
 from shared.bitcoin.miniscript.fragment import Context, Fragment
 from shared.bitcoin.miniscript.node import Node
 from shared.bitcoin.miniscript.paths import Path, paths
+from shared.bitcoin.miniscript.sanity import keys
 from shared.errors import Denied, InsaneScript
 from shared.wire.contract import HIGHEST_HEIGHT, Party, PathRole, SpendingPath
 
@@ -70,6 +71,12 @@ class _Lock:
     older_blocks: int | None
     after_height: int | None
 
+    def opens_before(self, other: "_Lock") -> bool:
+        """Or with it: whoever has waited for the other has waited for this one."""
+        return (self.older_blocks or 0) <= (other.older_blocks or 0) and (
+            (self.after_height or 0) <= (other.after_height or 0)
+        )
+
 
 def _of_script(script: Script, owners: Owners, roles: dict[str, PathRole]) -> Iterable[Route]:
     try:
@@ -79,8 +86,23 @@ def _of_script(script: Script, owners: Owners, roles: dict[str, PathRole]) -> It
     by_lock: dict[_Lock, list[Path]] = {}
     for way in ways:
         by_lock.setdefault(_lock(way), []).append(way)
-    for lock, alike in by_lock.items():
-        yield from _quorums(script, lock, alike, owners, roles)
+    several = Counter(name for key in keys(script.node) for name in owners.of(key))
+    if max(several.values()) == 1:
+        told = {lock: _told(alike, owners) for lock, alike in by_lock.items()}
+    else:
+        told = _told_once(by_lock, owners)
+    for lock, quorums in told.items():
+        for quorum in quorums:
+            path = SpendingPath(
+                name="",
+                role=_role(quorum.names, roles),
+                keys=quorum.names,
+                needed=quorum.needed,
+                older_blocks=lock.older_blocks,
+                after_height=lock.after_height,
+                leaf=script.leaf,
+            )
+            yield _weighed(path, script, quorum.ways)
 
 
 def _lock(way: Path) -> _Lock:
@@ -92,23 +114,6 @@ def _lock(way: Path) -> _Lock:
     if way.after is not None and way.after > HIGHEST_HEIGHT:
         raise Denied(Refusal.TIME_LOCK, f"after({way.after}) is a date; write it as a height")
     return _Lock(way.older, way.after)
-
-
-def _quorums(
-    script: Script, lock: _Lock, ways: Sequence[Path], owners: Owners, roles: dict[str, PathRole]
-) -> Iterable[Route]:
-    """Ways that differ only in who signs, told as quorums wherever they are."""
-    for quorum in _told(ways, owners):
-        path = SpendingPath(
-            name="",
-            role=_role(quorum.names, roles),
-            keys=quorum.names,
-            needed=quorum.needed,
-            older_blocks=lock.older_blocks,
-            after_height=lock.after_height,
-            leaf=script.leaf,
-        )
-        yield _weighed(path, script, quorum.ways)
 
 
 def _weighed(path: SpendingPath, script: Script, ways: Sequence[Path]) -> Route:
@@ -127,28 +132,56 @@ class _Told:
     ways: tuple[Path, ...]
 
 
+_Sets = dict[frozenset[str], Path]
+"""Who signs together, and the cheapest way in which they can."""
+
+
 def _told(ways: Sequence[Path], owners: Owners) -> list[_Told]:
-    """Each quorum with the ways behind it; where a combination is none, all of its signers are needed."""
+    """Each quorum with the ways behind it."""
     if len(ways) == 1 and len(ways[0].quorums) == 1:
         quorum = ways[0].quorums[0]
         people = [owners.of(key) for key in quorum.keys]
         if all(len(names) == 1 for names in people):
             return [_Told(tuple(chain.from_iterable(people)), quorum.needed, tuple(ways))]
-    keys = chain.from_iterable(quorum.keys for way in ways for quorum in way.quorums)
-    order = tuple(dict.fromkeys(name for key in keys for name in owners.of(key)))
-    behind: dict[frozenset[str], tuple[Path, ...]] = {}
-    for way in ways:
+    return _as_quorums(_sets(ways, owners), owners)
+
+
+def _told_once(by_lock: dict[_Lock, list[Path]], owners: Owners) -> dict[_Lock, list[_Told]]:
+    """Where a party has several keys: ways that ask more of somebody who can do with less are not told."""
+    sets = {lock: _sets(ways, owners) for lock, ways in by_lock.items()}
+    everything = [(lock, signers) for lock, found in sets.items() for signers in found]
+    told: dict[_Lock, list[_Told]] = {}
+    for lock, found in sets.items():
+        needed = {
+            signers: way
+            for signers, way in found.items()
+            if not any(
+                fewer <= signers and earlier.opens_before(lock) and (fewer, earlier) != (signers, lock)
+                for earlier, fewer in everything
+            )
+        }
+        told[lock] = _as_quorums(needed, owners)
+    return told
+
+
+def _sets(ways: Sequence[Path], owners: Owners) -> _Sets:
+    sets: _Sets = {}
+    for way in sorted(ways, key=input_wu):
         for signers in _signer_sets(way, owners):
-            behind[signers] = (*behind.get(signers, ()), way)
+            sets.setdefault(signers, way)
+    return sets
+
+
+def _as_quorums(sets: _Sets, owners: Owners) -> list[_Told]:
+    """Where a combination is no quorum, all of its signers are needed."""
     told: list[_Told] = []
-    for family in _families(tuple(behind)):
+    for family in _families(tuple(sets)):
         union = frozenset(chain.from_iterable(family))
         sizes = {len(signers) for signers in family}
         if len(sizes) == 1 and len(family) == comb(len(union), min(sizes)):
-            whole = tuple(chain.from_iterable(behind[signers] for signers in family))
-            told.append(_Told(tuple(name for name in order if name in union), min(sizes), whole))
+            told.append(_Told(owners.ordered(union), min(sizes), tuple(sets[signers] for signers in family)))
         else:
-            told += [_Told(tuple(n for n in order if n in one), len(one), behind[one]) for one in family]
+            told += [_Told(owners.ordered(signers), len(signers), (sets[signers],)) for signers in family]
     return told
 
 

@@ -1,5 +1,7 @@
 """Real spends of a contract: keys that sign, witnesses that the consensus engine judges."""
 
+from functools import cache
+
 import wallycore
 
 from controller.contracts.compiled import Compiled
@@ -79,7 +81,7 @@ class Spender:
             return (*fill(items, signatures, self.key_of, {}), script)
         found = self.derived.leaves[leaf]
         digest = hasher.taproot(at, leaf_script=found.script)
-        signatures = {key: sign_schnorr(self.secret_of[key], digest, bytes(32)) for key in keys}
+        signatures = {key: schnorr(self.secret_of[key], digest) for key in keys}
         xonly = {text: key[1:] for text, key in self.key_of.items()}
         return (*fill(items, signatures, xonly, {}), found.script, found.control_block)
 
@@ -97,6 +99,7 @@ class Spender:
         return session.combine([nonce.sign(secrets[key], session) for nonce, key in zip(nonces, signers, strict=True)])
 
 
+@cache
 def largest_ecdsa(signer: bytes, digest: bytes) -> bytes:
     """A signature of 72 bytes with its flag, as half of all that a token makes (low S, but r with a leading zero)."""
     for salt in range(256):
@@ -104,6 +107,11 @@ def largest_ecdsa(signer: bytes, digest: bytes) -> bytes:
         if compact[0] >= 0x80:
             return bytes(wallycore.ec_sig_to_der(compact)) + b"\x01"
     raise AssertionError("no such signature in 256 tries")
+
+
+@cache
+def schnorr(signer: bytes, digest: bytes) -> bytes:
+    return sign_schnorr(signer, digest, bytes(32))
 
 
 def _secrets(text: str, branch: int, index: int):

