@@ -11,7 +11,8 @@ import msgspec
 import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
-from agent.signer.keystore.attributes import require_locked_in, require_single, require_unused
+from agent.signer.keystore.attributes import require_locked_in, require_unused
+from agent.signer.keystore.catalogue import Catalogue
 from agent.signer.keystore.token import Token
 from shared.bitcoin.signature import low_s, verify_ecdsa
 from shared.errors import BitcoinMalformed, Denied, KeyUnsafe
@@ -39,8 +40,11 @@ class HsmKeys:
 
     def generate(self, key_id: str, label: str) -> HsmKey:
         """A new pair inside the token, its attributes read back. KeyUnsafe where id or label are taken."""
-        key = self._token.run(lambda session: _generate(session, key_id, label))
-        self.open([key])
+        key, handle = self._token.run(lambda session: _generate(session, key_id, label))
+        if self._session == self._token.sessions:
+            self._pinned[key_id], self._handles[key_id] = key, handle
+        else:
+            self.open([*self._pinned.values(), key])
         return key
 
     def open(self, pinned: Iterable[HsmKey]) -> None:
@@ -48,9 +52,9 @@ class HsmKeys:
 
         KeyUnsafe where one is absent, doubled by id or label, could leave the token, or has another public key.
         """
-        for key in pinned:
-            self._handles[key.key_id] = self._token.run(lambda session, key=key: _verified(session, key))  # type: ignore[misc]
-            self._pinned[key.key_id] = key
+        keys = {key.key_id: key for key in pinned}
+        self._handles |= self._token.run(lambda session: _verified(session, keys.values()))
+        self._pinned |= keys
         self._session = self._token.sessions
 
     def all_in_token(self) -> list[HsmKey]:
@@ -81,12 +85,12 @@ class HsmKeys:
     def _raw(self, session: pkcs11.Session, key: HsmKey, digest: bytes) -> bytes:
         """The numbers r and s as the token gives them, 64 bytes."""
         if self._session != self._token.sessions:
-            self._handles = {key_id: _verified(session, known) for key_id, known in self._pinned.items()}
+            self._handles = _verified(session, self._pinned.values())
             self._session = self._token.sessions
         return bytes(self._handles[key.key_id].sign(digest, mechanism=Mechanism.ECDSA))
 
 
-def _generate(session: pkcs11.Session, key_id: str, label: str) -> HsmKey:
+def _generate(session: pkcs11.Session, key_id: str, label: str) -> tuple[HsmKey, pkcs11.SignMixin]:
     require_unused(session, key_id, label)
     curve = session.create_domain_parameters(KeyType.EC, {Attribute.EC_PARAMS: _CURVE}, local=True)
     public, private = curve.generate_keypair(
@@ -97,24 +101,26 @@ def _generate(session: pkcs11.Session, key_id: str, label: str) -> HsmKey:
         private_template={Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False},
     )
     require_locked_in(private, f"key {key_id}")
-    return HsmKey(key_id, _compressed(public, key_id))
-
-
-def _verified(session: pkcs11.Session, key: HsmKey) -> pkcs11.SignMixin:
-    """The handle of the private key."""
-    place = f"key {key.key_id}"
-    of_id = {Attribute.ID: bytes.fromhex(key.key_id)}
-    public = require_single(session, of_id | {Attribute.CLASS: ObjectClass.PUBLIC_KEY}, place)
-    private = require_single(session, of_id | {Attribute.CLASS: ObjectClass.PRIVATE_KEY}, place)
-    for handle in (public, private):
-        label = {Attribute.LABEL: handle[Attribute.LABEL], Attribute.CLASS: handle[Attribute.CLASS]}
-        require_single(session, label, f"{place}, label {handle[Attribute.LABEL]!r}")
-    require_locked_in(private, place)
-    found = _compressed(public, key.key_id)
-    if found != key.public_key:
-        raise KeyUnsafe(f"{place}: the token holds public key {found.hex()}, pinned is {key.public_key.hex()}")
     assert isinstance(private, pkcs11.SignMixin)
-    return private
+    return HsmKey(key_id, _compressed(public, key_id)), private
+
+
+def _verified(session: pkcs11.Session, keys: Iterable[HsmKey]) -> dict[str, pkcs11.SignMixin]:
+    """The handles of the private keys, by key id."""
+    catalogue = Catalogue(session)
+    handles = {}
+    for key in keys:
+        public = catalogue.single(ObjectClass.PUBLIC_KEY, key.key_id)
+        private = catalogue.single(ObjectClass.PRIVATE_KEY, key.key_id)
+        require_locked_in(private, f"key {key.key_id}")
+        found = _compressed(public, key.key_id)
+        if found != key.public_key:
+            raise KeyUnsafe(
+                f"key {key.key_id}: the token holds public key {found.hex()}, pinned is {key.public_key.hex()}"
+            )
+        assert isinstance(private, pkcs11.SignMixin)
+        handles[key.key_id] = private
+    return handles
 
 
 def _all(session: pkcs11.Session) -> list[HsmKey]:

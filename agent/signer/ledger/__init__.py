@@ -5,6 +5,7 @@ refusals and the heads of other boxes are rows of the same chain, so that nothin
 of it. An old copy of the file is recognised by the boxes that remember its head (witness.py).
 """
 
+from agent.signer.ledger.boot import machine_boot_id
 from agent.signer.ledger.model import Debit, Entry, EntryKind, Head, Note, Spend, Spent
 from agent.signer.ledger.service import Ledger
 from agent.signer.ledger.witness import Memory, WitnessBook, require_remembered
@@ -20,5 +21,6 @@ __all__ = [
     "Spend",
     "Spent",
     "WitnessBook",
+    "machine_boot_id",
     "require_remembered",
 ]
