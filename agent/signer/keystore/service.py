@@ -17,11 +17,11 @@ class Keystore:
         self._wrapped: dict[bytes, SoftwareKey] = {}
 
     def open(self, pinned: Iterable[HsmKey]) -> None:
-        """Make sure of the pinned keys and load the wrapped ones; KeyUnsafe where one is not what it should be."""
+        """Make sure of every key, pinned or wrapped, before anything is signed; KeyUnsafe names the wrong one."""
         keys = tuple(pinned)
         self._hsm.open(keys)
         self._in_token = {key.public_key: key for key in keys}
-        self._wrapped = {key.public_key: key for key in self._software.all()} if self._software else {}
+        self._wrapped = {key.public_key: key for key in _unlockable(self._software)} if self._software else {}
 
     @property
     def public_keys(self) -> tuple[bytes, ...]:
@@ -48,3 +48,12 @@ class Keystore:
         if self._software is None or key is None:
             raise KeyUnsafe(f"no wrapped key {public_key.hex()}; Taproot needs one")
         return self._software, key
+
+
+def _unlockable(software: SoftwareKeys) -> list[SoftwareKey]:
+    """The wrapped keys, each of them opened once."""
+    found = software.all()
+    for key in found:
+        with software.unlocked(key):
+            pass
+    return found

@@ -127,9 +127,7 @@ class Token:
             return token.open(rw=True)
         except (faults.PinIncorrect, faults.PinInvalid, faults.PinLenRange) as error:
             self._pin_refused = True
-            raise PinRefused(
-                f"{place} does not take the PIN; to keep it from locking, it is not tried again"
-            ) from error
+            raise PinRefused(f"{place} refused the PIN; it is not tried again, so that it does not lock") from error
         except (faults.PinLocked, faults.PinExpired) as error:
             self._pin_refused = True
             raise PinRefused(f"{place}: {_name(error)}; its security officer has to set a new PIN") from error

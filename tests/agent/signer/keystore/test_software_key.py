@@ -162,3 +162,11 @@ def test_the_keystore_finds_each_key_by_its_public_key(token: Token, software: S
 def test_generation_leaves_no_half_written_file(software: SoftwareKeys, tmp_path: Path) -> None:
     software.generate("k1", PURPOSE)
     assert [path.name for path in (tmp_path / "keys").iterdir()] == ["k1.key"]
+
+
+def test_a_wrapped_key_that_does_not_open_stops_the_start(token: Token, software: SoftwareKeys, tmp_path: Path) -> None:
+    key = software.generate("k1", PURPOSE)
+    changed = msgspec.structs.replace(key, purpose="another")
+    (tmp_path / "keys" / "k1.key").write_bytes(encode(changed))
+    with pytest.raises(KeyUnsafe):
+        Keystore(HsmKeys(token), software).open([])

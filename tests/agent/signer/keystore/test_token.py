@@ -3,12 +3,14 @@ from pathlib import Path
 import msgspec
 import pytest
 import structlog
+from pkcs11 import TokenFlag
+from pkcs11.exceptions import PinExpired, PinIncorrect, PinLocked, PKCS11Error
 
 from agent.signer.keystore.pin import Pin, read_pin
 from agent.signer.keystore.token import Token, TokenAddress
 from shared.errors import PinRefused, SettingInvalid, SettingMissing, TokenUnavailable
 from shared.log import redactor
-from tests.softhsm import PIN, SoftHsm
+from tests.softhsm import MODULE, PIN, SoftHsm
 
 
 def pin_file(folder: Path, text: str, mode: int = 0o600) -> Path:
@@ -106,3 +108,43 @@ def test_a_module_that_failed_is_unavailable_once(hsm: SoftHsm, token: Token) ->
 def test_two_programs_parts_share_one_login(token: Token) -> None:
     with Token(token.address, Pin(PIN)) as second:
         assert second.run(lambda session: len(session.generate_random(64))) == 8
+
+
+class Guarded:
+    """A token that counts wrong PINs, which SoftHSM2 does not."""
+
+    def __init__(self, flags: TokenFlag, refusal: type[PKCS11Error] | None = None) -> None:
+        self.flags = flags
+        self.opened = 0
+        self._refusal = refusal
+
+    def open(self, **_login: object) -> object:
+        self.opened += 1
+        if self._refusal:
+            raise self._refusal
+        return object()
+
+
+LOCKED = (
+    (TokenFlag.USER_PIN_LOCKED, None, "security officer", 0),
+    (TokenFlag.USER_PIN_FINAL_TRY, None, "one try left", 0),
+    (TokenFlag(0), PinLocked, "security officer", 1),
+    (TokenFlag(0), PinExpired, "security officer", 1),
+    (TokenFlag.USER_PIN_COUNT_LOW, PinIncorrect, "refused the PIN", 1),
+)
+
+
+@pytest.mark.parametrize(("flags", "refusal", "told", "tries"), LOCKED)
+def test_a_token_is_never_driven_into_its_lock(
+    monkeypatch: pytest.MonkeyPatch, flags: TokenFlag, refusal: type[PKCS11Error] | None, told: str, tries: int
+) -> None:
+    guarded = Guarded(flags, refusal)
+    token = Token(TokenAddress(MODULE, "box", "1"), Pin(PIN))
+    monkeypatch.setattr(token, "_find", lambda: guarded)
+    with pytest.raises(PinRefused, match=told) as caught:
+        token.run(lambda session: session)
+    assert PIN not in str(caught.value)
+    for _ in range(3):
+        with pytest.raises(PinRefused):
+            token.run(lambda session: session)
+    assert guarded.opened == tries

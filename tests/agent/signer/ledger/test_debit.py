@@ -190,6 +190,17 @@ async def test_a_ledger_that_cannot_be_written_refuses_by_name(ledger: Ledger) -
     assert await denied(ledger, spend(1), LIMITS) == "ledger.unwritable"
 
 
+async def test_a_full_disk_refuses_by_name_and_leaves_a_whole_ledger(ledger: Ledger) -> None:
+    await ledger.debit(spend(1), LIMITS, START)
+    head = await ledger.head()
+    ledger._committer.maintain(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchall())
+    big = Note(kind=EntryKind.REFUSAL, body=bytes(200_000))
+    with pytest.raises(Denied) as caught:
+        await ledger.record(big, START)
+    assert caught.value.rule == "ledger.unwritable"
+    assert await ledger.verify() == head
+
+
 async def test_a_spend_of_nonsense_is_not_taken() -> None:
     for changes in ({"external_sat": -1}, {"fee_sat": -1}, {"outpoints": ()}, {"outpoints": ("a:0", "a:0")}):
         with pytest.raises(Malformed):
