@@ -1,5 +1,6 @@
 """Where a key comes from: which master key and which path, as PSBTs and descriptors say it."""
 
+import struct
 from typing import Final, NamedTuple
 
 from shared.errors import BitcoinMalformed
@@ -19,12 +20,11 @@ class KeyOrigin(NamedTuple):
         """As BIP-174 stores it: the fingerprint and steps of four bytes, little endian."""
         if len(raw) < FINGERPRINT_BYTES or len(raw) % 4:
             raise BitcoinMalformed(f"key origin: {len(raw)} bytes are not a fingerprint and steps of four bytes")
-        steps = (int.from_bytes(raw[start : start + 4], "little") for start in range(FINGERPRINT_BYTES, len(raw), 4))
-        return KeyOrigin(raw[:FINGERPRINT_BYTES], tuple(steps))
+        return KeyOrigin(raw[:FINGERPRINT_BYTES], struct.unpack_from(f"<{len(raw) // 4 - 1}I", raw, FINGERPRINT_BYTES))
 
     @property
     def raw(self) -> bytes:
-        return self.fingerprint + b"".join(step.to_bytes(4, "little") for step in self.path)
+        return self.fingerprint + struct.pack(f"<{len(self.path)}I", *self.path)
 
     def __str__(self) -> str:
         """As in a descriptor, without brackets: `d34db33f/48h/0h/0h/2h`."""

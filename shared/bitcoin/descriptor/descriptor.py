@@ -86,6 +86,15 @@ class Descriptor:
         """Without a wildcard there is one script per branch, at index 0."""
         return self.singles[0].is_ranged
 
+    @property
+    def change_branch(self) -> int:
+        """The second branch (BIP-389), or the only one."""
+        return min(1, self.branches - 1)
+
+    def indices(self, wanted: int) -> range:
+        """The first `wanted` indices of a branch, as far as there are scripts at them: one without a wildcard."""
+        return range(wanted if self.is_ranged else min(wanted, 1))
+
     @cached_property
     def keys(self) -> tuple[KeyExpression, ...]:
         return keys_of(self.text)

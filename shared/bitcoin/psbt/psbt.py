@@ -107,6 +107,8 @@ class Psbt:
             _told(entry, spender.outpoint, index)
             for index, (entry, spender) in enumerate(zip(self.inputs, self.tx.inputs, strict=True))
         ]
+        for index, entry in enumerate(self.inputs):
+            _check_hash_types(entry, index)
         all_taproot = all(output is not None and kind(output.script) is ScriptKind.P2TR for output in told)
         for entry, output in zip(self.inputs, told, strict=True):
             object.__setattr__(entry, "spent", output if all_taproot or entry.previous_tx is not None else None)
@@ -187,6 +189,15 @@ def _told(entry: PsbtInput, outpoint: OutPoint, index: int) -> TxOut | None:
     if entry.witness_utxo not in (None, output):
         raise PreviousMismatch(f"psbt input {index}: the witness UTXO is not the output of the previous transaction")
     return output
+
+
+def _check_hash_types(entry: PsbtInput, index: int) -> None:
+    for signature in entry.partial_signatures.values() if entry.sighash_type is not None else ():
+        if signature[-1] != entry.sighash_type:
+            raise BitcoinMalformed(
+                f"psbt input {index}: a signature of the hash type {signature[-1]:#04x}, the field says "
+                f"{entry.sighash_type:#04x}"
+            )
 
 
 def _read(raw: bytes) -> Psbt:
