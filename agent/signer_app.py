@@ -20,9 +20,10 @@ from agent.signer.keystore import (
     harden,
     read_pin,
 )
-from agent.signer.ledger import Ledger
+from agent.signer.ledger import Ledger, machine_boot_id
 from agent.signer.service import Equipment, Identity, SigningBox
 from agent.signer.sessions.registry import Registry
+from shared.bitcoin.kernel import Judge
 from shared.bitcoin.network import Network
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
@@ -77,7 +78,7 @@ class SignerApp:
         harden()
         folder, operators = self._settings.state_directory, keys(self._settings.operators)
         keystore = await asyncio.to_thread(_keystore, signing, self._settings, stack)
-        ledger = Ledger(folder / "ledger.db", box_id=key_id(self._key.verify_key), boot_id=self._node.boot_id)
+        ledger = Ledger(folder / "ledger.db", box_id=key_id(self._key.verify_key), boot_id=machine_boot_id())
         await ledger.open()
         stack.push_async_callback(ledger.close)
         clock = HeaderClock(folder / "headers", _clock_settings(signing), self._clock)
@@ -90,6 +91,7 @@ class SignerApp:
             clock=clock,
             keys=keystore,
             rounds=MusigRounds(keystore, time.monotonic),
+            judge=stack.enter_context(Judge()),
             now_ms=self._clock.now_ms,
             publish=lambda packet: self._uplink.tell("signature", packet),
             patience_s=signing.patience_s,

@@ -12,7 +12,7 @@ from agent.signer.ledger import EntryKind, Head, Ledger, Note
 from agent.signer.policy.contract import Contract
 from agent.signer.rule import REQUEST_MALFORMED
 from agent.signer.sessions.door import Door
-from agent.signer.sessions.ports import HeaderClock, Keys, Rounds
+from agent.signer.sessions.ports import HeaderClock, Judge, Keys, Rounds
 from agent.signer.sessions.registry import Registry
 from agent.signer.sessions.service import Parts, Sessions
 from agent.signer.sessions.witnesses import Witnesses
@@ -71,6 +71,7 @@ class Equipment(NamedTuple):
     clock: Clock
     keys: Keys
     rounds: Rounds
+    judge: Judge
     now_ms: Callable[[], int]
     publish: Callable[[bytes], bool]
     patience_s: float
@@ -91,6 +92,7 @@ class SigningBox:
             equipment.clock,
             equipment.keys,
             equipment.rounds,
+            equipment.judge,
             self._witnesses,
             equipment.now_ms,
         )

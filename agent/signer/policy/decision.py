@@ -14,9 +14,10 @@ from agent.signer.policy.fee import fee_is_bounded
 from agent.signer.policy.form import no_foreign_signatures, nothing_foreign, nothing_modifiable
 from agent.signer.policy.locks import path_is_kept, sighash_covers_everything
 from agent.signer.policy.outputs import change_is_own, destinations_are_listed, outputs_relay
+from agent.signer.policy.proof import message_is_signed_and_nothing_moves, path_is_open
 from shared.bitcoin.transaction import TxOut
 
-CHECKS = (
+PAYMENT = (
     nothing_modifiable,
     nothing_foreign,
     coins_are_proven,
@@ -33,6 +34,19 @@ CHECKS = (
     enough_people_approve,
 )
 
+PROOF = (
+    nothing_modifiable,
+    nothing_foreign,
+    coins_are_proven,
+    coins_are_registered,
+    no_foreign_signatures,
+    inputs_are_native_segwit,
+    sighash_covers_everything,
+    path_is_open,
+    message_is_signed_and_nothing_moves,
+    enough_people_approve,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Permit:
@@ -46,6 +60,6 @@ class Permit:
 
 def decide(case: Case) -> Permit:
     """`Denied` with the tag of the first check that refuses."""
-    for check in CHECKS:
+    for check in PAYMENT if case.request.message is None else PROOF:
         check(case)
     return Permit(case.tx.txid, case.external_sat, case.payments, case.fee_sat)

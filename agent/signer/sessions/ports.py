@@ -1,13 +1,15 @@
 """What sessions need of the world."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from agent.signer.clock.model import ChainTime
 from agent.signer.keystore import Slot
+from shared.bitcoin.kernel import Verdict
 from shared.bitcoin.musig import KeyAggregate, Session
+from shared.bitcoin.transaction import TxOut
 from shared.wire.signing import Kind
 
 Say = Callable[[Kind, msgspec.Struct], None]
@@ -22,6 +24,12 @@ class HeaderClock(Protocol):
     def time(self) -> ChainTime:
         """Denied `clock.stale` where the headers are too old to be believed."""
         ...
+
+
+class Judge(Protocol):
+    """`shared.bitcoin.kernel.Judge`: a process of its own, whose death is a refusal. Blocks."""
+
+    def accepts(self, raw: bytes, spent: Sequence[TxOut]) -> Verdict: ...
 
 
 class Rounds(Protocol):

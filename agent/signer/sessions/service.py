@@ -9,17 +9,17 @@ import msgspec
 from nacl.signing import VerifyKey
 
 from agent.signer.clock.model import ChainTime
-from agent.signer.ledger import Ledger, Spend
+from agent.signer.ledger import EntryKind, Ledger, Note, Spend
 from agent.signer.policy import Case, Permit, decide
-from agent.signer.policy.contract import Accepted
 from agent.signer.policy.form import read
 from agent.signer.rule import APPROVAL_POLICY_VERSION, LEDGER_ROLLBACK
 from agent.signer.sessions.answering import digest_of, note_of, stored_answer, told
 from agent.signer.sessions.door import require_fresh
 from agent.signer.sessions.musig import MusigSigner, require_fitting_round
-from agent.signer.sessions.ports import HeaderClock, Keys, Rounds
+from agent.signer.sessions.ports import HeaderClock, Judge, Keys, Rounds
 from agent.signer.sessions.registry import Registry
 from agent.signer.sessions.signatures import each_input, require_ours, signed
+from agent.signer.sessions.simulation import require_accepted
 from agent.signer.sessions.witnesses import Witnesses
 from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import TxOut
@@ -42,6 +42,7 @@ class Parts(NamedTuple):
     clock: HeaderClock
     keys: Keys
     rounds: Rounds
+    judge: Judge
     witnesses: Witnesses
     now_ms: Callable[[], int]
 
@@ -92,8 +93,7 @@ class Sessions:
             psbt = await asyncio.to_thread(self._nonces, case)
             answer = msgspec.structs.replace(answer, outcome="nonce", psbt=psbt.raw)
         else:
-            await ledger.debit(_spend(case, permit), case.accepted.policy.limits, now)
-            await self._witnessed(case.accepted)
+            await self._written_down(case, permit, now)
             psbt = await asyncio.to_thread(self._signatures, case)
             answer = msgspec.structs.replace(answer, outcome="signed", psbt=psbt.raw)
         return told(answer, await ledger.record(note_of(request, answer), now))
@@ -103,8 +103,11 @@ class Sessions:
 
     def _signatures(self, case: Case) -> Psbt:
         if case.request.round == "partial":
-            return each_input(case, self._parts.keys, MusigSigner(case, self._parts.rounds).partial)
-        return signed(case, self._parts.keys)
+            psbt = each_input(case, self._parts.keys, MusigSigner(case, self._parts.rounds).partial)
+        else:
+            psbt = signed(case, self._parts.keys)
+        require_accepted(psbt, case.coins, self._parts.judge)
+        return psbt
 
     def _case(self, request: SigningRequest, now: ChainTime) -> Case:
         require_fresh(request, now.height, now.mtp_s, self._parts.now_ms())
@@ -122,8 +125,13 @@ class Sessions:
             height=now.height,
         )
 
-    async def _witnessed(self, accepted: Accepted) -> None:
-        policy = accepted.policy
+    async def _written_down(self, case: Case, permit: Permit, now: ChainTime) -> None:
+        """What is about to be signed, on the disk here and in the memory of the witnesses. A message costs nothing."""
+        policy, request = case.accepted.policy, case.request
+        if request.message is None:
+            await self._parts.ledger.debit(_spend(case, permit), policy.limits, now)
+        else:
+            await self._parts.ledger.record(_message(case, request.message), now)
         await self._parts.witnesses.require(
             frozenset(key_id(VerifyKey(each)) for each in policy.witnesses), policy.witnesses_needed
         )
@@ -157,6 +165,18 @@ def _spend(case: Case, permit: Permit) -> Spend:
         policy_version=case.accepted.policy.policy_version,
         reserved_until_height=case.height + RESERVED_BLOCKS,
         replaces=case.request.family,
+    )
+
+
+def _message(case: Case, message: str) -> Note:
+    return Note(
+        kind=EntryKind.MESSAGE,
+        subject=case.contract.id,
+        request_id=case.request.request_id,
+        request_digest=digest_of(case.request),
+        txid=case.tx.txid,
+        policy_version=case.accepted.policy.policy_version,
+        body=message.encode(),
     )
 
 

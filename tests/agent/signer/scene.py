@@ -6,6 +6,7 @@ Ida proposes; Ann (who has two keys) and Bob approve; Rea and Rob may recover. T
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from agent.signer.sessions.witnesses import Witnesses
 from shared.bitcoin.address import address_of
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.extended_key import ExtendedKey
+from shared.bitcoin.kernel import Judge
 from shared.bitcoin.musig import KeyAggregate, SecretNonce, Session
 from shared.bitcoin.network import Network
 from shared.bitcoin.psbt.psbt import Psbt, PsbtInput, PsbtOutput
@@ -70,13 +72,18 @@ LIMITS = Limits(
 )
 
 
+@lru_cache
+def parsed(descriptor: str, network: Network = NETWORK) -> Descriptor:
+    return Descriptor.parse(descriptor, network)
+
+
 def public(key: SigningKey) -> bytes:
     return key.verify_key.encode()
 
 
 def terms(descriptor: str = WSH, **changed: object) -> ContractTerms:
     tree = descriptor.startswith("tr(")
-    text = Descriptor.parse(descriptor, NETWORK).checksum_text
+    text = parsed(descriptor, NETWORK).checksum_text
     plain = ContractTerms(
         network="regtest",
         name="vault",
@@ -215,14 +222,14 @@ class Coin:
 
 
 def coin(descriptor: str = WSH, index: int = 0, amount_sat: int = 500_000, salt: int = 0) -> Coin:
-    found = Descriptor.parse(descriptor, NETWORK)
+    found = parsed(descriptor, NETWORK)
     source = TxIn(OutPoint(f"{salt + 1:064x}", index))
     script = found.derive(0, index).script
     return Coin(found, index, Transaction(2, (source,), (TxOut(amount_sat, script),), 0))
 
 
 def change(descriptor: str, amount_sat: int, index: int = 0, branch: int = 1) -> tuple[TxOut, PsbtOutput]:
-    found = Descriptor.parse(descriptor, NETWORK)
+    found = parsed(descriptor, NETWORK)
     out = TxOut(amount_sat, found.derive(branch, index).script)
     return out, PsbtOutput(**_fields(found, branch, index, of_input=False))
 
@@ -293,6 +300,7 @@ class Box:
         self.clock = StandingClock()
         self.keys = keys or MemoryKeys(MASTERS["a"])
         self.rounds = MemoryRounds(self.keys)
+        self.judge = Judge()
         self.peers: list[Box] = []
         self.hear: Callable[[WitnessAnswer], None] | None = None
         self.ledger = Ledger(folder / "ledger.db", box_id=self.id, boot_id="boot")
@@ -301,7 +309,16 @@ class Box:
         self.now_ms = 1_700_000_000_000
         self.sessions = Sessions(
             self.id,
-            Parts(self.ledger, self.registry, self.clock, self.keys, self.rounds, self.witnesses, lambda: self.now_ms),
+            Parts(
+                self.ledger,
+                self.registry,
+                self.clock,
+                self.keys,
+                self.rounds,
+                self.judge,
+                self.witnesses,
+                lambda: self.now_ms,
+            ),
         )
         self.door = Door("tx1", "box-1", {key_id(OPERATOR.verify_key): OPERATOR.verify_key})
         self._count = 0
@@ -315,6 +332,7 @@ class Box:
 
     async def close(self) -> None:
         await asyncio.gather(*self._talk)
+        self.judge.close()
         await self.ledger.close()
 
     def _say(self, _kind: str, word: msgspec.Struct) -> None:
@@ -353,7 +371,7 @@ class Box:
         return await self.ledger.after(0, 10_000)
 
     def _own_scripts(self):
-        found = Descriptor.parse(self.descriptor, NETWORK)
+        found = parsed(self.descriptor, NETWORK)
         return [found.derive(branch, index) for branch in (0, 1) for index in range(8)]
 
 

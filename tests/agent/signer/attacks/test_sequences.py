@@ -1,11 +1,15 @@
 """Attacks that need several steps: patience, replays, lost machines, other boxes, faulty tokens."""
 
+import sys
+from dataclasses import replace
+
 import msgspec
 import pytest
 from nacl.signing import SigningKey
 
 from agent.signer.ledger import EntryKind
 from shared.bitcoin.script import p2wpkh
+from shared.bitcoin.sighash import Sighasher
 from shared.bitcoin.signature import public_key_of, sign_ecdsa
 from shared.bitcoin.transaction import TxOut
 from shared.crypto.keys import key_id
@@ -427,3 +431,28 @@ class TestWitnesses:
             first.witnesses.answered(answer)
         first.peers = []
         await refused(first, payment(coins=[coin(salt=1)]), "ledger.quorum")
+
+
+class TestSimulation:
+    """What a signature would complete is judged before it leaves."""
+
+    def with_theirs(self, digest: bytes | None = None):
+        """The payment with a signature of party b: of this transaction, or of `digest`."""
+        plain, key = payment(), MASTERS["b"].derive((0, 0))
+        digest = digest or Sighasher(plain.tx, [coin().previous.outputs[0]]).segwit_v0(
+            0, coin().as_input.witness_script
+        )
+        theirs = {key.public_key: sign_ecdsa(key.secret, digest) + b"\x01"}
+        return replace(plain, inputs=(replace(plain.inputs[0], partial_signatures=theirs),))
+
+    async def test_a_complete_transaction_is_accepted(self, box):
+        assert (await box.ask(self.with_theirs())).outcome == "signed"
+
+    async def test_a_signature_for_another_message_beside_ours(self, box):
+        answer = await box.ask(self.with_theirs(b"\x01" * 32))
+        assert (answer.outcome, answer.rule, answer.psbt) == ("refused", "sim.rejected", b"")
+
+    async def test_a_judge_that_dies_has_refused(self, box):
+        box.judge._command = (sys.executable, "-c", "import os; os.abort()")
+        answer = await box.ask(self.with_theirs())
+        assert (answer.outcome, answer.rule, answer.psbt) == ("refused", "sim.rejected", b"")
