@@ -44,6 +44,8 @@ def _is_whole(rest: list[Step]) -> bool:
     for place, step in enumerate(rest[1:], 1):
         depth += step.opcode in _OPENING
         depth -= step.opcode == Op.ENDIF
+        if step.opcode == Op.ELSE and depth == 1:
+            return False
         if depth == 0:
             return place == len(rest) - 1
     return False
