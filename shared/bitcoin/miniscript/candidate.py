@@ -15,6 +15,8 @@ _VIRTUES = letters("zondusfemk")
 _VICES = letters("xghij")
 _SOUND = letters("mk")
 _VERIFY_COSTS = letters("x")
+# BIP-379 calls d: a unit in tapscript, rust-miniscript does not; what is compiled is sane for both.
+_UNIT = letters("u")
 _PART = 1e-9
 _EMPTY = 1
 _ONE = 2
@@ -117,6 +119,8 @@ def joined(
     if mismatch(fragment, kinds) is not None:
         return None
     kind = combined_type(fragment, kinds, number, context)
+    if fragment is Fragment.D:
+        kind &= ~_UNIT
     verify_costs = has(kinds[0], _VERIFY_COSTS)
     own = script_size(fragment, context, number, len(subs), verify_costs=verify_costs)
     size = own + sum(sub.size for sub in subs)

@@ -14,17 +14,17 @@ _SEQUENCE_BITS = 0x0040FFFF
 
 
 def faults(node: Node) -> tuple[str, ...]:
-    """Empty for a sane script; the rules are those of Bitcoin Core's IsSane, and three of ours.
+    """Empty for a sane script; the rules are those of Bitcoin Core's IsSane, and two of ours.
 
-    Ours: a script that nobody can spend, and a relative lock with bits that consensus ignores or that is zero.
+    Ours: no part that nobody can ever fulfil (but for the 0 of l:, u: and and_n), and no relative lock that is zero or
+    sets bits that consensus ignores.
     """
     if not node.is_type("B"):
         return (f"the whole is no condition that leaves true or false (type B): {to_text(node)}",)
     found = [f"{to_text(lock)} does not lock: BIP-68 reads only 16 bits and the flag for time" for lock in _idle(node)]
+    found += [f"nobody can ever fulfil {to_text(part)}" for part in _dead(node)]
     largest = extents(node).sat
-    if largest is None:
-        found.append("nobody can ever spend it")
-    else:
+    if largest is not None:
         found += exceeded(node, largest)
     if not node.is_type("m"):
         found.append(f"a third party can change the witness (malleable): {to_text(_deepest(node, 'm'))}")
@@ -56,6 +56,20 @@ def _deepest(node: Node, lacking: str) -> Node:
         if not sub.is_type(lacking):
             return _deepest(sub, lacking)
     return node
+
+
+def _dead(node: Node) -> Iterator[Node]:
+    """The innermost parts without any satisfaction."""
+    parts = [sub for place, sub in enumerate(node.subs) if not _is_sugar(node.fragment, place, sub)]
+    inner = [dead for sub in parts for dead in _dead(sub)]
+    if inner:
+        yield from inner
+    elif (node.subs or node.fragment is Fragment.FALSE) and extents(node).sat is None:
+        yield node
+
+
+def _is_sugar(fragment: Fragment, place: int, sub: Node) -> bool:
+    return sub.fragment is Fragment.FALSE and (fragment is Fragment.OR_I or (fragment is Fragment.ANDOR and place == 2))
 
 
 def _idle(node: Node) -> Iterator[Node]:

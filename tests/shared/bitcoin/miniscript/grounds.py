@@ -119,7 +119,8 @@ def policies(draw: st.DrawFn, depth: int = 3) -> str:
             case _:
                 count = draw(st.integers(2, 4))
                 needed = draw(st.integers(1, count))
-                parts = [policy(left - 1 if place == 0 else 0, signed=True) for place in range(count)]
+                kinds = [True, *(draw(st.sampled_from((True, True, False))) for _ in range(count - 1))]
+                parts = [policy(0 if place else left - 1, signed=kind) for place, kind in enumerate(kinds)]
                 return f"thresh({needed},{','.join(parts)})"
 
     return policy(depth, signed=True)

@@ -6,7 +6,7 @@ from btclib.exceptions import BTClibValueError
 from btclib_wallet.descriptors import miniscript as btclib_miniscript
 from hypothesis import given, settings
 
-from shared.bitcoin.miniscript import NUMS_KEY, Context, faults, parse, to_script, to_text
+from shared.bitcoin.miniscript import NUMS_KEY, Context, Fragment, Node, faults, parse, to_script, to_text
 from shared.errors import BitcoinMalformed
 from tests.shared.bitcoin.miniscript.grounds import expressions, named_keys, with_real_keys
 
@@ -20,7 +20,7 @@ def ours(text: str, context: Context) -> str:
         return "malformed"
     if not node.is_type("B"):
         return "malformed"
-    found = [fault for fault in faults(node) if "nobody can ever spend" not in fault]
+    found = [fault for fault in faults(node) if "nobody can ever fulfil" not in fault]
     return "insane" if found else "sane"
 
 
@@ -42,6 +42,11 @@ def sane_by_bdk(text: str, context: Context) -> bool:
     return True
 
 
+def wraps_with_d(node: Node) -> bool:
+    """rust-miniscript does not call d: a unit in tapscript, as BIP-379 does."""
+    return node.fragment is Fragment.D or any(map(wraps_with_d, node.subs))
+
+
 @pytest.mark.parametrize("context", list(Context))
 def test_the_same_verdict_and_script_as_btclib_and_bdk(context: Context):
     verdicts: dict[str, int] = {}
@@ -61,7 +66,7 @@ def test_the_same_verdict_and_script_as_btclib_and_bdk(context: Context):
         if verdict == "sane":
             assert to_script(node, named_keys(node)) == other.script()
             assert node.script_size == len(other.script())
-            if not faults(node):
+            if not faults(node) and not (context is Context.TAPSCRIPT and wraps_with_d(node)):
                 assert sane_by_bdk(text, context)
         else:
             assert not sane_by_bdk(text, context)

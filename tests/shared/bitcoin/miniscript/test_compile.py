@@ -83,7 +83,7 @@ def sane_by_both(node: Node) -> bool:
 def test_a_compiled_policy_is_sane_and_means_the_same(context: Context):
     compiled = 0
 
-    @settings(max_examples=90, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(policies())
     def check(text: str) -> None:
         nonlocal compiled
@@ -98,10 +98,10 @@ def test_a_compiled_policy_is_sane_and_means_the_same(context: Context):
         assert least(ways_by(node)) == least(ways_of(policy))
 
     check()
-    assert compiled > 25
+    assert compiled > 15
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(policies())
 def test_a_tree_means_the_same(text: str):
     policy = parse_policy(text)
@@ -146,7 +146,7 @@ def test_no_dearer_than_what_is_known(policy: str, known: str):
     assert weighed(parse_policy(policy), node) == pytest.approx(expected_wu(policy, Context.P2WSH))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(policies(2))
 def test_the_expected_weight_is_that_of_the_paths(text: str):
     policy = parse_policy(text)
@@ -197,6 +197,11 @@ def weighed(policy: Policy, node: Node) -> float:
             way = frozenset().union(*signers), path.older or 0, path.after or 0, digests
             sizes[way] = stack_wu(path.witness_sizes) - 1
     return node.script_size + sum(share * sizes[way] for way, share in likelihoods(policy).items())
+
+
+def test_a_decaying_quorum_is_sane_for_both_in_tapscript_too():
+    # Cheaper by a byte would be sdv:older(), which only one of the two knows to leave exactly 1.
+    assert sane_by_both(compile_policy("thresh(3,pk(A),pk(B),pk(C),older(12960))", Context.TAPSCRIPT))
 
 
 def test_the_likeliest_key_signs_alone_and_likely_leaves_lie_shallow():
