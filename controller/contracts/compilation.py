@@ -59,7 +59,7 @@ def _check_parties(found: Sequence[Route], parties: Sequence[Party]) -> None:
     """Everybody named can sign somewhere, and no quorum of several is one person's."""
     used = {name for route in found for name in route.path.keys}
     if idle := [party.name for party in parties if party.name not in used]:
-        raise Denied(Refusal.UNUSED_KEY, f"{idle[0]} is a party, but no way to spend uses the key")
+        raise Denied(Refusal.UNUSED_KEY, f"{idle[0]} is a party, but no way to spend needs the key")
     people = {party.name: party.person for party in parties}
     for route in found:
         held = [people[name] for name in route.path.keys]

@@ -8,7 +8,7 @@ from shared.wire.contract import ContractTerms, SpendingPolicy
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     """`parameters` is what was filled into the template, as JSON.
 
-    `expires_at_height` is the deadline after which only the path behind it is proposed.
+    `expires_at_height` is the deadline behind which another path opens: a refund, as a rule.
     """
 
     terms: ContractTerms

@@ -29,7 +29,7 @@ class PolicyDrafted(msgspec.Struct, frozen=True):
 
 
 class PolicyWithdrawn(msgspec.Struct, frozen=True):
-    """It never became valid."""
+    """Too few owners had signed it, so that no box could have taken it."""
 
     contract_id: str
     policy_version: int
@@ -51,6 +51,14 @@ class PolicySealed(msgspec.Struct, frozen=True):
     contract_id: str
     policy_version: int
     sealed: bytes
+
+
+class BoxesAskedAgain(msgspec.Struct, frozen=True):
+    """Boxes that have not taken the sealed policy are told once more; `attempt` counts from 1."""
+
+    contract_id: str
+    policy_version: int
+    attempt: int
 
 
 class BoxRegistered(msgspec.Struct, frozen=True):
@@ -100,7 +108,7 @@ class ContractActivated(msgspec.Struct, frozen=True):
 
 
 class ContractExpired(msgspec.Struct, frozen=True):
-    """Its deadline has passed: from here only the path behind the deadline is proposed."""
+    """Its deadline has passed with the contract still open: the path behind the deadline opens."""
 
     contract_id: str
     height: int
@@ -120,6 +128,7 @@ AnyContractEvent = (
     | PolicyWithdrawn
     | OwnerApproved
     | PolicySealed
+    | BoxesAskedAgain
     | BoxRegistered
     | BoxRefused
     | ContractFunded

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from controller.contracts.event import (
     AnyContractEvent,
+    BoxesAskedAgain,
     BoxRefused,
     BoxRegistered,
     ContractActivated,
@@ -30,7 +31,7 @@ class Phase(StrEnum):
     REGISTERED = "registered"  # every box took it: addresses may be given out
     FUNDED = "funded"  # a first coin is in a block
     ACTIVE = "active"
-    EXPIRED = "expired"  # past its deadline, with coins still in it
+    EXPIRED = "expired"  # past its deadline and not closed yet
     CLOSED = "closed"
 
 
@@ -54,6 +55,7 @@ class PolicyDraft:
     sealed: bytes | None = None
     registered: Mapping[str, int] = field(default_factory=dict)  # box to the height from which it counts there
     refusals: Mapping[str, BoxRefused] = field(default_factory=dict)
+    attempts: int = 0  # to tell the boxes again
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Contract:
 
     @property
     def may_propose(self) -> bool:
-        """Whether executions may be proposed; of an expired contract those behind its deadline."""
+        """Whether executions may be proposed; an expired contract is settled or refunded."""
         return self.phase in (Phase.ACTIVE, Phase.EXPIRED)
 
     def policy_at(self, height: int) -> PolicyInForce | None:
@@ -101,6 +103,7 @@ _ALLOWED: dict[type[AnyContractEvent], frozenset[Phase]] = {
     PolicyWithdrawn: LIVE,
     OwnerApproved: LIVE | {Phase.DRAFT},
     PolicySealed: LIVE | {Phase.DRAFT},
+    BoxesAskedAgain: LIVE | {Phase.APPROVED},
     BoxRegistered: LIVE | {Phase.APPROVED},
     BoxRefused: LIVE | {Phase.APPROVED},
     ContractFunded: frozenset({Phase.REGISTERED}),
@@ -138,8 +141,11 @@ def evolve(state: Contract, event: AnyContractEvent) -> Contract:
             f"contract {state.contract_id[:12]} is {state.phase}; {type(event).__name__} does not apply",
         )
     match event:
-        case PolicyDrafted() | PolicyWithdrawn() | OwnerApproved() | PolicySealed() | BoxRegistered() | BoxRefused():
-            after = _policy_step(state, event)
+        case PolicyDrafted():
+            _check_next_version(state, event.policy)
+            after = replace(state, pending=PolicyDraft(event.policy))
+        case PolicyWithdrawn() | OwnerApproved() | PolicySealed() | BoxesAskedAgain() | BoxRegistered() | BoxRefused():
+            after = _policy_step(state, _pending(state, event.policy_version), event)
         case ContractFunded():
             coin = FirstCoin(event.txid, event.vout, event.amount_sat, event.height)
             after = replace(state, phase=Phase.FUNDED, first_coin=coin)
@@ -158,24 +164,25 @@ def evolve(state: Contract, event: AnyContractEvent) -> Contract:
     return replace(after, version=state.version + 1)
 
 
-PolicyEvent = PolicyDrafted | PolicyWithdrawn | OwnerApproved | PolicySealed | BoxRegistered | BoxRefused
+PolicyEvent = PolicyWithdrawn | OwnerApproved | PolicySealed | BoxesAskedAgain | BoxRegistered | BoxRefused
 
 
-def _policy_step(state: Contract, event: PolicyEvent) -> Contract:
-    if isinstance(event, PolicyDrafted):
-        _check_next_version(state, event.policy)
-        return replace(state, pending=PolicyDraft(event.policy))
-    pending = _pending(state, event.policy_version)
+def _policy_step(state: Contract, pending: PolicyDraft, event: PolicyEvent) -> Contract:
     match event:
         case PolicyWithdrawn():
+            _check_unsealed(pending)
             return replace(state, pending=None)
         case OwnerApproved():
             if event.key_id in pending.approvals:
                 raise Denied(Refusal.APPROVED_ALREADY, f"key {event.key_id} signed this policy already")
             return replace(state, pending=replace(pending, approvals={**pending.approvals, event.key_id: event.sealed}))
         case PolicySealed():
+            _check_unsealed(pending)
             phase = Phase.APPROVED if state.phase is Phase.DRAFT else state.phase
             return replace(state, phase=phase, pending=replace(pending, sealed=event.sealed))
+        case BoxesAskedAgain():
+            _check_sealed(pending)
+            return replace(state, pending=replace(pending, attempts=event.attempt))
         case BoxRegistered():
             return _registered(state, pending, event)
         case BoxRefused():
@@ -187,14 +194,13 @@ def _policy_step(state: Contract, event: PolicyEvent) -> Contract:
 def _registered(state: Contract, pending: PolicyDraft, event: BoxRegistered) -> Contract:
     """Once the last box has it, the policy is in force, and a new contract may be paid."""
     _check_box(state, event.box_id)
-    if pending.sealed is None:
-        raise Denied(Refusal.POLICY_VERSION, f"policy {event.policy_version} was not signed by enough owners yet")
+    sealed = _check_sealed(pending)
     registered = {**pending.registered, event.box_id: event.effective_height}
     refusals = {box: refusal for box, refusal in pending.refusals.items() if box != event.box_id}
     if len(registered) < len(state.boxes):
         return replace(state, pending=replace(pending, registered=registered, refusals=refusals))
     phase = Phase.REGISTERED if state.phase is Phase.APPROVED else state.phase
-    ready = PolicyInForce(pending.policy, pending.sealed, max(registered.values()))
+    ready = PolicyInForce(pending.policy, sealed, max(registered.values()))
     return replace(state, phase=phase, policies=(*state.policies, ready), pending=None)
 
 
@@ -209,6 +215,23 @@ def _pending(state: Contract, policy_version: int) -> PolicyDraft:
     if state.pending is None or state.pending.policy.policy_version != policy_version:
         raise Denied(Refusal.POLICY_VERSION, f"policy {policy_version} is not the one that waits")
     return state.pending
+
+
+def _check_sealed(pending: PolicyDraft) -> bytes:
+    if pending.sealed is None:
+        version = pending.policy.policy_version
+        raise Denied(Refusal.POLICY_VERSION, f"policy {version} was not signed by enough owners yet")
+    return pending.sealed
+
+
+def _check_unsealed(pending: PolicyDraft) -> None:
+    """What enough owners signed is valid wherever it has got to, and nobody can call it back."""
+    if pending.sealed is not None:
+        raise Denied(
+            Refusal.POLICY_SEALED,
+            f"the owners sealed policy {pending.policy.policy_version}, and any box may have it: tell the boxes again"
+            " until all have, then draft the next one",
+        )
 
 
 def _check_next_version(state: Contract, policy: SpendingPolicy) -> None:

@@ -35,6 +35,7 @@ class Refusal(StrEnum):
     APPROVED_ALREADY = "contract.approved-already"
     OTHER_POLICY = "contract.other-policy"
     POLICY_VERSION = "contract.policy-version"
+    POLICY_SEALED = "contract.policy-sealed"
     UNKNOWN_BOX = "contract.unknown-box"
     UNDELIVERED = "contract.undelivered"
     NO_SUCH_COIN = "contract.no-such-coin"

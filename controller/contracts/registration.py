@@ -22,16 +22,17 @@ class Registration(msgspec.Struct, array_like=True, frozen=True):
 
 
 def effects(contract: Contract, draft: PolicyDraft) -> tuple[SideEffect, ...]:
-    """One for each box, in a lane of its own."""
+    """One for each box that has not taken it yet, in a lane of its own."""
     version = draft.policy.policy_version
     return tuple(
         SideEffect(
-            key=f"{contract.contract_id}/{version}/{box}",
+            key=f"{contract.contract_id}/{version}/{draft.attempts}/{box}",
             kind=EFFECT_KIND,
             lane=box,
             payload=encode(Registration(contract.contract_id, version, box)),
         )
         for box in contract.boxes
+        if box not in draft.registered
     )
 
 

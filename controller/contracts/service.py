@@ -7,6 +7,7 @@ from controller.contracts.book import ContractBook
 from controller.contracts.compiled import Compiled
 from controller.contracts.event import (
     AnyContractEvent,
+    BoxesAskedAgain,
     BoxRefused,
     BoxRegistered,
     ContractActivated,
@@ -91,7 +92,7 @@ class ContractService:
         return await self._write(state, PolicyDrafted(state.contract_id, policy), actor=actor)
 
     async def withdraw_policy(self, of: str, reason: str, *, actor: str) -> Contract:
-        """Take back a policy that is not in force. A box that has it already still counts it: draft the next one."""
+        """Take back a policy that too few owners signed. Denied `contract.policy-sealed` once enough have."""
         state = self.book.get(of)
         version = _awaited(state).policy.policy_version
         return await self._write(state, PolicyWithdrawn(of, version, _said(reason)), actor=actor)
@@ -116,6 +117,14 @@ class ContractService:
         whole = PolicySealed(of, version, merged(collected, collected.approvals.values()))
         told = effects(after, collected)
         return await self._write(state, approved, whole, actor=actor, side_effects=told)
+
+    async def ask_again(self, of: str, *, actor: str) -> Contract:
+        """Tell the boxes that have not taken the sealed policy once more: after a refusal that was mended, say."""
+        state = self.book.get(of)
+        pending = _awaited(state)
+        again = BoxesAskedAgain(of, pending.policy.policy_version, pending.attempts + 1)
+        after = evolve(state, again)
+        return await self._write(state, again, actor=actor, side_effects=effects(after, _awaited(after)))
 
     async def box_answered(self, answer: BoxAnswer) -> Contract:
         """What a box said; an answer that is known already changes nothing."""

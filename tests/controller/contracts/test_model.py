@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from controller.contracts.event import (
     AnyContractEvent,
+    BoxesAskedAgain,
     BoxRefused,
     BoxRegistered,
     ContractActivated,
@@ -52,6 +53,7 @@ EVENTS = st.one_of(
     st.builds(PolicyWithdrawn, st.just(OF), VERSIONS, st.just("why")),
     st.builds(OwnerApproved, st.just(OF), VERSIONS, KEYS, st.just(b"s")),
     st.builds(PolicySealed, st.just(OF), VERSIONS, st.just(b"sealed")),
+    st.builds(BoxesAskedAgain, st.just(OF), VERSIONS, st.integers(1, 3)),
     st.builds(BoxRegistered, st.just(OF), VERSIONS, BOXES, st.integers(1, 99), st.just(1), st.just("h")),
     st.builds(BoxRefused, st.just(OF), VERSIONS, BOXES, st.just("input.unregistered"), st.just("no")),
     st.builds(ContractFunded, st.just(OF), COINS, st.just(0), st.just(5), st.just(7)),
@@ -110,7 +112,7 @@ def test_every_event_survives_the_journal(event):
 
 def test_every_event_is_named_in_the_past():
     names = [kind.__name__ for kind in AnyContractEvent.__args__]
-    assert all(name.endswith(("ed", "Withdrawn", "Lost")) for name in names), names
+    assert all(name.endswith(("ed", "Withdrawn", "Lost", "AskedAgain")) for name in names), names
 
 
 def test_a_lost_coin_must_be_the_one_that_funded():

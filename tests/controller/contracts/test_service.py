@@ -131,6 +131,32 @@ async def test_boxes_are_told_once_each_and_again_until_they_are_reached(service
     assert await dispatcher.deliver_due() == 0
 
 
+async def test_boxes_that_have_not_answered_are_told_again(service, vault, journal):
+    contract = await drafted(service, vault)
+    with denied("contract.wrong-phase"):
+        await service.ask_again(contract.contract_id, actor="Tilda")
+    for owner in (0, 1):
+        await service.approve(contract.contract_id, signed(vault.policy, owner), actor="owner")
+    outbox = SqliteOutbox(journal._store)
+    assert len(await outbox.take(EFFECT_KIND, 2**50, 10)) == 2
+    await service.box_answered(answer(contract.contract_id, "box-b"))
+    state = await service.ask_again(contract.contract_id, actor="Tilda")
+    assert state.pending.attempts == 1
+    waiting = [decode(entry.payload, Registration).box_id for entry in await outbox.take(EFFECT_KIND, 2**50, 10)]
+    assert sorted(waiting) == ["box-a", "box-a", "box-b"]
+
+
+async def test_what_the_owners_sealed_cannot_be_called_back(service, vault):
+    """Any box may have it already; a second document of the same version would divide the boxes."""
+    contract = await registered(service, vault)
+    second = msgspec.structs.replace(vault.policy, policy_version=2)
+    await service.draft_policy(second, actor="Tilda")
+    for owner in (0, 1):
+        await service.approve(contract.contract_id, signed(second, owner), actor="owner")
+    with denied("contract.policy-sealed"):
+        await service.withdraw_policy(contract.contract_id, "second thoughts", actor="Tilda")
+
+
 async def test_what_cannot_be_delivered_stands_as_a_refusal(service, vault, journal):
     contract = await drafted(service, vault)
     for owner in (0, 1):
@@ -179,6 +205,7 @@ async def test_the_owners_of_the_policy_in_force_sign_the_next_one(service, vaul
     thief = OWNERS[2]
     stolen = msgspec.structs.replace(vault.policy, policy_version=2, owners=(bytes(thief.verify_key),), owners_needed=1)
     await service.draft_policy(stolen, actor="Tilda")
+    assert service.book.get(contract.contract_id).pending.policy == stolen
     state = await service.approve(contract.contract_id, seal(POLICY_DOMAIN, stolen, [thief]), actor="Carl")
     assert state.pending.sealed is None
     withdrawn = await service.withdraw_policy(contract.contract_id, "a mistake", actor="Anna")
