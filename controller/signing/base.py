@@ -4,7 +4,7 @@ from typing import Any
 
 from controller.signing.ownership import derived_at
 from controller.signing.ports import Contract
-from controller.signing.spending import CHANGE, Draft
+from controller.signing.spending import Draft, derived_change
 from shared.bitcoin.descriptor.derived import Derived
 from shared.bitcoin.psbt.psbt import Psbt, PsbtInput, PsbtOutput
 from shared.bitcoin.psbt.value import TapDerivation, TapLeaf
@@ -20,7 +20,7 @@ def base_psbt(contract: Contract, draft: Draft) -> bytes:
         inputs.append(PsbtInput(previous_tx=previous, witness_utxo=previous.outputs[coin.vout], **fields))
     outputs = [PsbtOutput() for _ in draft.tx.outputs]
     if draft.change_place is not None:
-        outputs[draft.change_place] = _change(derived_at(contract, (CHANGE, draft.change_index)))
+        outputs[draft.change_place] = _change(derived_change(contract, draft.change_index))
     psbt = Psbt(version=0, tx=draft.tx, inputs=tuple(inputs), outputs=tuple(outputs))
     return Psbt.parse(psbt.raw).raw
 

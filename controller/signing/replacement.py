@@ -10,10 +10,11 @@ from random import Random
 from controller.signing.board import ProposalBoard
 from controller.signing.fee import fee_sat
 from controller.signing.model import COMPLETE, Coin, ProposalStatus
+from controller.signing.ports import Contract
 from controller.signing.progress import ProposalProgress
 from controller.signing.refusal import SigningRefusal
 from controller.signing.selection import Selection
-from controller.signing.spending import CHANGE, Draft, Terms, drafted, laid_out, shape_of
+from controller.signing.spending import Draft, Terms, descriptor_of, drafted, laid_out, shape_of
 from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import Transaction
 from shared.errors import Denied
@@ -59,7 +60,7 @@ def child_of(
     unconfirmed ancestors to the rate of `terms`.
     """
     check_unconfirmed(progress)
-    coin = change_of(progress)
+    coin = change_of(progress, terms.contract)
     if coin is None:
         raise Denied(SigningRefusal.NOTHING_STUCK, f"{progress.proposal_id} has no change that a child could spend")
     shape = shape_of(terms, ())
@@ -101,7 +102,7 @@ def coins_of(progress: ProposalProgress) -> list[Coin]:
     return coins
 
 
-def change_of(progress: ProposalProgress) -> Coin | None:
+def change_of(progress: ProposalProgress, contract: Contract) -> Coin | None:
     """The change output of a final transaction as a coin that nobody has confirmed yet."""
     proposal, final = progress.proposal, progress.final
     if final is None or proposal.change_place is None or proposal.change_index is None:
@@ -112,7 +113,7 @@ def change_of(progress: ProposalProgress) -> Coin | None:
         vout=proposal.change_place,
         amount_sat=output.amount_sat,
         script=output.script,
-        branch=CHANGE,
+        branch=descriptor_of(contract.terms.descriptor, contract.terms.network).change_branch,
         index=proposal.change_index,
         height=None,
         previous_tx=final.raw,

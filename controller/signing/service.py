@@ -35,6 +35,7 @@ from controller.signing.spending import (
     Terms,
     check_ripe,
     coins_by_outpoint,
+    descriptor_of,
     drafted,
     fallbacks_of,
     spending_path,
@@ -221,7 +222,8 @@ class SigningService:
         tip = await self._office.chain.tip()
         seen = await self._office.chain.next_change_index(contract)
         used = [one.proposal.change_index for one in self.board.listed(contract.contract_id)]
-        index = max([seen, *(taken + 1 for taken in used if taken is not None)])
+        wanted = max([seen, *(taken + 1 for taken in used if taken is not None)])
+        index = descriptor_of(contract.terms.descriptor, contract.terms.network).indices(wanted + 1)[-1]
         return Terms(contract, path, tip.height, await self._rate(request), index)
 
     async def _rate(self, request: SpendingRequest) -> int:

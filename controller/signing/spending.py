@@ -15,14 +15,13 @@ from controller.signing.ports import Contract
 from controller.signing.refusal import SigningRefusal
 from controller.signing.selection import Selection, Shape, input_wu, select
 from shared.bitcoin.address import script_of
-from shared.bitcoin.descriptor import Descriptor
+from shared.bitcoin.descriptor import Derived, Descriptor
 from shared.bitcoin.network import Network
 from shared.bitcoin.script import dust_sat
 from shared.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 from shared.errors import ContractError, Denied
 from shared.wire.contract import SpendingPath
 
-RECEIVE, CHANGE = 0, 1
 COINBASE_DEPTH = 100  # consensus: a block reward is spent at the earliest in the hundredth block after its own
 LONG_TERM_SAT_KVB = 10_000
 """The rate at which change is taken to be spent some day, as in Bitcoin Core."""
@@ -164,7 +163,12 @@ def paid(contract: Contract, payment: Payment) -> TxOut:
 
 def change_script(contract: Contract, index: int) -> bytes:
     """Where change of this index goes: derived, never told."""
-    return descriptor_of(contract.terms.descriptor, contract.terms.network).derive(CHANGE, index).script
+    return derived_change(contract, index).script
+
+
+def derived_change(contract: Contract, index: int) -> Derived:
+    descriptor = descriptor_of(contract.terms.descriptor, contract.terms.network)
+    return descriptor.derive(descriptor.change_branch, index)
 
 
 def fallbacks_of(contract: Contract, path: SpendingPath, draft: Draft, least_sat_kvb: int) -> tuple[str, ...]:

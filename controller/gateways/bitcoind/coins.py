@@ -46,6 +46,10 @@ class DescriptorCoins:
         self._follower: BlockFollower | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def change_branch(self) -> int:
+        return self._descriptor.change_branch
+
     async def unspent(self) -> tuple[DescriptorCoin, ...]:
         """As of now. GatewayUnavailable where the node cannot be asked."""
         async with self._turn:
@@ -57,7 +61,7 @@ class DescriptorCoins:
         async with self._turn:
             await self._catch_up()
             await self._with_mempool()
-            return self._next[branch]
+            return self._descriptor.indices(self._next[branch] + 1)[-1]
 
     async def _catch_up(self) -> None:
         follower, self._follower = self._follower, None
@@ -139,13 +143,16 @@ class DescriptorCoins:
         wanted = [
             (branch, index)
             for branch, known in enumerate(self._derived)
-            for index in range(known, self._next[branch] + GAP)
+            for index in self._descriptor.indices(self._next[branch] + GAP)[known:]
         ]
         if not wanted:
             return False
         # Both implementations derive, which takes milliseconds for each.
         self._places |= await asyncio.to_thread(self._scripts, wanted)
-        self._derived = [max(known, self._next[branch] + GAP) for branch, known in enumerate(self._derived)]
+        self._derived = [
+            max(known, len(self._descriptor.indices(self._next[branch] + GAP)))
+            for branch, known in enumerate(self._derived)
+        ]
         return True
 
     def _scripts(self, wanted: Iterable[tuple[int, int]]) -> dict[bytes, tuple[int, int]]:

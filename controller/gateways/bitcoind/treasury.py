@@ -13,7 +13,6 @@ from shared.bitcoin.network import Network
 from shared.errors import GatewayUnavailable
 from shared.wire.contract import ContractTerms
 
-_CHANGE = 1
 _REMEMBERED = 5_000
 
 
@@ -50,7 +49,8 @@ class TreasuryChain:
         )
 
     async def next_change_index(self, contract: Contract) -> int:
-        return await self.next_index(contract.terms, _CHANGE)
+        coins = self._of(contract.terms)
+        return await coins.next_index(coins.change_branch)
 
     async def next_index(self, terms: ContractTerms, branch: int) -> int:
         """The first index of a branch that was not seen."""

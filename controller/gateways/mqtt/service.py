@@ -14,8 +14,8 @@ _WINDOW = 1000
 
 
 class MqttGateway:
-    """Fills the ports ReceiptChannel, CommandPublisher and SigningPublisher. `deliver` is called in the session's thread
-    for every message of the sites; `key` signs receipts. Sessions are clean: what is owed is owed by the nodes' spools.
+    """Fills the ports ReceiptChannel, CommandPublisher and SigningPublisher. `deliver` is called in the session's
+    thread for every message of the sites; `key` signs receipts. Sessions are clean: spools hold what is owed.
     """
 
     def __init__(

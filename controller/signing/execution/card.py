@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from controller.signing.ownership import derived_at, expressions
 from controller.signing.ports import Contract
-from controller.signing.spending import CHANGE, RECEIVE
+from controller.signing.spending import descriptor_of
 from shared.bitcoin.address import script_of
 from shared.bitcoin.descriptor.derived import Derived
 from shared.bitcoin.network import Network
@@ -26,8 +26,9 @@ def card_of(contract: Contract, indexes: int) -> Card:
     """Derives `indexes` scripts of each branch, each by two implementations."""
     network = Network(contract.terms.network)
     places = {}
-    for branch in (RECEIVE, CHANGE):
-        for index in range(indexes):
+    descriptor = descriptor_of(contract.terms.descriptor, contract.terms.network)
+    for branch in range(descriptor.branches):
+        for index in descriptor.indices(indexes):
             derived = derived_at(contract, (branch, index))
             places[derived.script] = derived
     cooling = contract.policy.cooling_blocks
