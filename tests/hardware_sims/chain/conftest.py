@@ -1,4 +1,4 @@
-"""A node in memory, a purse with a hundred mature rewards, and a clock that stands still."""
+"""A node in memory, a purse with twenty mature rewards, and a clock that is moved by hand."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,9 +16,20 @@ def purse() -> Purse:
     return Purse()
 
 
+class Clock:
+    """Seconds since 1970, moved by hand."""
+
+    now_s = START_S
+
+
 @pytest.fixture
-def node() -> Iterator[ChainNode]:
-    made = ChainNode(NodeOptions(clock=lambda: START_S))
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def node(clock: Clock) -> Iterator[ChainNode]:
+    made = ChainNode(NodeOptions(clock=lambda: clock.now_s))
     yield made
     made.close()
 

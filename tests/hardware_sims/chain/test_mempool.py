@@ -6,14 +6,16 @@ import pytest
 
 from hardware_sims.chain.purse import PurseCoin
 from hardware_sims.chain.refusal import InputsMissing, TransactionRefused
+from hardware_sims.chain.scripts import ScriptJudge
 from shared.bitcoin.script import Op, number, p2wsh, push
 from shared.bitcoin.sighash import Sighasher
 from shared.bitcoin.signature import public_key_of, sign_ecdsa
 from shared.bitcoin.transaction import COIN_SAT, OutPoint, Transaction, TxIn, TxOut
+from shared.errors import BitcoinMalformed
 
 SECRET = bytes(31) + b"\x02"
 KEY = public_key_of(SECRET)
-HALF_LIFE_S = 512
+UNIT_S = 512
 ANYONE = p2wsh(b"\x51")
 
 
@@ -62,15 +64,17 @@ def test_a_smaller_sequence_than_the_script_asks_for_fails_in_the_script(funded,
     assert refusal(tx).startswith("mandatory-script-verify-flag-failed")
 
 
-def test_older_in_units_of_512_s_follows_the_median_time(node, funded, mine, refusal, purse):
+def test_older_in_units_of_512_s_follows_the_median_time(node, clock, funded, mine, refusal):
     script = locked(number(1 << 22 | 1) + bytes((Op.CHECKSEQUENCEVERIFY,)))
-    coin = funded(script)
-    tx = spending(script, coin, sequence=1 << 22 | 1)
-    placed_at = node.chain.median_time_s(node.chain.height - 1)
-    while node.chain.median_time_s(node.chain.height) < placed_at + HALF_LIFE_S:
+    tx = spending(script, funded(script), sequence=1 << 22 | 1)
+    opens_s = node.chain.median_time_s(node.chain.height - 1) + UNIT_S
+    seen = set()
+    while refusal(tx):
         assert refusal(tx) == "non-BIP68-final"
-        mine(50)
-    assert refusal(tx) == ""
+        seen.add(node.chain.median_time_s(node.chain.height))
+        clock.now_s += 60
+        mine()
+    assert max(seen) < opens_s <= node.chain.median_time_s(node.chain.height)
 
 
 def test_after_a_height_is_refused_until_that_height_is_the_tip(node, funded, mine, refusal):
@@ -231,3 +235,16 @@ def test_a_package_is_tested_in_its_order_and_leaves_nothing(node, rewards, purs
     assert len(node.mempool) == 0
     (refused,) = node.test([child, parent])
     assert isinstance(refused, InputsMissing)
+
+
+def test_the_engine_is_never_asked_in_a_way_that_would_end_the_process(rewards, purse):
+    """Every count that it asserts is checked before; the process that runs this test is the proof."""
+    judge = ScriptJudge()
+    tx = purse.moved(rewards[0], 1_000)
+    coin = TxOut(rewards[0].amount_sat, purse.script)
+    for spent in ([], [coin, coin], [TxOut(-1, purse.script)], [TxOut(22_000_000 * COIN_SAT, purse.script)]):
+        with pytest.raises(BitcoinMalformed):
+            judge.check(tx, spent)
+    judge.check(tx, [coin])
+    with pytest.raises(TransactionRefused):
+        ScriptJudge().check(tx, [TxOut(rewards[0].amount_sat - 1, purse.script)])

@@ -178,3 +178,18 @@ async def test_a_block_may_be_mined_of_nothing_or_of_named_transactions(rpc, min
     made = await rpc.call(dict, "generateblock", purse.address, [waiting.txid, given.raw.hex()])
     assert (await rpc.call(dict, "getblock", made["hash"]))["tx"][1:] == [waiting.txid, given.txid]
     assert await rpc.call(list, "getrawmempool") == []
+
+
+async def test_a_body_of_megabytes_is_read(rpc):
+    number, _ = await refusal(rpc, "sendrawtransaction", "00" * 2_000_000)
+    assert number == -22
+
+
+async def test_who_spends_an_output_in_the_mempool(rpc, miner, purse):
+    first, second = await miner.rewards(2)
+    tx = purse.moved(first, 2_000)
+    await rpc.call(str, "sendrawtransaction", tx.raw.hex())
+    wanted = [{"txid": coin.outpoint.txid, "vout": coin.outpoint.vout} for coin in (first, second)]
+    found = await rpc.call(list[dict], "gettxspendingprevout", wanted)
+    assert found == [wanted[0] | {"spendingtxid": tx.txid}, wanted[1]]
+    assert (await refusal(rpc, "gettxspendingprevout", []))[0] == -8
