@@ -1,7 +1,7 @@
 """Executions to measure with: contracts with software keys, a distinct coin each, signed and approved beforehand."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from nacl.signing import SigningKey
@@ -44,6 +44,7 @@ from shared.wire.contract import (
 
 INDEXES = 64
 HEIGHT = 500
+LOCK_HEIGHT = 100
 INITIATOR = "treasurer"
 COIN_SAT, PAID_SAT = 1_000_000, 600_000
 _NETWORK = Network.REGTEST
@@ -73,10 +74,21 @@ def musig_contract() -> Contract:
     return _contract("MuSig2 key path", text, keys, SpendingPath("together", "signer", ("a", "b"), 2), 66)
 
 
-def executions(contract: Contract, count: int) -> Iterator[Execution]:
+Fund = Callable[[int, bytes], Transaction]
+"""(number, script) to a transaction whose first output pays COIN_SAT to the script."""
+
+
+def invented(number: int, script: bytes) -> Transaction:
+    """A previous transaction that no chain knows."""
+    source = hashlib.sha256(script + number.to_bytes(4, "big")).hexdigest()
+    outputs = (TxOut(COIN_SAT, script), TxOut(3 * COIN_SAT, _PAYEE))
+    return Transaction(2, (TxIn(OutPoint(source, 0)),), outputs, 0)
+
+
+def executions(contract: Contract, count: int, fund: Fund = invented) -> Iterator[Execution]:
     """`count` executions, each with a coin and a previous transaction of its own."""
     for number in range(count):
-        coin = _coin(contract, number)
+        coin = _coin(contract, number, fund)
         draft = _draft(contract, coin, number)
         base = base_psbt(contract, draft)
         sign = _musig_parts if contract.terms.descriptor.startswith("tr(") else _ecdsa_parts
@@ -124,12 +136,10 @@ def _contract(name: str, text: str, keys: Mapping[str, str], path: SpendingPath,
     return Contract(contract_id=identity, terms=terms, policy=policy, boxes={}, witness_wu={path.name: witness_wu})
 
 
-def _coin(contract: Contract, number: int) -> Coin:
+def _coin(contract: Contract, number: int, fund: Fund) -> Coin:
     index = number % INDEXES
     script = derived_at(contract, (0, index)).script
-    source = hashlib.sha256(f"{contract.contract_id}/{number}".encode()).hexdigest()
-    outputs = (TxOut(COIN_SAT, script), TxOut(3 * COIN_SAT, _PAYEE))
-    previous = Transaction(2, (TxIn(OutPoint(source, 0)),), outputs, 0)
+    previous = fund(number, script)
     return Coin(
         txid=previous.txid,
         vout=0,
@@ -146,7 +156,7 @@ def _draft(contract: Contract, coin: Coin, number: int) -> Draft:
     change = derived_at(contract, (1, number % INDEXES)).script
     fee = fee_sat(1_000, _RATE_SAT_KVB)
     outputs = (TxOut(PAID_SAT, _PAYEE), TxOut(COIN_SAT - PAID_SAT - fee, change))
-    tx = Transaction(2, (TxIn(OutPoint(*coin.outpoint), sequence=0xFFFF_FFFD),), outputs, HEIGHT)
+    tx = Transaction(2, (TxIn(OutPoint(*coin.outpoint), sequence=0xFFFF_FFFD),), outputs, LOCK_HEIGHT)
     chosen = Selection((coin,), outputs[1].amount_sat, fee, 0, 0)
     return Draft(tx, (coin,), chosen, 1, number % INDEXES)
 

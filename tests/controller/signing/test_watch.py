@@ -139,7 +139,7 @@ async def test_a_child_lifts_its_parents_to_the_rate(stage, safe) -> None:
 
 
 async def test_without_change_there_is_nothing_to_help_with(stage, safe) -> None:
-    coins = [coin for coin in await stage.chain.coins(safe)][:1]
+    coins = await stage.chain.coins(safe)
     progress = await stage.propose(safe, 9_998_500, coins=(coins[0].outpoint,), fee_rate_sat_kvb=7_000)
     assert progress.proposal.change_place is None
     await stage.approve(progress.proposal_id)

@@ -1,0 +1,156 @@
+"""How many contract executions a second: strict parse of a base and two partials from bytes, match to the registered
+contract, policy with two approvals, final transaction, judgement by Bitcoin Core's consensus engine, and a hash-chained
+event that is on the disk before the acknowledgement. Beside it what the engine alone does with the same transactions.
+
+Coins are distinct and made beforehand. One judging process a core; callers wait for their acknowledgement.
+"""
+
+import asyncio
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pbk
+
+from benchmarks.contracts_load import HEIGHT, INDEXES, executions, musig_contract, wsh_contract
+from benchmarks.contracts_node import rpc_accepts_per_s
+from benchmarks.options import Options
+from controller.gateways.executors.pool import ExecutorProcess
+from controller.journal import Journal
+from controller.signing.execution.book import ExecutionBook
+from controller.signing.execution.model import Brief, Executed, Execution
+from controller.signing.execution.service import ExecutionService
+from controller.signing.ports import Contract
+from controller.storage.sqlite.journal import SqliteJournal
+from shared.bitcoin.psbt.psbt import Psbt
+from shared.bitcoin.transaction import TxOut
+from shared.clock import SystemClock
+
+NAME = "contracts"
+SETTINGS = ("executions", "callers", "workers", "rpc", "folder")
+
+
+def run(options: Options) -> dict[str, object]:
+    """Key `cases`: a list of `{script executions_per_s kernel_verifies_per_s rpc_executions_per_s p99_ms}` and more.
+
+    `kernel_verifies_per_s` is one core's bare rate, objects made beforehand; `share_of_kernel` is the rate of one
+    worker against it. `rpc_executions_per_s` asks the simulated node's testmempoolaccept about final transactions.
+
+    Set `executions` (of each script), `callers` (at a time), `workers`, `rpc` (how many over JSON-RPC) and `folder`.
+    """
+    count = options.number("executions", 6_000, 200, least=1)
+    callers = options.number("callers", 256, 64, least=1)
+    workers = options.number("workers", len(os.sched_getaffinity(0)), 1, least=1)
+    rpc = options.number("rpc", 200, 10)
+    place = options.word("folder", tempfile.gettempdir())
+    cases = []
+    for contract in (wsh_contract(), musig_contract()):
+        load = list(executions(contract, count))
+        with tempfile.TemporaryDirectory(prefix="bes-contracts-", dir=place) as folder:
+            cases.append(asyncio.run(_case(Path(folder), contract, load, callers, workers, rpc)))
+    conditions = {
+        "executions": count,
+        "callers": callers,
+        "workers": workers,
+        "approvals_each": 2,
+        "rpc_node": "the simulated regtest node, testmempoolaccept only",
+    }
+    return {"cases": cases, "conditions": conditions}
+
+
+async def _case(
+    folder: Path, contract: Contract, load: Sequence[Execution], callers: int, workers: int, rpc: int
+) -> dict[str, object]:
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(SqliteJournal(folder / "journal.db"))
+        brief = Brief((contract,), INDEXES)
+        judges = [await stack.enter_async_context(ExecutorProcess(brief)) for _ in range(workers)]
+        journal, book = Journal(store, SystemClock()), ExecutionBook()
+        journal.subscribe(book.fold)
+        service = ExecutionService(journal, book, _Known(contract), judges, _height)
+        running = asyncio.create_task(service.run())
+        commits = store.committer.commits
+        started_s = time.perf_counter()
+        done, waits_ms = await _executed(service, load, callers)
+        took_s = time.perf_counter() - started_s
+        commits = store.committer.commits - commits
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        durable = (await store.state()).size
+    kernel = _kernel_per_s(load, done)
+    each = len(load) / took_s
+    return {
+        "script": contract.terms.name,
+        "executions_per_s": round(each),
+        "kernel_verifies_per_s": round(kernel),
+        "share_of_kernel": round(each / workers / kernel, 2),
+        "rpc_executions_per_s": await rpc_accepts_per_s(contract, rpc),
+        "p50_ms": round(statistics.median(waits_ms), 1),
+        "p99_ms": round(statistics.quantiles(waits_ms, n=100)[98], 1),
+        "executions_a_commit": round(len(load) / commits, 1),
+        "all_durable": durable == len(load),
+        "weight_error_wu": max(abs(one.predicted_wu - one.weight_wu) for one in done),
+    }
+
+
+class _Known:
+    """The contract book of one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+
+    def contract(self, contract_id: str) -> Contract | None:
+        return self._contract if contract_id == self._contract.contract_id else None
+
+
+async def _height() -> int:
+    return HEIGHT
+
+
+async def _executed(
+    service: ExecutionService, load: Sequence[Execution], callers: int
+) -> tuple[list[Executed], list[float]]:
+    """Every caller has one execution on its way at a time."""
+    todo = iter(load)
+    done: list[Executed] = []
+    waits_ms: list[float] = []
+
+    async def call() -> None:
+        for execution in todo:
+            started_s = time.perf_counter()
+            done.append(await service.execute(execution))
+            waits_ms.append(1_000 * (time.perf_counter() - started_s))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(callers):
+            group.create_task(call())
+    return done, waits_ms
+
+
+def _kernel_per_s(load: Sequence[Execution], done: Sequence[Executed]) -> float:
+    """Verifications of one core with everything prepared: the engine and nothing else."""
+    spent = {Psbt.parse(one.base, quick=True).txid: _spent(one) for one in load[:2_000]}
+    prepared = []
+    for one in done:
+        output = spent.get(one.txid)
+        if output is not None:
+            script, tx = pbk.ScriptPubkey(output.script), pbk.Transaction(one.raw)
+            outputs = [pbk.TransactionOutput(script, output.amount_sat)]
+            common = pbk.script.PrecomputedTransactionData(tx, outputs)
+            prepared.append((script, output.amount_sat, tx, common, outputs))
+    flags = pbk.ScriptVerificationFlags.ALL
+    started_s = time.perf_counter()
+    good = sum(script.verify(sat, tx, common, 0, flags) for script, sat, tx, common, _ in prepared)
+    took_s = time.perf_counter() - started_s
+    assert good == len(prepared)
+    return len(prepared) / took_s
+
+
+def _spent(execution: Execution) -> TxOut:
+    output = Psbt.parse(execution.base, quick=True).inputs[0].spent
+    assert output is not None
+    return output

@@ -1,0 +1,185 @@
+"""Many executions at once: each byte counts, each refusal has its name, and what was acknowledged is in the journal."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchmarks.contracts_load import HEIGHT, executions, musig_contract, wsh_contract
+from controller.gateways.executors.pool import ExecutorProcess
+from controller.journal import Journal
+from controller.signing.execution.book import ExecutionBook
+from controller.signing.execution.event import ContractExecuted, codec
+from controller.signing.execution.model import Batch, Brief
+from controller.signing.execution.service import ExecutionService
+from controller.signing.execution.worker import Worker
+from controller.storage.sqlite.journal import SqliteJournal
+from shared.bitcoin.psbt.psbt import Psbt
+from shared.bitcoin.transaction import Transaction
+from shared.errors import Denied
+from tests.controller.signing.money import FakeClock
+
+replaced = msgspec.structs.replace
+
+
+class LocalWorker:
+    def __init__(self, *contracts) -> None:
+        self._worker = Worker(Brief(contracts, 8))
+
+    async def judge(self, batch: Batch):
+        return self._worker.judge(batch)
+
+
+@asynccontextmanager
+async def serving(folder: Path, contracts, *workers) -> AsyncIterator[tuple[ExecutionService, Journal]]:
+    async with SqliteJournal(folder / "journal.db") as store:
+        journal, book = Journal(store, FakeClock()), ExecutionBook()
+        async for page in journal.since(0):
+            book.fold(page)
+        journal.subscribe(book.fold)
+        known = {one.contract_id: one for one in contracts}
+
+        class Known:
+            contract = staticmethod(known.get)
+
+        async def height() -> int:
+            return HEIGHT
+
+        service = ExecutionService(journal, book, Known(), workers or [LocalWorker(*contracts)], height)
+        running = asyncio.create_task(service.run())
+        try:
+            yield service, journal
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture(scope="module", params=[wsh_contract, musig_contract], ids=["wsh", "musig"])
+def scene(request):
+    contract = request.param()
+    return contract, list(executions(contract, 6))
+
+
+async def refused(service: ExecutionService, execution) -> str:
+    with pytest.raises(Denied) as told:
+        await service.execute(execution)
+    return told.value.rule
+
+
+async def test_what_is_acknowledged_is_durable_and_done_once(tmp_path: Path, scene) -> None:
+    contract, cases = scene
+    async with serving(tmp_path, [contract]) as (service, journal):
+        done = await asyncio.gather(*(service.execute(one) for one in cases))
+        assert [one.weight_wu for one in done] == [one.predicted_wu for one in done] or all(
+            0 <= one.predicted_wu - one.weight_wu <= 2 for one in done
+        )
+        (event,) = await journal.stream(f"execution/{cases[0].execution_id}")
+        fact = codec.decode(event)
+        assert isinstance(fact, ContractExecuted)
+        assert Transaction.parse(fact.raw).txid == fact.txid == Psbt.parse(fact.base).txid
+        assert await refused(service, cases[0]) == "execution.repeated"
+    async with serving(tmp_path, [contract]) as (service, journal):
+        renamed = replaced(cases[1], execution_id="e-another")
+        assert await refused(service, renamed) == "execution.repeated"
+
+
+async def test_two_of_one_coin_at_the_same_time(tmp_path: Path, scene) -> None:
+    contract, cases = scene
+    async with serving(tmp_path, [contract]) as (service, _):
+        twins = [replaced(cases[0], execution_id=f"e-{n}") for n in range(3)]
+        found = await asyncio.gather(*(service.execute(one) for one in twins), return_exceptions=True)
+        assert sorted(isinstance(one, Denied) for one in found) == [False, True, True]
+
+
+async def test_a_wrong_partial_is_named(tmp_path: Path, scene) -> None:
+    contract, cases = scene
+    other = cases[1].partials[1]
+    good = cases[0].partials[1]
+    wrong = bytearray(good)
+    before = Psbt.parse(cases[0].base).inputs[0]
+    given = Psbt.parse(good).inputs[0]
+    value = next(iter({**given.partial_signatures, **given.musig_partial_signatures}.values()))
+    wrong[good.index(value) + 20] ^= 1
+    assert before != given
+    async with serving(tmp_path, [contract]) as (service, _):
+        with pytest.raises(Denied) as told:
+            await service.execute(replaced(cases[0], partials=(cases[0].partials[0], bytes(wrong))))
+        assert told.value.rule == "answer.signature"
+        assert "[1]" in told.value.detail
+        foreign = replaced(cases[0], partials=(cases[0].partials[0], other))
+        assert await refused(service, foreign) == "answer.altered"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_every_byte_of_base_and_partials_counts(tmp_path: Path, scene, place: int) -> None:
+    contract, cases = scene
+    worker = LocalWorker(contract)
+    case = cases[2]
+    raw = case.base if place == 0 else case.partials[0]
+
+    def with_bytes(changed: bytes):
+        return replaced(case, base=changed) if place == 0 else replaced(case, partials=(changed, case.partials[1]))
+
+    changed = [with_bytes(raw + b"\x00"), with_bytes(raw[:-1]), with_bytes(raw[:-1] + b"\x01\x02\x00\x00")]
+    for byte in range(0, len(raw), 7):
+        flipped = bytearray(raw)
+        flipped[byte] ^= 0x40
+        changed.append(with_bytes(bytes(flipped)))
+    verdicts = await worker.judge(Batch(HEIGHT, tuple(changed)))
+    good = (await worker.judge(Batch(HEIGHT, (case,))))[0].executed
+    for verdict in verdicts:  # nothing but the same transaction may come of changed bytes, as of an unused hint
+        assert verdict.refused is not None or verdict.executed.txid == good.txid
+
+
+async def test_policy_holds_for_many_as_for_one(tmp_path: Path, scene) -> None:
+    contract, cases = scene
+    case = cases[3]
+
+    def under(**limits: int):
+        policy = contract.policy
+        return replaced(contract, policy=replaced(policy, limits=replaced(policy.limits, **limits)))
+
+    for changed, rule in (
+        (under(per_tx_sat=1_000), "verdict.tx-limit"),
+        (under(fee_sat=10), "verdict.fee-limit"),
+        (under(fee_rate_sat_vb=1), "verdict.fee-rate-limit"),
+        (under(weight_wu=100), "verdict.weight-limit"),
+        (under(window_sat=1_000), "verdict.window-limit"),
+        (under(lifetime_sat=1_000), "verdict.lifetime-limit"),
+        (replaced(contract, policy=replaced(contract.policy, allow_list=())), "verdict.unlisted"),
+        (replaced(contract, policy=replaced(contract.policy, cooling_blocks=HEIGHT + 1)), "verdict.cooling"),
+    ):
+        async with serving(tmp_path, [changed]) as (service, _):
+            assert await refused(service, case) == rule
+    async with serving(tmp_path, [contract]) as (service, _):
+        one_yes = replaced(case, approvals=case.approvals[:1])
+        assert await refused(service, one_yes) == "execution.approvals-missing"
+        twice = replaced(case, approvals=(case.approvals[0],) * 2)
+        assert await refused(service, twice) == "execution.approvals-missing"
+        assert await refused(service, replaced(case, approvals=cases[4].approvals)) == "approval.other-tx"
+        assert await refused(service, replaced(case, initiator="first")) == "approval.initiator"
+        assert await refused(service, replaced(case, contract_id="00" * 32)) == "spending.unknown-contract"
+
+
+async def test_a_coin_of_another_contract_is_foreign(tmp_path: Path) -> None:
+    one, other = wsh_contract(), musig_contract()
+    (case,) = executions(other, 1)
+    async with serving(tmp_path, [one]) as (service, _):
+        stolen = replaced(case, contract_id=one.contract_id, path="quorum")
+        assert await refused(service, stolen) == "execution.foreign-coin"
+
+
+async def test_a_process_that_dies_refuses_its_batch_and_is_replaced(tmp_path: Path, scene) -> None:
+    contract, cases = scene
+    async with ExecutorProcess(Brief((contract,), 8)) as process:
+        (first,) = await process.judge(Batch(HEIGHT, cases[:1]))
+        assert first.executed is not None
+        process._process.kill()
+        (second,) = await process.judge(Batch(HEIGHT, cases[1:2]))
+        assert second.refused is not None
+        assert second.refused.rule == "signing.judge"
+        (third,) = await process.judge(Batch(HEIGHT, cases[1:2]))
+        assert third.executed is not None
