@@ -181,19 +181,22 @@ class MemoryRounds:
 
 
 class StandingClock:
-    """Shows what it is told; `stale` makes it refuse."""
+    """Shows what it is told; `fault` makes it refuse."""
 
     def __init__(self) -> None:
         self.now = ChainTime(HEIGHT, 1_700_000_000)
-        self.stale = ""
+        self.fault = ""
 
     def tip(self) -> ChainTime:
         return self.now
 
     def time(self) -> ChainTime:
-        if self.stale:
-            raise Denied("clock.stale", self.stale)
+        if self.fault:
+            raise Denied("clock.stale", self.fault)
         return self.now
+
+    def stale(self) -> str:
+        return self.fault
 
 
 def at(height: int) -> ChainTime:

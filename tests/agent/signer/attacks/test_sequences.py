@@ -8,6 +8,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from agent.signer.ledger import EntryKind
+from shared.bitcoin.address import address_of
 from shared.bitcoin.script import p2wpkh
 from shared.bitcoin.sighash import Sighasher
 from shared.bitcoin.signature import public_key_of, sign_ecdsa
@@ -16,7 +17,7 @@ from shared.crypto.keys import key_id
 from shared.crypto.signing import seal
 from shared.errors import Denied
 from shared.wire.codec import encode
-from shared.wire.contract import Destination
+from shared.wire.contract import POLICY_DOMAIN, Destination, contract_id
 from shared.wire.signing import (
     HeadersBatch,
     Packet,
@@ -29,6 +30,7 @@ from shared.wire.signing import (
 from tests.agent.signer.scene import (
     HEIGHT,
     MASTERS,
+    NETWORK,
     OPERATOR,
     OWNERS,
     REA,
@@ -109,7 +111,7 @@ async def test_a_request_id_with_other_content(box):
 
 
 async def test_a_stale_clock_signs_nothing(box):
-    box.clock.stale = "no header for three hours"
+    box.clock.fault = "no header for three hours"
     await refused(box, payment(), "clock.stale")
 
 
@@ -162,8 +164,6 @@ async def test_a_faulty_token_releases_nothing(box, faulty):
 
 async def test_a_destination_that_was_just_added_waits(box):
     newcomer = p2wpkh(public_key_of(b"\x0b" * 32))
-    from shared.bitcoin.address import address_of
-    from tests.agent.signer.scene import NETWORK
 
     added = Destination("newcomer", str(address_of(newcomer, NETWORK)), 0)
     document = policy(box.subject, policy_version=2, allow_list=(added,), cooling_blocks=0)
@@ -238,7 +238,6 @@ class TestOwners:
     async def test_a_contract_by_strangers(self, box):
         other = terms(WSH.replace("older(144)", "older(288)"))
         other = msgspec.structs.replace(other, paths=(other.paths[0],))
-        from shared.wire.contract import contract_id
 
         sealed = sealed_policy(policy(contract_id(other)), [SigningKey.generate(), SigningKey.generate()])
         await self.refused(box, "register.owners", sealed, other)
@@ -270,12 +269,7 @@ class TestOwners:
         document = policy(box.subject, policy_version=2)
         fields = [getattr(document, name) for name in document.__struct_fields__]
 
-        class Longer(msgspec.Struct, array_like=True):
-            fields: list
-            extra: str
-
         longer = msgspec.defstruct("Longer", [*document.__struct_fields__, "extra"], array_like=True)
-        from shared.wire.contract import POLICY_DOMAIN
 
         sealed = seal(POLICY_DOMAIN, longer(*fields, "except on Sundays"), OWNERS[:2])
         await self.refused(box, "register.policy", sealed)
@@ -292,7 +286,6 @@ class TestOwners:
         ids=str,
     )
     async def test_terms_that_are_not_what_they_say(self, box, changed):
-        from shared.wire.contract import contract_id
 
         other = msgspec.structs.replace(terms(), **changed)
         await self.refused(box, "register.terms", sealed_policy(policy(contract_id(other))), other)
