@@ -46,8 +46,7 @@ def check_agreement(agreement: Agreement) -> None:
     _check_names(agreement)
     _check_people(agreement)
     _check_limits(agreement.limits)
-    for destination in agreement.allow_list:
-        check_address(destination.address, agreement.network, destination.name)
+    _check_destinations(agreement)
 
 
 def check_address(address: str, network: Network, name: str) -> None:
@@ -56,6 +55,15 @@ def check_address(address: str, network: Network, name: str) -> None:
         script_of(address, network)
     except BitcoinMalformed as error:
         raise Denied(Refusal.BAD_DESTINATION, f"{name}: {error.detail}") from error
+
+
+def _check_destinations(agreement: Agreement) -> None:
+    names: dict[str, str] = {}
+    for destination in agreement.allow_list:
+        check_address(destination.address, agreement.network, destination.name)
+        other = names.setdefault(destination.address, destination.name)
+        if other != destination.name:
+            raise Denied(Refusal.BAD_DESTINATION, f"{other} and {destination.name} have the same address")
 
 
 def _check_names(agreement: Agreement) -> None:
@@ -72,15 +80,24 @@ def _check_names(agreement: Agreement) -> None:
 
 def _check_people(agreement: Agreement) -> None:
     """Enough different people for every signature and approval that will be asked for."""
-    owners, approvers = len(set(agreement.owners)), {approver.person for approver in agreement.approvers}
-    if not 1 <= agreement.owners_needed <= owners:
-        raise Denied(Refusal.BAD_QUORUM, f"{agreement.owners_needed} of {owners} owners cannot sign a policy")
-    if not 1 <= agreement.approvals_needed <= len(approvers):
-        raise Denied(
-            Refusal.BAD_QUORUM, f"{agreement.approvals_needed} approvals need as many people, not {len(approvers)}"
-        )
-    if not 0 <= agreement.witnesses_needed <= len(set(agreement.witnesses)):
+    approvers = {approver.person for approver in agreement.approvers if approver.role == "approver"}
+    for what, needed, found in (
+        ("owners sign a policy", agreement.owners_needed, len(set(agreement.owners))),
+        ("people approve a payment", agreement.approvals_needed, len(approvers)),
+    ):
+        if not 1 <= needed <= found:
+            raise Denied(Refusal.BAD_QUORUM, f"{needed} {what}, and there are {found}")
+    if not 0 <= agreement.witnesses_needed <= len(agreement.witnesses):
         raise Denied(Refusal.BAD_QUORUM, f"{agreement.witnesses_needed} witnesses are more than there are")
+    keys = [approver.public_key for approver in agreement.approvers]
+    for what, listed in (("owners", agreement.owners), ("approvers", keys), ("witnesses", agreement.witnesses)):
+        if len(set(listed)) != len(listed):
+            raise Denied(Refusal.BAD_QUORUM, f"two {what} have the same key; who signs twice is not two")
+    recovery = {approver.person for approver in agreement.approvers if approver.role == "recovery"}
+    if strangers := sorted(set(agreement.recovery_role_people) - recovery):
+        raise Denied(
+            Refusal.BAD_QUORUM, f"{strangers[0]} may call for recovery, but has no key of that role"
+        )
 
 
 def _check_limits(limits: Limits) -> None:

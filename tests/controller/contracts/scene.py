@@ -109,8 +109,8 @@ AGREEMENT = Agreement(
     owners=tuple(bytes(key.verify_key) for key in OWNERS),
     owners_needed=2,
     approvers=tuple(
-        Approver(name, name, "approver", bytes(SigningKey(bytes([number + 9]) * 32).verify_key))
-        for number, name in enumerate(("Anna", "Ben"))
+        Approver(name, name, role, bytes(SigningKey(bytes([number + 9]) * 32).verify_key))
+        for number, (name, role) in enumerate((("Anna", "approver"), ("Ben", "approver"), ("Rosa", "recovery")))
     ),
     approvals_needed=2,
     allow_list=(destination("Power Inc", 1), destination("Landlord", 2), destination("Pool member", 3)),
