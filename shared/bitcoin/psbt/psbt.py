@@ -16,7 +16,7 @@ from shared.bitcoin.key_origin import KeyOrigin
 from shared.bitcoin.psbt import agreement
 from shared.bitcoin.psbt.field import GLOBAL_FIELDS, INPUT_FIELDS, OUTPUT_FIELDS, Fields, read_map, write_map
 from shared.bitcoin.psbt.lock_time import lock_time
-from shared.bitcoin.psbt.scan import MAGIC, MAX_PSBT_BYTES, Records, scan
+from shared.bitcoin.psbt.scan import MAGIC, MAX_PSBT_BYTES, Records, Scan, scan
 from shared.bitcoin.psbt.value import PREIMAGE_HASHES, LeafKey, MusigKey, TapDerivation, TapLeaf, TreeLeaf
 from shared.bitcoin.script import ScriptKind, kind
 from shared.bitcoin.transaction import SEQUENCE_FINAL, OutPoint, Transaction, TxIn, TxOut
@@ -115,14 +115,18 @@ class Psbt:
 
     @staticmethod
     def parse(raw: bytes, *, quick: bool = False) -> "Psbt":
-        """A PSBT that our scanner, wallycore and btclib read alike; `quick` (hot paths) leaves btclib out.
+        """A PSBT that our scanner, wallycore and btclib read alike, field by field.
+
+        `quick` (hot paths) asks wallycore alone, and for nothing but the transaction.
 
         BitcoinMalformed names the map and the field; BitcoinDisagreement the reader that sees something else.
         """
-        psbt = _read(raw)
-        agreement.wallycore_agrees(raw, psbt.tx)
-        if not quick:
-            agreement.btclib_agrees(raw, psbt.tx)
+        found = scan(raw)
+        psbt = _read(found)
+        if quick:
+            agreement.tx_agrees(raw, psbt.tx)
+        else:
+            agreement.fields_agree(raw, found, psbt.tx)
         return psbt
 
     @staticmethod
@@ -200,8 +204,7 @@ def _check_hash_types(entry: PsbtInput, index: int) -> None:
             )
 
 
-def _read(raw: bytes) -> Psbt:
-    found = scan(raw)
+def _read(found: Scan) -> Psbt:
     top = read_map(found.globals, GLOBAL_FIELDS, found.version, "global map")
     inputs = [
         read_map(records, INPUT_FIELDS, found.version, f"input {index}") for index, records in enumerate(found.inputs)

@@ -89,7 +89,7 @@ def psbts(draw):
     spenders = []
     for index, one in enumerate(inputs):
         chosen = (0xFFFFFFFF if one.sequence is None else one.sequence) if version == 2 else draw(uint32)
-        spenders.append(TxIn(OutPoint(f"{index:064x}", index), sequence=chosen))
+        spenders.append(TxIn(OutPoint(f"{index + 1:064x}", index), sequence=chosen))
     locked = lock_time(locks, fallback) if version == 2 else draw(uint32)
     tx = Transaction(2, tuple(spenders), tuple(paid), locked)
     return Psbt(version=version, tx=tx, inputs=tuple(inputs), outputs=tuple(told), fallback_lock_time=fallback)
