@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.signer.ledger import entry_table as table
 from agent.signer.ledger import family, holding
 from agent.signer.ledger.chain import expected_digest, genesis
-from agent.signer.ledger.model import DebitBody, Entry, EntryKind, Head, OpenedBody
+from agent.signer.ledger.model import Entry, EntryKind, Head, OpenedBody
 from shared.errors import Corrupt, WireError
 from shared.migration import migrate, steps_in
 from shared.wire.codec import decode
@@ -28,7 +28,7 @@ def verify(connection: sqlite3.Connection, box_id: str) -> Head:
     audit = _Audit(box_id)
     for entry in _all(connection):
         audit.take(entry)
-    if holding.stored(connection) != holding.expected(audit.debits):
+    if holding.stored(connection) != audit.holdings:
         raise Corrupt("ledger: reservations or families do not follow from its debits")
     return Head(box_id, audit.seq, audit.digest)
 
@@ -37,7 +37,7 @@ class _Audit:
     def __init__(self, box_id: str) -> None:
         self.seq = 0
         self.digest = genesis(box_id)
-        self.debits: list[tuple[int, str, DebitBody]] = []
+        self.holdings: holding.Holdings = ({}, {})
         self._box_id = box_id
         self._spent: dict[str | None, int] = {}
 
@@ -60,7 +60,7 @@ class _Audit:
         if entry.spent_sat != spent_sat or entry.txid is None:
             raise Corrupt(f"ledger: row {entry.seq} says {entry.spent_sat} sat were spent; its debits say {spent_sat}")
         self._spent[entry.subject] = spent_sat
-        self.debits.append((entry.seq, entry.txid, family.body_of(entry.body)))
+        holding.follow(self.holdings, entry.seq, entry.txid, family.body_of(entry.body))
 
 
 def _schema(connection: sqlite3.Connection) -> list[tuple[str, ...]]:

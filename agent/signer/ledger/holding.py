@@ -1,7 +1,6 @@
 """The tables that follow from debits: which outpoints are held, and the newest version of each family."""
 
 import sqlite3
-from collections.abc import Iterable
 
 from agent.signer.ledger.model import DebitBody, Spend
 from shared.errors import Denied
@@ -34,14 +33,11 @@ def hold(connection: sqlite3.Connection, seq: int, txid: str, body: DebitBody) -
     connection.execute("INSERT OR REPLACE INTO family (txid, seq) VALUES (?, ?)", (body.family_txid, seq))
 
 
-def expected(debits: Iterable[tuple[int, str, DebitBody]]) -> Holdings:
-    """The two tables as the debits, in their order, make them."""
-    reservations: dict[str, tuple[str, int]] = {}
-    families: dict[str, int] = {}
-    for seq, txid, body in debits:
-        reservations.update((outpoint, (txid, body.reserved_until_height)) for outpoint in body.outpoints)
-        families[body.family_txid] = seq
-    return reservations, families
+def follow(holdings: Holdings, seq: int, txid: str, body: DebitBody) -> None:
+    """What `hold` does to the tables, done to a copy of them in memory."""
+    reservations, families = holdings
+    reservations.update((outpoint, (txid, body.reserved_until_height)) for outpoint in body.outpoints)
+    families[body.family_txid] = seq
 
 
 def stored(connection: sqlite3.Connection) -> Holdings:

@@ -69,7 +69,7 @@ async def a_day(folder: Path, steps: list[tuple[int, int, int, int, int, bool, i
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_window_is_ever_overrun(steps: list[tuple[int, int, int, int, int, bool, int | None]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(a_day(Path(folder), steps))
