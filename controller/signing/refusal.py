@@ -1,4 +1,4 @@
-"""Ids of what the money door refuses; each has a line in docs/signing.md and a negative test."""
+"""Ids of what the money door refuses; each has a line in docs/refusals.md and a negative test."""
 
 from enum import StrEnum
 

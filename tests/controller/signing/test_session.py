@@ -1,6 +1,8 @@
 """From a wish to a transaction that is buried, and every way in which boxes can fail to sign it."""
 
+import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from controller.signing.model import ProposalStatus
 from shared.bitcoin.transaction import Transaction
@@ -121,9 +123,13 @@ async def test_answers_of_others_are_not_believed(stage, safe) -> None:
     forged = honest.answer(packet)
     honest.key = kept
     before = progress.version
-    await stage.service.answered(site, node, forged)
-    await stage.service.answered(site, node, b"\xc1garbage")
-    await stage.service.answered("tx1", "box-b", good)
+    late = honest.said(msgspec.structs.replace(honest.requests[0], request_id="s-0-late"), "", "refused", b"", "x")
+    with capture_logs() as told:
+        await stage.service.answered(site, node, forged)
+        await stage.service.answered(site, node, b"\xc1garbage")
+        await stage.service.answered("tx1", "box-b", good)
+        await stage.service.answered(site, node, late)
+    assert [str(one.get("rule")) for one in told] == ["answer.foreign", "None", "answer.foreign", "answer.unasked"]
     assert progress.version == before
     await stage.service.answered(site, node, good)
     after = progress.version
