@@ -194,6 +194,8 @@ class SigningBox:
 
     async def _take(self, headers: tuple[bytes, ...]) -> None:
         taken = await asyncio.to_thread(self._equipment.clock.take, headers)
+        if taken.accepted:
+            await self.tell()  # whoever sends headers sees how far they reached, and what is still missing
         if taken.refused:
             log.warning("signer.headers-refused", accepted=taken.accepted, reason=taken.refused)
             raise Denied(REQUEST_MALFORMED, taken.refused)

@@ -210,3 +210,10 @@ async def test_a_box_nobody_named_is_not_witnessed(site):
         await site.boxes[0].receive(encode(Packet(1, "witness-request", sealed)))
     assert caught.value.rule == "request.signature"
     assert await site.scenes[0].rows() == rows
+
+
+async def test_headers_are_answered_by_a_report(site):
+    site.boxes[0]._equipment.clock.take = lambda headers: Taken(len(headers))
+    await site.down(0, "headers", HeadersBatch(site="tx1", node="box-1", headers=(bytes(80),)))
+    (report,) = await site.next("report")
+    assert report.box_id == key_id(KEYS[0].verify_key)
