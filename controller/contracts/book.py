@@ -19,8 +19,8 @@ class ContractBook:
         """Take what was written; Corrupt where it contradicts what was written before."""
         for event in events:
             fact = codec.decode(event) if event.stream.startswith(PREFIX) else None
-            if fact is not None:
-                self._take(event, fact)  # type: ignore[arg-type]
+            if isinstance(fact, AnyContractEvent):
+                self._take(event, fact)
 
     def find(self, contract_id: str) -> Contract | None:
         return self._contracts.get(contract_id)
@@ -49,4 +49,7 @@ class ContractBook:
             raise Corrupt(f"event {event.position} ({event.name}) of {event.stream!r}: events before it are missing")
         if event.version <= state.version:
             return  # folded before
-        self._contracts[fact.contract_id] = evolve(state, fact)
+        try:
+            self._contracts[fact.contract_id] = evolve(state, fact)
+        except Denied as denied:
+            raise Corrupt(f"event {event.position} ({event.name}) of {event.stream!r}: {denied.detail}") from denied

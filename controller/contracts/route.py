@@ -16,7 +16,7 @@ from shared.bitcoin.miniscript.fragment import Context, Fragment
 from shared.bitcoin.miniscript.node import Node
 from shared.bitcoin.miniscript.paths import Path, paths
 from shared.bitcoin.miniscript.sanity import keys
-from shared.errors import Denied, InsaneScript
+from shared.errors import BitcoinMalformed, Denied, InsaneScript
 from shared.wire.contract import HIGHEST_HEIGHT, Party, PathRole, SpendingPath
 
 NUMS = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
@@ -49,7 +49,10 @@ def routes(descriptor: str, parties: Sequence[Party]) -> tuple[Route, ...]:
     `template.time-lock`, `template.too-many-paths`.
     """
     owners, roles = Owners(parties), {party.name: party.role for party in parties}
-    scripts = scripts_of(descriptor)
+    try:
+        scripts = scripts_of(descriptor)
+    except BitcoinMalformed as error:
+        raise Denied(Refusal.INSANE, error.detail) from error
     found: list[Route] = []
     if scripts.internal_key is not None and scripts.internal_key != NUMS:
         names = owners.of(scripts.internal_key)

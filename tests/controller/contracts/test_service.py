@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+import pytest
 from nacl.signing import SigningKey
 
 from controller.contracts.approval import owner_keys
@@ -14,7 +15,7 @@ from controller.contracts.service import SAFE_DEPTH
 from controller.journal import Dispatcher
 from controller.storage.sqlite.journal_outbox import SqliteOutbox
 from shared.crypto.signing import seal, unseal
-from shared.errors import Conflict, GatewayUnavailable
+from shared.errors import Conflict, Corrupt, GatewayUnavailable
 from shared.wire.codec import decode
 from shared.wire.contract import POLICY_DOMAIN, SpendingPolicy, contract_id
 from tests.controller.contracts.scene import OWNERS, FakeClock, answer, denied, signed
@@ -304,6 +305,21 @@ async def test_a_controller_that_starts_again_knows_what_the_first_knew(service,
     assert again.get(contract.contract_id) == service.book.get(contract.contract_id)
     assert again.listed() == service.book.listed()
     assert again.open() == (service.book.get(contract.contract_id),)
+
+
+async def test_a_log_that_contradicts_itself_is_not_believed(service, vault, journal):
+    contract = await registered(service, vault)
+    events = await journal.stream(contract_stream(contract.contract_id))
+    with pytest.raises(Corrupt, match="missing"):
+        ContractBook().fold([events[0], *events[2:]])
+    with pytest.raises(Corrupt, match="missing"):
+        ContractBook().fold(events[1:])
+    twice = msgspec.structs.replace(events[1], version=events[-1].version + 1)
+    with pytest.raises(Corrupt, match="OwnerApproved"):
+        ContractBook().fold([*events, twice])
+    again = ContractBook()
+    again.fold([*events, *events])
+    assert again.get(contract.contract_id) == contract
 
 
 async def test_an_event_type_that_is_not_ours_is_left_alone(service, vault, journal):
