@@ -38,7 +38,7 @@ class Chain:
 
     def __init__(self, log: ChainLog) -> None:
         self._log = log
-        self._engine = Engine()
+        self._engine = Engine(log.folder)
         self.coins = CoinSet()
         genesis = Block.parse(self._engine.genesis)
         self._blocks = {genesis.hash: Placed(genesis, 0)}
@@ -133,7 +133,8 @@ class Chain:
                 self._barred.add(payload.hex())
             else:
                 self._release(payload.hex())
-        self._rebuild()
+        if len(self._blocks) > 1:
+            self._rebuild()
 
     def _release(self, block_hash: str) -> None:
         below = {one.block.hash for one in self._upwards(self._blocks[block_hash])}
@@ -145,7 +146,7 @@ class Chain:
 
     def _rebuild(self) -> Change:
         self._engine.close()
-        self._engine = Engine()
+        self._engine = Engine(self._log.folder)
         out: set[str] = set()
         best = self._best[:1]
         for placed in self._blocks.values():

@@ -3,16 +3,19 @@
 It has no way to take a block back, so whoever holds a block to be invalid builds a new engine without it.
 """
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import pbk
 
 from hardware_sims.chain.refusal import BlockRefused
 
+_FOLDER_PREFIX = "bes-engine-"
 _REASONS = {
     pbk.block.BlockValidationResult.CONSENSUS: "bad-block",
     pbk.block.BlockValidationResult.CACHED_INVALID: "duplicate-invalid",
@@ -38,12 +41,18 @@ class Step:
 
 
 class Engine:
-    """Starts at the genesis block of regtest. Not for use from two threads."""
+    """Starts at the genesis block of regtest. Not for use from two threads.
 
-    def __init__(self) -> None:
+    `folder` takes its block files, which nobody reads again; what a killed process left there is swept.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
         self._steps: list[Step] = []
         self._faults: list[str] = []
-        self._folder = tempfile.TemporaryDirectory(prefix="bes-chain-")
+        if folder is not None:
+            for left in folder.glob(f"{_FOLDER_PREFIX}*"):
+                shutil.rmtree(left)
+        self._folder = tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX, dir=folder)
         # The kernel keeps bare function pointers: the object that owns them must live as long as it does.
         self._callbacks = pbk.ValidationInterfaceCallbacks(
             block_checked=self._checked,

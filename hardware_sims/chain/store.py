@@ -31,6 +31,7 @@ class ChainLog:
 
     def __init__(self, path: Path | None) -> None:
         self._file = _opened(path) if path is not None else None
+        self.folder = path.parent if path is not None else None
 
     def read(self) -> Iterator[tuple[Kind, bytes]]:
         """Every whole record. A torn last one, which nobody was told about, is cut off."""

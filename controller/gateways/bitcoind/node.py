@@ -1,5 +1,6 @@
 """The node's calls that a treasury needs, typed. Every method may be called again after any failure."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ from shared.errors import BitcoinDisagreement, BitcoinMalformed, GatewayRefused,
 _T = TypeVar("_T")
 LEAST_VERSION = 280_000
 _SCAN_S = 900.0  # the whole set of coins is read
+_SCANNING = "Scan already in progress"
 _NOT_FOUND, _OUT_OF_RANGE, _VERIFY, _REJECTED, _IN_UTXO_SET = -5, -8, -25, -26, -27
 _HAS_IT = ("txn-already-in-mempool", "txn-already-known")
 
@@ -45,6 +47,7 @@ class BitcoinNode:
     def __init__(self, rpc: JsonRpc, network: Network) -> None:
         self._rpc = rpc
         self._network = network
+        self._scan_turn = asyncio.Lock()
 
     async def check(self) -> NodeStatus:
         """The node's state, or GatewayRefused: another chain, too old, or without the index of transactions."""
@@ -140,7 +143,8 @@ class BitcoinNode:
     async def coins_of(self, scripts: Sequence[bytes]) -> ScriptCoins:
         """The confirmed coins of scripts, from the node's whole set of coins: slow on a large chain."""
         wanted = [f"raw({script.hex()})" for script in scripts]
-        info = await self._rpc.call(ScanInfo, "scantxoutset", "start", wanted, within_s=_SCAN_S)
+        async with self._scan_turn:  # a node does one scan at a time
+            info = await self._scanned(wanted)
         if not info.success:
             raise GatewayUnavailable("scantxoutset: the node broke the scan off; ask again")
         coins = tuple(
@@ -191,6 +195,14 @@ class BitcoinNode:
         """Whether an output exists and nothing spends it, the mempool included."""
         found = await self._rpc.call(msgspec.Raw, "gettxout", outpoint.txid, outpoint.vout, True)
         return bytes(found) != b"null"
+
+    async def _scanned(self, descriptors: Sequence[str]) -> ScanInfo:
+        try:
+            return await self._rpc.call(ScanInfo, "scantxoutset", "start", descriptors, within_s=_SCAN_S)
+        except NodeRefused as refusal:
+            if refusal.reason.startswith(_SCANNING):
+                raise GatewayUnavailable("scantxoutset: the node scans for somebody else; ask again") from refusal
+            raise
 
     async def _transaction(self, txid: str) -> TransactionInfo | None:
         return await self._looked_up(TransactionInfo, txid, 1)

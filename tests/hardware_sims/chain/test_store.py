@@ -115,3 +115,4 @@ async def test_a_killed_process_has_lost_no_block_that_it_told_about(tmp_path):
     assert await asked(ready, "stop") == "Bitcoin Core stopping"
     assert await asyncio.wait_for(process.wait(), 20) == 0
     assert not cookie(ready).exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["chain.log", "mempool.msgpack"], "nothing is left lying"

@@ -112,6 +112,29 @@ async def test_a_reorganisation_gives_back_what_it_took(coins, pay, miner, gatew
     assert {(coin.branch, coin.index) for coin in found} == {(0, 7), (1, 0)}
 
 
+async def test_a_descriptor_without_a_wildcard_has_one_place(gateway, pay, miner):
+    """All its coins and its change lie at one script."""
+    key = MASTER.derive([0, 3]).public_key.hex()
+    coins = DescriptorCoins(gateway, Descriptor.parse(f"wpkh({key})", Network.REGTEST))
+    tx = await pay((0, 3), (0, 3))
+    await miner.mine()
+    assert places(await coins.unspent()) == [(0, 0, True), (0, 0, True)]
+    owner = purse_at(0, 3)
+    await gateway.broadcast(owner.moved(owner.coins_in(tx)[0], 1_000).raw)
+    assert places(await coins.unspent()) == [(0, 0, False), (0, 0, True)]
+    assert await coins.next_index(0) == 0
+
+
+async def test_several_contracts_are_scanned_at_once(gateway, pay, miner):
+    tx = await pay((0, 1), (0, 2))
+    await miner.mine()
+    keys = [MASTER.derive([0, index]).public_key.hex() for index in (1, 2, 9)]
+    watched = [DescriptorCoins(gateway, Descriptor.parse(f"wpkh({key})", Network.REGTEST)) for key in keys]
+    found = await asyncio.gather(*(one.unspent() for one in watched))
+    assert [[coin.outpoint.vout for coin in coins] for coins in found] == [[0], [1], []]
+    assert {coin.outpoint.txid for coins in found for coin in coins} == {tx.txid}
+
+
 async def test_many_who_ask_at_once_get_the_same(coins, pay, miner):
     await pay((0, 0), (0, 1))
     await miner.mine()

@@ -207,8 +207,14 @@ async def test_an_answer_of_another_form_is_no_answer(node, rpc, method, result)
         await getattr(BitcoinNode(rpc, Network.REGTEST), method)()
 
 
+async def test_a_scan_for_somebody_else_passes(node, rpc):
+    said = 'Scan already in progress, use action "abort" or "status"'
+    node.said = [{"error": {"code": -8, "message": said}}]
+    with pytest.raises(GatewayUnavailable, match="the node scans for somebody else"):
+        await BitcoinNode(rpc, Network.REGTEST).coins_of([b"\x51"])
+
+
 async def test_a_fraction_of_a_satoshi_is_no_answer(node, rpc):
-    node.said = [b""]
     body = b'{"jsonrpc":"2.0","id":1,"result":{"feerate":0.000000001}}'
     node.said = [body]
     with pytest.raises(GatewayUnavailable, match="no whole satoshi"):
