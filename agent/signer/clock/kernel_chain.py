@@ -45,6 +45,11 @@ class KernelChain:
         self._manager = pbk.ChainstateManager(manager)
         self.tip = self._read_tip()
 
+    @property
+    def height(self) -> int:
+        """Of the best header, `tip` up to date or not."""
+        return int(self._manager.best_entry.height)
+
     def height_of(self, block_hash: bytes) -> int | None:
         """None for a block that is not known."""
         key = pbk.BlockHash(block_hash)
@@ -56,14 +61,17 @@ class KernelChain:
         return bytes(self._manager.best_entry.get_ancestor(height).block_hash)
 
     def accept(self, header: Header) -> bool:
-        """False where the kernel refuses it. It gives no reason."""
+        """False where the kernel refuses it, for which it gives no reason. `settle` moves the tip."""
         try:
             self._manager.process_block_header(pbk.BlockHeader(header.raw))
         except pbk.ProcessBlockHeaderException:
             return False
+        return True
+
+    def settle(self) -> None:
+        """Bring `tip` up to date, after as many headers as there are: the median is read from eleven of them."""
         if bytes(self._manager.best_entry.block_hash) != self.tip.block_hash:
             self.tip = self._read_tip()
-        return True
 
     def _read_tip(self) -> Tip:
         best = self._manager.best_entry

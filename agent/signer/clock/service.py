@@ -108,20 +108,28 @@ class HeaderClock:
     def _replay(self, chain: KernelChain, headers: Iterable[bytes]) -> tuple[list[bytes], str]:
         """Those that were new, and why the first was refused that did not fit."""
         accepted: list[bytes] = []
+        refused = ""
         for raw in headers:
-            try:
-                header = parse(raw)
-            except BitcoinMalformed as error:
-                return accepted, error.detail
-            if chain.height_of(header.hash) is not None:
-                continue
-            refused = self._objection(chain, header)
-            if not refused and not chain.accept(header):
-                refused = self._guess(header)
+            refused = self._offer(chain, raw, accepted)
             if refused:
-                return accepted, refused
+                break
+        chain.settle()
+        return accepted, refused
+
+    def _offer(self, chain: KernelChain, raw: bytes, accepted: list[bytes]) -> str:
+        """Why the header is refused; one that is new joins those accepted."""
+        try:
+            header = parse(raw)
+        except BitcoinMalformed as error:
+            return error.detail
+        if chain.height_of(header.hash) is not None:
+            return ""
+        refused = self._objection(chain, header)
+        if not refused and not chain.accept(header):
+            refused = self._guess(header)
+        if not refused:
             accepted.append(raw)
-        return accepted, ""
+        return refused
 
     def _objection(self, chain: KernelChain, header: Header) -> str:
         """What the kernel does not check, and what need not reach it."""
@@ -131,7 +139,7 @@ class HeaderClock:
         parent_height = chain.height_of(header.previous)
         if parent_height is None:
             return f"header {name} follows block {display(header.previous)}, which is not known here"
-        if parent_height < checkpoint.height <= chain.tip.time.height:
+        if parent_height < checkpoint.height <= chain.height:
             return f"header {name} leaves the chain below the checkpoint at height {checkpoint.height}"
         if parent_height + 1 == checkpoint.height and name != checkpoint.block_hash:
             return f"header {name} stands where the checkpoint has {checkpoint.block_hash}"
