@@ -51,7 +51,7 @@ class Descriptor:
 
     text: str
     network: Network
-    singles: tuple[btclib.Descriptor, ...] = field(compare=False, repr=False)
+    _singles: tuple[btclib.Descriptor, ...] = field(compare=False, repr=False)
 
     @staticmethod
     def parse(text: str, network: Network) -> "Descriptor":
@@ -75,16 +75,16 @@ class Descriptor:
 
     @property
     def branches(self) -> int:
-        return len(self.singles)
+        return len(self._singles)
 
     @property
     def is_taproot(self) -> bool:
-        return isinstance(self.singles[0], btclib.TrDescriptor)
+        return isinstance(self._singles[0], btclib.TrDescriptor)
 
     @property
     def is_ranged(self) -> bool:
         """Without a wildcard there is one script per branch, at index 0."""
-        return self.singles[0].is_ranged
+        return self._singles[0].is_ranged
 
     @property
     def change_branch(self) -> int:
@@ -117,7 +117,7 @@ class Descriptor:
     def _check(self) -> None:
         """Sane by both, and every branch comes to the same script by both."""
         for branch in range(self.branches):
-            second_opinion.check_sane(_without_musig(self.singles[branch], 0), self.network)
+            second_opinion.check_sane(_without_musig(self._singles[branch], 0), self.network)
             derived = self.derive(branch, 0)
             if len(derived.keys) != len(self.keys):
                 raise BitcoinDisagreement(
@@ -149,7 +149,7 @@ def _single(text: str, network: Network) -> btclib.Descriptor:
 
 @lru_cache(maxsize=8192)
 def _derive(descriptor: Descriptor, branch: int, index: int) -> Derived:
-    single = descriptor.singles[branch]
+    single = descriptor._singles[branch]
     network = descriptor.network
     try:
         derived = _derived(single, network, branch, index)
