@@ -64,23 +64,22 @@ class DescriptorCoins:
             return self._descriptor.indices(self._next[branch] + 1)[-1]
 
     async def _catch_up(self) -> None:
-        follower, self._follower = self._follower, None
-        if follower is None:
-            follower = await self._scan()
         while True:
+            follower = self._follower = self._follower or await self._scan()
             try:
                 steps = await follower.poll()
             except BranchLost:
-                follower = await self._scan()
+                self._follower = None
                 continue
             if not steps:
-                break
+                return
+            self._follower = None  # what is interrupted from here on is read anew
             for step in steps:
                 if isinstance(step, BlockDisconnected):
-                    follower = await self._scan()  # what a lost block spent is ours again
-                    break
+                    break  # what a lost block spent is ours again: a scan tells
                 await self._take(step.block, step.point.height)
-        self._follower = follower  # not kept where something failed on the way: then the next call scans anew
+            else:
+                self._follower = follower
 
     async def _scan(self) -> BlockFollower:
         """Read all coins anew, until `GAP` unused addresses follow the last used one."""

@@ -13,6 +13,7 @@ from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.extended_key import ExtendedKey
 from shared.bitcoin.network import Network
 from shared.bitcoin.transaction import COIN_SAT, Transaction, TxOut
+from shared.errors import GatewayUnavailable
 from shared.wire.contract import ContractTerms, Party, SpendingPath
 
 MASTER = ExtendedKey.from_seed(bytes(range(32)), Network.REGTEST)
@@ -141,6 +142,22 @@ async def test_many_who_ask_at_once_get_the_same(coins, pay, miner):
     first, *others = await asyncio.gather(*(coins.unspent() for _ in range(5)))
     assert all(other == first for other in others)
     assert len(first) == 2
+
+
+async def test_a_node_that_was_away_is_not_scanned_again(coins, pay, miner, monkeypatch, gateway):
+    await coins.unspent()
+
+    async def away(*_: object) -> None:
+        raise GatewayUnavailable("away")
+
+    await pay((0, 1))
+    await miner.mine()
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway, "hash_at", away)
+        with pytest.raises(GatewayUnavailable):
+            await coins.unspent()
+    monkeypatch.setattr(gateway, "coins_of", away)
+    assert places(await coins.unspent()) == [(0, 1, True)], "the follower goes on where it was"
 
 
 async def test_an_interrupted_reading_is_done_anew(coins, pay, miner, monkeypatch, gateway):
