@@ -13,13 +13,14 @@ from shared.bitcoin.network import Network
 
 class Card(NamedTuple):
     """`places` are the scripts of the first indexes of both branches, `payable` the destinations with the height from
-    which they may be paid, `texts` the key expressions in the order of `Derived.keys`.
+    which they may be paid, `texts` the key expressions in the order of `Derived.keys`; change goes to `change_branch`.
     """
 
     contract: Contract
     places: Mapping[bytes, Derived]
     payable: Mapping[bytes, int]
     texts: tuple[str, ...]
+    change_branch: int
 
 
 def card_of(contract: Contract, indexes: int) -> Card:
@@ -33,4 +34,5 @@ def card_of(contract: Contract, indexes: int) -> Card:
             places[derived.script] = derived
     cooling = contract.policy.cooling_blocks
     payable = {script_of(one.address, network): one.added_at_height + cooling for one in contract.policy.allow_list}
-    return Card(contract, places, payable, tuple(one.text for one in expressions(contract)))
+    texts = tuple(one.text for one in expressions(contract))
+    return Card(contract, places, payable, texts, descriptor.change_branch)

@@ -40,7 +40,7 @@ def executed(card: Card, execution: Execution, height: int) -> Executed:
     case = _matched(card, execution)
     external_sat, fee_sat = _decided(case, height)
     _check_approvals(case, execution, external_sat, height)
-    base = Base(execution.base)
+    base = Base(execution.base, len(case.base.inputs))
     added = [base.additions(partial) for partial in execution.partials]
     tx = case.base.tx
     inputs = tuple(
@@ -85,7 +85,7 @@ def _decided(case: Case, height: int) -> tuple[int, int]:
     limits, external_sat = case.card.contract.policy.limits, 0
     for index, output in enumerate(case.base.tx.outputs):
         place = case.card.places.get(output.script)
-        if place is not None and place.branch == 1:
+        if place is not None and place.branch == case.card.change_branch:
             continue
         ready = case.card.payable.get(output.script)
         if ready is None:

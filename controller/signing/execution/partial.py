@@ -4,12 +4,12 @@ A partial of one input is mostly the base with one run of new records at the end
 this is found by comparing bytes, which costs a tenth of walking its maps; any other form is walked.
 """
 
-from itertools import accumulate
+from collections.abc import Container
 from typing import NamedTuple
 
 from controller.signing.refusal import SigningRefusal
-from shared.bitcoin.compact_size import Reader, compact_size_length
-from shared.bitcoin.psbt.scan import MAGIC, Records, Scan, scan
+from shared.bitcoin.compact_size import Reader
+from shared.bitcoin.psbt.scan import MAGIC, Records, scan
 from shared.bitcoin.sighash import SIGHASH_ALL
 from shared.bitcoin.signature import ORDER
 from shared.errors import Denied
@@ -17,6 +17,7 @@ from shared.errors import Denied
 _PARTIAL_SIGNATURE = 0x02
 _MUSIG_PARTIAL = 0x1C
 _KEY_BYTES = 33
+_LONG = 0xFD
 _SHORTEST_DER_BYTES = 9
 
 
@@ -28,20 +29,19 @@ class Additions(NamedTuple):
 
 
 class Base:
-    """A base that was parsed before, ready to be compared with partials."""
+    """A base that was parsed before, ready to be compared with partials. `inputs` is how many it has."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, inputs: int) -> None:
         self._raw = raw
-        self._scan: Scan = scan(raw)
-        sizes = (_record_bytes(key, value) for key, value in self._scan.inputs[0].items())
-        start = len(MAGIC) + sum(_record_bytes(key, value) for key, value in self._scan.globals.items()) + 1
-        self._places = tuple(accumulate(sizes, initial=start))  # where records of the first input begin, and its end
+        self._single = inputs == 1
+        end, _, _ = _walk(raw, len(MAGIC))
+        _, self._places, self._known = _walk(raw, end)
 
     def additions(self, partial: bytes) -> Additions:
         """BitcoinMalformed where the bytes are no PSBT, `answer.altered` where anything but a signature is new."""
-        inserted = self._inserted(partial) if len(self._scan.inputs) == 1 else None
+        inserted = self._inserted(partial) if self._single else None
         if inserted is not None:
-            found = _signatures(0, inserted, self._scan.inputs[0])
+            found = _signatures(0, inserted, self._known)
             return Additions((found[0],), (found[1],))
         return self._walked(partial)
 
@@ -64,7 +64,7 @@ class Base:
         return records
 
     def _walked(self, partial: bytes) -> Additions:
-        given, known = scan(partial), self._scan
+        given, known = scan(partial), scan(self._raw)
         if known.globals != given.globals or known.outputs != given.outputs:
             detail = "a partial is about another transaction or changes a global field"
             raise Denied(SigningRefusal.ANSWER_ALTERED, detail)
@@ -79,7 +79,7 @@ class Base:
         return Additions(tuple(one[0] for one in found), tuple(one[1] for one in found))
 
 
-def _signatures(index: int, added: Records, before: Records) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+def _signatures(index: int, added: Records, before: Container[bytes]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
     ecdsa: dict[bytes, bytes] = {}
     musig: dict[bytes, bytes] = {}
     for key, value in added.items():
@@ -92,8 +92,28 @@ def _signatures(index: int, added: Records, before: Records) -> tuple[dict[bytes
     return ecdsa, musig
 
 
-def _record_bytes(key: bytes, value: bytes) -> int:
-    return compact_size_length(len(key)) + len(key) + compact_size_length(len(value)) + len(value)
+def _walk(raw: bytes, position: int) -> tuple[int, list[int], set[bytes]]:
+    """Of the map at `position`: where the next one begins, where its records begin and end, and their keys.
+
+    The bytes were read strictly before; here only places are wanted.
+    """
+    places, keys = [position], set()
+    while raw[position]:
+        key_start, key_end = _chunk(raw, position)
+        _, position = _chunk(raw, key_end)
+        keys.add(raw[key_start:key_end])
+        places.append(position)
+    return position + 1, places, keys
+
+
+def _chunk(raw: bytes, position: int) -> tuple[int, int]:
+    """Where the bytes behind a compact size begin and end."""
+    first = raw[position]
+    if first < _LONG:
+        return position + 1, position + 1 + first
+    width = 1 << (first - _LONG + 1)
+    start = position + 1 + width
+    return start, start + int.from_bytes(raw[position + 1 : start], "little")
 
 
 def _is_plain(signature: bytes) -> bool:
