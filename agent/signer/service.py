@@ -11,6 +11,7 @@ from agent.signer.clock.model import ChainTime, Taken
 from agent.signer.ledger import EntryKind, Head, Ledger, Note
 from agent.signer.policy.contract import Contract
 from agent.signer.rule import REQUEST_MALFORMED
+from agent.signer.sessions.ceremony import accept_restart
 from agent.signer.sessions.door import Door
 from agent.signer.sessions.ports import HeaderClock, Judge, Keys, Rounds
 from agent.signer.sessions.registry import Registry
@@ -23,6 +24,7 @@ from shared.log import get_logger
 from shared.wire.codec import encode
 from shared.wire.contract import contract_id
 from shared.wire.signing import (
+    AcceptRestart,
     Allowance,
     BoxReport,
     ChangePolicy,
@@ -118,6 +120,9 @@ class SigningBox:
                 self._say("registered", await self._registered(order))
             case HeadersBatch(headers=headers):
                 await self._take(headers)
+            case AcceptRestart(restart=sealed):
+                owners, needed = self._registry.owners, self._registry.owners_needed
+                await accept_restart(self._equipment.ledger, sealed, owners, needed, self._now())
             case WitnessRequest() as question:
                 await self._witnesses.asked(question, self._now())
             case WitnessAnswer() as answer:
@@ -139,9 +144,9 @@ class SigningBox:
             allowances=tuple([await self._allowance(contract, now) for contract in contracts]),
         )
 
-    async def tell(self) -> None:
-        """Send the report up."""
-        self._say("report", await self.report())
+    async def tell(self) -> bool:
+        """Send the report up; whether there was a line."""
+        return self._say("report", await self.report())
 
     def _begin(self, request: SigningRequest) -> None:
         if len(self._running) >= MOST_AT_ONCE:
@@ -199,6 +204,7 @@ class SigningBox:
         if taken.refused:
             log.warning("signer.headers-refused", accepted=taken.accepted, reason=taken.refused)
             raise Denied(REQUEST_MALFORMED, taken.refused)
+        await self.tell()  # whoever sends headers goes on from where the box says that it stands
 
     async def _allowance(self, contract: Contract, now: ChainTime) -> Allowance:
         policy = contract.in_force(now.height).policy
@@ -214,10 +220,12 @@ class SigningBox:
     def _now(self) -> ChainTime:
         return self._equipment.clock.tip()
 
-    def _say(self, kind: Kind, message: msgspec.Struct) -> None:
+    def _say(self, kind: Kind, message: msgspec.Struct) -> bool:
         sealed = seal(domain(kind), message, [self.identity.key])
-        if not self._equipment.publish(encode(Packet(WIRE_VERSION, kind, sealed))):
+        heard = self._equipment.publish(encode(Packet(WIRE_VERSION, kind, sealed)))
+        if not heard:
             log.info("signer.unheard", kind=kind)
+        return heard
 
 
 class RefusedBody(msgspec.Struct, array_like=True, frozen=True):

@@ -1,7 +1,9 @@
 """What the owners sign: terms and policies are looked at once, when they come, so that no decision meets a bad one."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
+import msgspec
 from nacl.signing import VerifyKey
 
 from agent.signer.policy.ownership import check_ownership
@@ -14,19 +16,27 @@ from shared.crypto.signing import unseal
 from shared.errors import ContractError, Denied, SignatureInvalid, WireError
 from shared.wire.contract import POLICY_DOMAIN, ContractTerms, SpendingPath, SpendingPolicy
 
+T = TypeVar("T", bound=msgspec.Struct)
 
-def signed_policy(sealed: bytes, owners: Sequence[VerifyKey], needed: int) -> SpendingPolicy:
-    """`register.owners` where too few of the owners signed, `register.policy` where it cannot be read to the end."""
+
+def sealed_by_owners(domain: bytes, sealed: bytes, owners: Sequence[VerifyKey], needed: int, kind: type[T]) -> T:
+    """What `needed` of the owners signed; `register.owners` where fewer did, `register.policy` where it cannot be read
+    to the end.
+    """
     trusted = {key_id(owner): owner for owner in owners}
     try:
-        policy, signed_by = unseal(POLICY_DOMAIN, sealed, trusted, SpendingPolicy)
+        document, signed_by = unseal(domain, sealed, trusted, kind)
     except SignatureInvalid as error:
         raise Denied(REGISTER_OWNERS, error.detail) from error
     except WireError as error:
         raise Denied(REGISTER_POLICY, error.detail) from error
     if len(signed_by) < needed:
         raise Denied(REGISTER_OWNERS, f"{len(signed_by)} of the owners signed, {needed} have to")
-    return policy
+    return document
+
+
+def signed_policy(sealed: bytes, owners: Sequence[VerifyKey], needed: int) -> SpendingPolicy:
+    return sealed_by_owners(POLICY_DOMAIN, sealed, owners, needed, SpendingPolicy)
 
 
 def descriptor_of(terms: ContractTerms, network: str) -> Descriptor:

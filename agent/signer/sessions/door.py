@@ -11,6 +11,7 @@ from shared.crypto.signing import unseal
 from shared.errors import Denied, SignatureInvalid, WireError
 from shared.wire.codec import decode
 from shared.wire.signing import (
+    AcceptRestart,
     ChangePolicy,
     HeadersBatch,
     Kind,
@@ -23,7 +24,7 @@ from shared.wire.signing import (
 )
 
 T = TypeVar("T", bound=msgspec.Struct)
-Order = RegisterContract | ChangePolicy | SigningRequest | HeadersBatch
+Order = RegisterContract | ChangePolicy | SigningRequest | HeadersBatch | AcceptRestart
 Word = WitnessRequest | WitnessAnswer
 
 _ORDERS: Mapping[Kind, type[Order]] = {
@@ -31,6 +32,7 @@ _ORDERS: Mapping[Kind, type[Order]] = {
     "policy": ChangePolicy,
     "request": SigningRequest,
     "headers": HeadersBatch,
+    "restart": AcceptRestart,
 }
 _WORDS: Mapping[Kind, type[Word]] = {"witness-request": WitnessRequest, "witness-answer": WitnessAnswer}
 

@@ -22,8 +22,8 @@ class Registry:
     def __init__(self, ledger: Ledger, network: str, owners: Sequence[VerifyKey], owners_needed: int) -> None:
         self._ledger = ledger
         self._network = network
-        self._owners = tuple(owners)
-        self._owners_needed = owners_needed
+        self.owners = tuple(owners)
+        self.owners_needed = owners_needed
         self._contracts: dict[str, Contract] = {}
 
     async def load(self) -> None:
@@ -65,7 +65,7 @@ class Registry:
             raise Denied(
                 REGISTER_VERSION, f"contract {subject[:12]} is registered; its policy changes by a policy change"
             )
-        policy = signed_policy(sealed, self._owners, self._owners_needed)
+        policy = signed_policy(sealed, self.owners, self.owners_needed)
         contract = Contract(subject, terms, descriptor_of(terms, self._network), ())
         check_terms(terms, contract.descriptor)
         check_policy(policy, subject, 1, contract.network)

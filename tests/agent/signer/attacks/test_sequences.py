@@ -8,6 +8,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from agent.signer.ledger import EntryKind
+from agent.signer.sessions.ceremony import accept_restart
 from shared.bitcoin.address import address_of
 from shared.bitcoin.script import p2wpkh
 from shared.bitcoin.sighash import Sighasher
@@ -19,7 +20,9 @@ from shared.errors import Denied
 from shared.wire.codec import encode
 from shared.wire.contract import POLICY_DOMAIN, Destination, contract_id
 from shared.wire.signing import (
+    RESTART_DOMAIN,
     HeadersBatch,
+    LedgerRestart,
     Packet,
     RegisterContract,
     SigningAnswer,
@@ -413,6 +416,30 @@ class TestWitnesses:
         connect(clone, [clone, *others])
         await refused(clone, payment(coins=[coin(salt=9)]), "ledger.rollback")
         await clone.close()
+
+    async def test_the_owners_let_a_restored_box_begin_anew(self, boxes, tmp_path):
+        first, *others = boxes
+        for salt in range(3):
+            await first.ask(payment(coins=[coin(salt=salt)]))
+        (tmp_path / "old").mkdir()
+        restored = await Box(tmp_path / "old", key=first.key).open(
+            witnesses=tuple(public(each.key) for each in boxes), witnesses_needed=2
+        )
+        connect(restored, [restored, *others])
+        head = await restored.ledger.head()
+        restart = LedgerRestart(ceremony="ceremony-1", box_id=first.id, seq=head.seq, head=head.digest)
+        owners, now = [owner.verify_key for owner in OWNERS], at(HEIGHT)
+        for witness in others:
+            with pytest.raises(Denied) as caught:
+                await accept_restart(witness.ledger, seal(RESTART_DOMAIN, restart, OWNERS[:1]), owners, 2, now)
+            assert caught.value.rule == "register.owners"
+            sealed = seal(RESTART_DOMAIN, restart, OWNERS[:2])
+            await accept_restart(witness.ledger, sealed, owners, 2, now)
+        assert (await restored.ask(payment(coins=[coin(salt=9)]))).outcome == "signed"
+        with pytest.raises(Denied) as caught:
+            await accept_restart(others[0].ledger, sealed, owners, 2, now)
+        assert caught.value.rule == "request.replay"
+        await restored.close()
 
     async def test_an_old_answer_is_no_answer(self, boxes):
         first, second, third = boxes
