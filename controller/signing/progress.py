@@ -18,7 +18,7 @@ PASSING = frozenset({"musig.nonce", "musig.session", "clock.stale", "ledger.quor
 
 
 class SigningRound:
-    """One round: who was asked, and what each has said by now, by request id."""
+    """One round: who was asked, and what each has said by now, by request id; `said` is why a box did not sign."""
 
     def __init__(self, started: fact_of.RoundStarted) -> None:
         self.attempt = started.attempt
@@ -29,6 +29,7 @@ class SigningRound:
         self.sent: set[str] = set()
         self.taken: dict[str, fact_of.AnswerTaken] = {}
         self.failed: dict[str, str] = {}
+        self.said: dict[str, str] = {}
 
     @property
     def open(self) -> list[AskedBox]:
@@ -118,12 +119,14 @@ class ProposalProgress:
     def _box_refused(self, fact: fact_of.BoxRefused) -> None:
         if self.round is not None and fact.request_id in self.round.asked:
             self.round.failed[fact.request_id] = fact.rule
+            self.round.said[fact.request_id] = fact.detail
             if fact.rule not in PASSING:
                 self.failed[self.round.path, fact.party] = fact.rule
 
     def _blamed(self, fact: fact_of.AnswerBlamed) -> None:
         if self.round is not None and fact.request_id in self.round.asked:
             self.round.failed[fact.request_id] = fact.rule
+            self.round.said[fact.request_id] = fact.detail
             self.failed[self.round.path, fact.party] = fact.rule
 
     def _aborted(self, _fact: fact_of.RoundAborted) -> None:

@@ -15,18 +15,23 @@ from controller.signing.progress import ProposalProgress
 from controller.treasury.boxes import KnownBox
 from controller.views.treasury import (
     AllowanceView,
+    ApproverView,
     AskedBoxView,
     BoxView,
     CoinView,
     ContractSummary,
     ContractView,
+    DestinationView,
+    LimitsView,
     OpeningView,
     PathView,
     PaymentView,
     PendingPolicy,
+    PolicyView,
     ProposalView,
 )
 from shared.wire.codec import encode
+from shared.wire.contract import SpendingPolicy
 
 FEE_RATES_SAT_VB = (1, 5, 20, 100)
 _P2WSH_OUTPUT = bytes(34)
@@ -76,7 +81,7 @@ def contract_view(
         boxes=contract.boxes,
         paths=tuple(map(_path, found)),
         coins=None if coins is None or height is None else _coins(found, coins, height),
-        policy=msgspec.to_builtins(contract.policies[-1].policy) if contract.policies else None,
+        policy=_policy(contract.policies[-1].policy) if contract.policies else None,
         pending=_pending(contract),
         closed_reason=contract.closed_reason,
         drafted_by=contract.drafted_by,
@@ -150,6 +155,24 @@ def _coins(found: tuple[Route, ...], coins: tuple[ContractCoin, ...], height: in
     )
 
 
+def _policy(policy: SpendingPolicy) -> PolicyView:
+    return PolicyView(
+        policy_version=policy.policy_version,
+        approvals_needed=policy.approvals_needed,
+        approvers=tuple(ApproverView(name=one.name, person=one.person, role=one.role) for one in policy.approvers),
+        owners=len(policy.owners),
+        owners_needed=policy.owners_needed,
+        allow_list=tuple(
+            DestinationView(name=one.name, address=one.address, added_at_height=one.added_at_height)
+            for one in policy.allow_list
+        ),
+        cooling_blocks=policy.cooling_blocks,
+        limits=LimitsView(**msgspec.structs.asdict(policy.limits)),
+        recovery_role_people=policy.recovery_role_people,
+        witnesses_needed=policy.witnesses_needed,
+    )
+
+
 def _pending(contract: Contract) -> PendingPolicy | None:
     pending = contract.pending
     if pending is None:
@@ -175,6 +198,7 @@ def _asked(progress: ProposalProgress) -> tuple[AskedBoxView, ...]:
             party=box.party,
             node=box.node,
             state=states.get(name, "sent" if name in round_.sent else "waiting"),
+            detail=round_.said.get(name, ""),
         )
         for name, box in round_.asked.items()
     )

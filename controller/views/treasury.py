@@ -1,6 +1,6 @@
 """Contracts, proposals and signing boxes as people see them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -85,6 +85,47 @@ class ContractSummary(msgspec.Struct, frozen=True, kw_only=True):
     open_proposals: int
 
 
+class ApproverView(msgspec.Struct, frozen=True, kw_only=True):
+    """A key by which a person approves; `role` is approver or recovery."""
+
+    name: str
+    person: str
+    role: str
+
+
+class DestinationView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    address: str
+    added_at_height: int
+
+
+class LimitsView(msgspec.Struct, frozen=True, kw_only=True):
+    """The fee counts as spending. A limit of 0 sat forbids."""
+
+    per_tx_sat: Sats
+    window_sat: Sats
+    window_blocks: int
+    lifetime_sat: Sats
+    fee_sat: Sats
+    fee_rate_sat_vb: int
+    weight_wu: Weight
+
+
+class PolicyView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the owners allow; `cooling_blocks` pass before a new destination may be paid."""
+
+    policy_version: int
+    approvals_needed: int
+    approvers: tuple[ApproverView, ...]
+    owners: int
+    owners_needed: int
+    allow_list: tuple[DestinationView, ...]
+    cooling_blocks: int
+    limits: LimitsView
+    recovery_role_people: tuple[str, ...]
+    witnesses_needed: int
+
+
 class PendingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """A policy on its way: `signed` of `needed` owners, then every box has to take it."""
 
@@ -105,7 +146,7 @@ class ContractView(msgspec.Struct, frozen=True, kw_only=True):
     boxes: tuple[str, ...]
     paths: tuple[PathView, ...]
     coins: tuple[CoinView, ...] | None
-    policy: dict[str, Any] | None
+    policy: PolicyView | None
     pending: PendingPolicy | None
     closed_reason: str
     drafted_by: str
@@ -119,11 +160,12 @@ class PaymentView(msgspec.Struct, frozen=True):
 
 
 class AskedBoxView(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: waiting, sent, answered, or the rule by which the box refused."""
+    """`state`: waiting, sent, answered, or the rule by which the box refused; `detail` is what it said then."""
 
     party: str
     node: str
     state: str
+    detail: str = ""
 
 
 class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
