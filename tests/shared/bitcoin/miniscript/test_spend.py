@@ -10,14 +10,16 @@ from shared.bitcoin.miniscript import (
     Path,
     Signature,
     compile_policy,
+    fill,
     input_wu,
     parse,
     paths,
     satisfy,
     signature_budget,
+    to_script,
     witness_sizes,
 )
-from shared.errors import InsaneScript
+from shared.errors import BitcoinMalformed, InsaneScript
 from tests.shared.bitcoin.miniscript.grounds import Coin, policies
 
 UNKNOWN = "hash160(0000000000000000000000000000000000000000)"
@@ -122,3 +124,17 @@ def test_no_satisfaction_without_a_signature_or_that_others_can_change():
     assert satisfy(free, Assets(sequence=5)) is None
     either = parse("or_i(and_v(v:older(5),pk(A)),and_v(v:or_i(older(3),older(4)),pk(B)))", Context.P2WSH)
     assert satisfy(either, Assets(keys={"B"}, sequence=5)) is None
+
+
+def test_a_witness_with_a_gap_names_what_is_missing():
+    path = paths(parse("and_v(v:pkh(A),pk(B))", Context.P2WSH))[0]
+    with pytest.raises(BitcoinMalformed, match="belongs to A"):
+        fill(path.witness, {"B": b"\x30"}, {"A": bytes(33)}, {})
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"), [({}, "public key of A"), ({"A": bytes(32)}, "has 32 bytes, wsh takes 33")]
+)
+def test_a_script_needs_every_key_in_its_size(known: dict[str, bytes], reason: str):
+    with pytest.raises(BitcoinMalformed, match=reason):
+        to_script(parse("pk(A)", Context.P2WSH), known)
