@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from controller.contracts.cost import Cost, cost, earliest_height
+from controller.contracts.cost import Cost, check_budget, cost, earliest_height
 from controller.contracts.ports import ContractCoin
 from controller.contracts.route import Route
 from shared.wire.contract import Limits
@@ -64,7 +64,8 @@ def refreshes(
 ) -> tuple[Refresh, ...]:
     """Proposals for all coins that are due or open, by the cheapest path that is open to all signers now.
 
-    Each stays within the contract's weight budget. `script` is where they move. Coins worth less than their own input
+    Each stays within the contract's budgets of weight and fee; Denied `budget.fee` for a fee rate that the contract
+    does not allow. `script` is where they move. Coins worth less than their own input
     at this fee rate are left out: moving them would cost more than they hold. Empty where nothing is due, or where no
     path is free of locks.
     """
@@ -78,14 +79,16 @@ def refreshes(
     worth = [coin for coin in opens if 4 * coin.amount_sat > fee_rate_sat_vb * route.input_wu]
     proposals: list[Refresh] = []
     while worth:
-        batch = worth[: _most(route, script, limits)]
+        batch = worth[: _most(route, script, limits, fee_rate_sat_vb)]
         if not batch:
             return ()
         worth = worth[len(batch) :]
+        costs = cost(route, len(batch), (script,), (fee_rate_sat_vb,))
+        check_budget(costs, costs.fees_sat[fee_rate_sat_vb], limits)
         proposals.append(
             Refresh(
                 coins=tuple(batch),
-                cost=cost(route, len(batch), (script,), (fee_rate_sat_vb,)),
+                cost=costs,
                 before_height=min(opens[coin] for coin in batch),
                 amount_sat=sum(coin.amount_sat for coin in batch),
             )
@@ -103,10 +106,11 @@ def _due(found: Sequence[Route], coins: Iterable[ContractCoin], height: int) -> 
     return dict(sorted(opens.items(), key=lambda item: (item[1], item[0].txid, item[0].vout)))
 
 
-def _most(route: Route, script: bytes, limits: Limits) -> int:
-    """How many inputs fit into the weight budget; their count may take three bytes."""
+def _most(route: Route, script: bytes, limits: Limits, fee_rate_sat_vb: int) -> int:
+    """How many inputs fit into the budgets of weight and fee; their count may take three bytes."""
     alone = cost(route, 0, (script,), ()).weight_wu + 8
-    return max(0, (limits.weight_wu - alone) // route.input_wu)
+    allowed_wu = min(limits.weight_wu, 4 * (limits.fee_sat // fee_rate_sat_vb))
+    return max(0, (allowed_wu - alone) // route.input_wu)
 
 
 def _date(route: Route, coin: ContractCoin, height: int) -> RecoveryDate:

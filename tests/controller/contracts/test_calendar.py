@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from controller.contracts.calendar import WARN_BLOCKS, Opening, calendar, refreshes
 from controller.contracts.route import routes
 from controller.contracts.template.vault import DatedReserve
-from tests.controller.contracts.scene import AGREEMENT, LIMITS, VAULT, FakeCoins, agreement, party
+from tests.controller.contracts.scene import AGREEMENT, LIMITS, VAULT, FakeCoins, agreement, denied, party
 
 FOUND = routes(VAULT.compile(AGREEMENT).terms.descriptor, AGREEMENT.parties)
 SCRIPT = bytes([0, 32]) + bytes(32)
@@ -89,6 +89,18 @@ def test_a_refresh_stays_within_the_weight_that_the_contract_allows():
     assert all(one.cost.weight_wu <= 3_000 for one in found)
     tiny = msgspec.structs.replace(LIMITS, weight_wu=400)
     assert proposed(held.held, 800_100, limits=tiny) == ()
+
+
+def test_a_refresh_stays_within_the_fee_that_the_contract_allows():
+    held = FakeCoins()
+    for number in range(20):
+        held.add(number, 796_000 + number)
+    frugal = msgspec.structs.replace(LIMITS, fee_sat=5_000)
+    found = proposed(held.held, 800_100, limits=frugal)
+    assert sum(len(one.coins) for one in found) == 20
+    assert all(one.cost.fees_sat[5] <= 5_000 for one in found)
+    with denied("budget.fee"):
+        proposed(held.held, 800_100, fee_rate_sat_vb=201)
 
 
 def test_a_coin_worth_less_than_its_move_stays():
