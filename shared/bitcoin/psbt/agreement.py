@@ -15,6 +15,7 @@ from shared.bitcoin.transaction import Transaction
 from shared.errors import BitcoinDisagreement, BitcoinMalformed
 
 _PREVIOUS_TX: Final = b"\x00"
+_NOTHING_MODIFIABLE: Final = (b"\x06", b"\x00")
 
 
 def tx_agrees(raw: bytes, tx: Transaction) -> None:
@@ -63,7 +64,7 @@ def _same_fields(reader: str, written: bytes, ours: Scan) -> None:
         theirs = scan(written)
     except BitcoinMalformed as error:
         raise BitcoinDisagreement(f"psbt: {reader} writes it in another way: {error.detail}") from error
-    places = [("global map", _without_version(ours.globals), _without_version(theirs.globals))]
+    places = [("global map", _plain(ours.globals), _plain(theirs.globals))]
     places += [(f"input {at}", *pair) for at, pair in enumerate(zip(ours.inputs, theirs.inputs, strict=True))]
     places += [(f"output {at}", *pair) for at, pair in enumerate(zip(ours.outputs, theirs.outputs, strict=True))]
     for place, read, found in places:
@@ -81,6 +82,6 @@ def _same_value(place: str, key: bytes, read: Records, found: Records) -> bool:
     return is_previous_tx and Transaction.parse(one).base == Transaction.parse(other).base
 
 
-def _without_version(records: Records) -> Records:
-    """Version 0 may be said or left out."""
-    return {key: value for key, value in records.items() if key != VERSION}
+def _plain(records: Records) -> Records:
+    """Version 0 and flags that allow nothing may be said or left out."""
+    return {key: value for key, value in records.items() if key != VERSION and (key, value) != _NOTHING_MODIFIABLE}

@@ -127,6 +127,8 @@ class Psbt:
             agreement.tx_agrees(raw, psbt.tx)
         else:
             agreement.fields_agree(raw, found, psbt.tx)
+        if len({entry.outpoint for entry in psbt.tx.inputs}) < len(psbt.inputs):
+            raise BitcoinMalformed("psbt: two of its inputs spend the same coin")
         return psbt
 
     @staticmethod

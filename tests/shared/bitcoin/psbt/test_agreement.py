@@ -6,6 +6,7 @@ import pytest
 import wallycore
 
 from shared.bitcoin.psbt import Psbt, PsbtInput, agreement
+from shared.bitcoin.psbt.build import to_v2
 from shared.bitcoin.psbt.scan import scan
 from shared.bitcoin.transaction import OutPoint, TxIn
 from shared.errors import BitcoinDisagreement
@@ -38,6 +39,12 @@ def test_what_wallycore_cannot_write_is_no_psbt(psbt):
     odd = Psbt(version=2, tx=tx, inputs=(PsbtInput(),), outputs=psbt.outputs)
     with pytest.raises(BitcoinDisagreement, match="cannot write"):
         Psbt.parse(odd.raw)
+
+
+def test_flags_that_allow_nothing_may_be_said_or_left_out(psbt):
+    for flags in (None, 0, 1, 7):
+        odd = replace(to_v2(psbt), modifiable=flags)
+        assert Psbt.parse(odd.raw) == odd
 
 
 def test_another_transaction_is_noticed(psbt):

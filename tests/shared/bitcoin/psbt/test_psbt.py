@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from shared.bitcoin.hashes import hash160, sha256d
 from shared.bitcoin.key_origin import KeyOrigin
 from shared.bitcoin.psbt import LeafKey, MusigKey, Psbt, PsbtInput, PsbtOutput, TapDerivation, TapLeaf, TreeLeaf
+from shared.bitcoin.psbt.build import to_v2
 from shared.bitcoin.psbt.field import GLOBAL_FIELDS, INPUT_FIELDS, OUTPUT_FIELDS
 from shared.bitcoin.psbt.lock_time import lock_time
 from shared.bitcoin.psbt.scan import MAX_PSBT_BYTES, scan
@@ -164,6 +165,15 @@ def test_a_previous_transaction_without_that_output_is_refused(treasury):
     tx = Transaction(2, (TxIn(OutPoint(first.previous_tx.txid, 9)),), psbt.tx.outputs, 0)
     with pytest.raises(BitcoinMalformed, match="has no output 9"):
         replace(psbt, tx=tx, inputs=(first,))
+
+
+def test_a_coin_that_is_spent_twice_is_refused(treasury):
+    psbt = spending(treasury)
+    tx = replace(psbt.tx, inputs=(psbt.tx.inputs[0], psbt.tx.inputs[0]))
+    doubled = replace(psbt, tx=tx, inputs=(psbt.inputs[0], replace(psbt.inputs[0])))
+    for raw in (doubled.raw, to_v2(doubled).raw):
+        with pytest.raises(BitcoinMalformed, match="spend the same coin"):
+            Psbt.parse(raw, quick=True)
 
 
 def test_amounts_come_from_previous_transactions_or_from_taproot_alone(treasury):
