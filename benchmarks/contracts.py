@@ -38,7 +38,8 @@ def run(options: Options) -> dict[str, object]:
     """Key `cases`: a list of `{script executions_per_s kernel_verifies_per_s rpc_executions_per_s p99_ms}` and more.
 
     `kernel_verifies_per_s` is one core's bare rate, objects made beforehand; `share_of_kernel` is the rate of one
-    worker against it. `rpc_executions_per_s` asks the simulated node's testmempoolaccept about final transactions.
+    worker against it, `controller_cpu_us` what admission and journal cost beside the workers. `rpc_executions_per_s`
+    asks the simulated node's testmempoolaccept about final transactions.
 
     Set `executions` (of each script), `callers` (at a time), `workers`, `rpc` (how many over JSON-RPC) and `folder`.
     """
@@ -74,9 +75,9 @@ async def _case(
         service = ExecutionService(journal, book, _Known(contract), judges, _height)
         running = asyncio.create_task(service.run())
         commits = store.committer.commits
-        started_s = time.perf_counter()
+        started_s, used_s = time.perf_counter(), time.process_time()
         done, waits_ms = await _executed(service, load, callers)
-        took_s = time.perf_counter() - started_s
+        took_s, used_s = time.perf_counter() - started_s, time.process_time() - used_s
         commits = store.committer.commits - commits
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -91,6 +92,7 @@ async def _case(
         "rpc_executions_per_s": await rpc_accepts_per_s(contract, rpc),
         "p50_ms": round(statistics.median(waits_ms), 1),
         "p99_ms": round(statistics.quantiles(waits_ms, n=100)[98], 1),
+        "controller_cpu_us": round(1e6 * used_s / len(load)),
         "executions_a_commit": round(len(load) / commits, 1),
         "all_durable": durable == len(load),
         "weight_error_wu": max(abs(one.predicted_wu - one.weight_wu) for one in done),

@@ -42,10 +42,12 @@ from controller.signing.spending import (
 )
 from controller.signing.watch import ChainWatch
 from shared.clock import Clock
-from shared.errors import Denied
+from shared.errors import BesError, Denied
+from shared.log import get_logger
 from shared.wire.contract import Approval
 
 LONGEST_EXPIRY_BLOCKS = 2_016
+_log = get_logger("signing.service")
 
 
 class SigningService:
@@ -127,7 +129,7 @@ class SigningService:
         if len(persons) >= contract.policy.approvals_needed:
             facts.append(ProposalApproved(proposal_id, persons))
         await self._write(progress, facts, approver.person)
-        await self.conductor.advance(proposal_id)
+        await self._carry_on(proposal_id)
         return progress
 
     async def cancel(self, proposal_id: str, person: Person, reason: str) -> None:
@@ -141,7 +143,7 @@ class SigningService:
         """What a box sent; durable, and acted on, when it returns."""
         proposal_id = await self._inbox.handle(site, node, packet)
         if proposal_id is not None:
-            await self.conductor.advance(proposal_id)
+            await self._carry_on(proposal_id)
 
     async def import_signatures(self, proposal_id: str, party: str, file: bytes, person: Person) -> ProposalProgress:
         """Take what an air-gapped signer added to an exported PSBT, in binary or base64, by the same checks."""
@@ -153,20 +155,27 @@ class SigningService:
                     proposal_id=proposal_id, request_id="", party=party, box_id="", path=path, psbt=additions
                 )
                 await self._write(progress, [fact], person.name)
-        await self.conductor.advance(proposal_id)
+        await self._carry_on(proposal_id)
         return progress
 
     async def tick(self) -> None:
         """Look at the chain and at every open proposal: after a block, after a restart, and when a round is overdue."""
         await self.watch.observe()
         for progress in self.board.open():
-            await self.conductor.advance(progress.proposal_id)
+            await self._carry_on(progress.proposal_id)
 
     def progress(self, proposal_id: str) -> ProposalProgress:
         found = self.board.find(proposal_id)
         if found is None:
             raise Denied(SigningRefusal.UNKNOWN_PROPOSAL, f"there is no proposal {proposal_id!r}")
         return found
+
+    async def _carry_on(self, proposal_id: str) -> None:
+        """What brought us here is durable; where the next step fails, the next tick takes it, and the others go on."""
+        try:
+            await self.conductor.advance(proposal_id)
+        except BesError as error:
+            _log.warning("proposal_waits", proposal=proposal_id, code=error.code, detail=error.detail)
 
     async def _propose(self, request: SpendingRequest, person: Person) -> ProposalProgress:
         if not request.payments and not request.coins:
