@@ -1,7 +1,7 @@
 """The smallest non-malleable satisfaction from what is at hand (algorithm of BIP-379)."""
 
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shared.bitcoin.miniscript.fragment import Context, Fragment
 from shared.bitcoin.miniscript.node import Node
@@ -35,7 +35,7 @@ class Assets:
 @dataclass(frozen=True, slots=True)
 class _Stack:
     items: tuple[Item, ...] = ()
-    size: int = field(default=0)
+    size: int = 0
     signed: bool = False
     malleable: bool = False
 
