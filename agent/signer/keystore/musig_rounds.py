@@ -89,10 +89,6 @@ class MusigRounds:
         if waiting is not None:
             waiting.nonce.wipe()
 
-    def forget_all(self) -> None:
-        for slot in list(self._open):
-            self.forget(slot)
-
     def __len__(self) -> int:
         return len(self._open)
 

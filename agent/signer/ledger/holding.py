@@ -12,17 +12,11 @@ Holdings = tuple[dict[str, tuple[str, int]], dict[str, int]]
 def require_free(connection: sqlite3.Connection, spend: Spend, height: int) -> None:
     """Denied `input.reserved` where an outpoint belongs to a transaction that this one does not replace."""
     for outpoint in spend.outpoints:
-        held = holder(connection, outpoint, height)
-        if held is not None and held not in spend.replaces:
-            raise Denied("input.reserved", f"{outpoint} is reserved for transaction {held}")
-
-
-def holder(connection: sqlite3.Connection, outpoint: str, height: int) -> str | None:
-    """The txid for which the outpoint is reserved at this height."""
-    row = connection.execute(
-        "SELECT txid FROM reservation WHERE outpoint = ? AND until_height > ?", (outpoint, height)
-    ).fetchone()
-    return None if row is None else row[0]
+        row = connection.execute(
+            "SELECT txid FROM reservation WHERE outpoint = ? AND until_height > ?", (outpoint, height)
+        ).fetchone()
+        if row is not None and row[0] not in spend.replaces:
+            raise Denied("input.reserved", f"{outpoint} is reserved for transaction {row[0]}")
 
 
 def hold(connection: sqlite3.Connection, seq: int, txid: str, body: DebitBody) -> None:

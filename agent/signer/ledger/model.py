@@ -19,7 +19,6 @@ class EntryKind(StrEnum):
     POLICY = "policy"  # a version of a contract's policy
     MESSAGE = "message"  # a BIP-322 message was signed
     WITNESSED = "witnessed"  # the head of another box's ledger
-    RECOVERY = "recovery"  # the owners accepted a ledger that had lost rows
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -89,15 +89,6 @@ class Ledger:
         return await self._committer.call(
             lambda connection: self._budget.spent(connection, contract_id, window_blocks, self._now(connection, now))
         )
-
-    async def holders(self, outpoints: Sequence[str], now: ChainTime) -> dict[str, str]:
-        """The txids for which these outpoints are reserved; outpoints that are free are absent."""
-
-        def read(connection: sqlite3.Connection) -> dict[str, str]:
-            found = ((outpoint, holding.holder(connection, outpoint, now.height)) for outpoint in outpoints)
-            return {outpoint: txid for outpoint, txid in found if txid is not None}
-
-        return await self._committer.call(read)
 
     async def of_request(self, request_id: str) -> list[Entry]:
         """Every row that a request left, in their order."""

@@ -124,8 +124,6 @@ def test_a_cancelled_or_old_nonce_does_not_sign(table: Table) -> None:
     session, _ = table.session(table.rounds.nonce(table.slot(), table.aggregate, DIGEST))
     table.seconds = 3601.0
     assert refused(table, table.slot(), session) == "musig.nonce"
-    table.rounds.nonce(table.slot(), table.aggregate, DIGEST)
-    table.rounds.forget_all()
     assert len(table.rounds) == 0
 
 
