@@ -86,8 +86,8 @@ class TokenSettings(Section):
 class PinnedKey(Section):
     """A key of the token: CKA_ID in hex, and the compressed public key (hex) that its owner wrote down."""
 
-    id: str
-    public_key: str
+    id: str = Field(pattern="^([0-9a-f]{2})+$")
+    public_key: str = Field(pattern="^0[23][0-9a-f]{64}$")
 
 
 class SigningSettings(Section):

@@ -35,6 +35,7 @@ from shared.wire.telemetry import TelemetryBatch
 
 HEALTH_EVERY_S = 10.0
 REPORT_EVERY_S = 60.0
+UNHEARD_S = 2.0
 
 log = get_logger("agent.signer")
 
@@ -116,8 +117,8 @@ class SignerApp:
 
     async def _tell_box(self) -> None:
         while self._box is not None:
-            await self._box.tell()
-            await asyncio.sleep(REPORT_EVERY_S)
+            heard = await self._box.tell()
+            await asyncio.sleep(REPORT_EVERY_S if heard else UNHEARD_S)
 
 
 def _keystore(signing: SigningSettings, settings: SignerSettings, stack: AsyncExitStack) -> Keystore:

@@ -19,7 +19,7 @@ from agent.signer.sessions.service import Parts, Sessions
 from agent.signer.sessions.witnesses import Witnesses
 from shared.crypto.keys import key_id
 from shared.crypto.signing import seal
-from shared.errors import Denied
+from shared.errors import BesError, Denied
 from shared.log import get_logger
 from shared.wire.codec import encode
 from shared.wire.contract import contract_id
@@ -159,6 +159,8 @@ class SigningBox:
     async def _answer(self, request: SigningRequest) -> None:
         try:
             self._say("answer", await self._sessions.answer(request))
+        except BesError as error:  # a token or a disk that is gone: nothing was decided, and the request comes again
+            log.warning("signer.unanswered", request=request.request_id, code=error.code, detail=error.detail)
         except Exception:  # a fault of ours must not look like a refusal, and the request comes again
             log.exception("signer.failed", request=request.request_id)
 
@@ -199,12 +201,10 @@ class SigningBox:
 
     async def _take(self, headers: tuple[bytes, ...]) -> None:
         taken = await asyncio.to_thread(self._equipment.clock.take, headers)
-        if taken.accepted:
-            await self.tell()  # whoever sends headers sees how far they reached, and what is still missing
+        await self.tell()  # whoever sends headers goes on from where the box says that it stands
         if taken.refused:
             log.warning("signer.headers-refused", accepted=taken.accepted, reason=taken.refused)
             raise Denied(REQUEST_MALFORMED, taken.refused)
-        await self.tell()  # whoever sends headers goes on from where the box says that it stands
 
     async def _allowance(self, contract: Contract, now: ChainTime) -> Allowance:
         policy = contract.in_force(now.height).policy

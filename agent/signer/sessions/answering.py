@@ -23,12 +23,10 @@ def stored_answer(rows: list[Entry], request: SigningRequest) -> SigningAnswer |
 
     `request.replay` where the id came before with other content.
     """
-    for row in rows:
-        if row.request_digest != digest_of(request):
-            raise Denied(REQUEST_REPLAY, f"request {request.request_id} came before with other content")
-        if row.kind in _ANSWERS:
-            return _told(row)
-    return None
+    digest = digest_of(request)
+    if rows and rows[0].request_digest != digest:
+        raise Denied(REQUEST_REPLAY, f"request {request.request_id} came before with other content")
+    return next((_told(row) for row in rows if row.kind in _ANSWERS and row.request_digest == digest), None)
 
 
 def note_of(request: SigningRequest, answer: SigningAnswer) -> Note:

@@ -12,7 +12,7 @@ from shared.bitcoin.musig import KeyAggregate, Session
 from shared.bitcoin.transaction import TxOut
 from shared.wire.signing import Kind
 
-Say = Callable[[Kind, msgspec.Struct], None]
+Say = Callable[[Kind, msgspec.Struct], object]
 """Seal it under the box's key and send it up."""
 
 

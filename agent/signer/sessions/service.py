@@ -12,7 +12,7 @@ from agent.signer.clock.model import ChainTime
 from agent.signer.ledger import EntryKind, Ledger, Note, Spend
 from agent.signer.policy import Case, Permit, decide
 from agent.signer.policy.form import read
-from agent.signer.rule import APPROVAL_POLICY_VERSION, LEDGER_ROLLBACK
+from agent.signer.rule import APPROVAL_POLICY_VERSION, LEDGER_ROLLBACK, PSBT_DISAGREE
 from agent.signer.sessions.answering import digest_of, note_of, stored_answer, told
 from agent.signer.sessions.door import require_fresh
 from agent.signer.sessions.musig import MusigSigner, require_fitting_round
@@ -24,7 +24,7 @@ from agent.signer.sessions.witnesses import Witnesses
 from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import TxOut
 from shared.crypto.keys import key_id
-from shared.errors import Denied
+from shared.errors import BitcoinDisagreement, Denied
 from shared.log import get_logger
 from shared.wire.signing import SigningAnswer, SigningRequest
 
@@ -70,6 +70,8 @@ class Sessions:
     async def _answer(self, request: SigningRequest) -> SigningAnswer:
         try:
             return await self._signed_or_stored(request)
+        except BitcoinDisagreement as error:
+            return await self._refused(request, Denied(PSBT_DISAGREE, error.detail))
         except Denied as denied:
             if denied.rule == LEDGER_ROLLBACK:
                 self.stopped = denied.rule

@@ -17,7 +17,9 @@ log = get_logger(__name__)
 
 
 class _Asked(NamedTuple):
-    """A question that is out. `before` and `present` are what witnesses remembered before it and since."""
+    """A question that is out. `before` is what witnesses remembered before it, `present` what they remember of `seq`
+    or later since.
+    """
 
     seq: int
     needed: int
@@ -67,8 +69,9 @@ class Witnesses:
         if asked is None or answer.box_id != self._box_id or answer.witness_id not in asked.named:
             return
         asked.before[answer.witness_id] = _head(self._box_id, answer.before_seq, answer.before_head)
-        asked.present[answer.witness_id] = _head(self._box_id, answer.seq, answer.head)
-        if answer.seq < asked.seq or len(asked.present) >= asked.needed:
+        if answer.seq >= asked.seq:
+            asked.present[answer.witness_id] = _head(self._box_id, answer.seq, answer.head)
+        if len(asked.present) >= asked.needed:
             asked.over.set()
 
     async def asked(self, request: WitnessRequest, now: ChainTime) -> None:

@@ -1,6 +1,7 @@
 """Attacks that need several steps: patience, replays, lost machines, other boxes, faulty tokens."""
 
 import sys
+import time
 from dataclasses import replace
 
 import msgspec
@@ -16,7 +17,7 @@ from shared.bitcoin.signature import public_key_of, sign_ecdsa
 from shared.bitcoin.transaction import TxOut
 from shared.crypto.keys import key_id
 from shared.crypto.signing import seal
-from shared.errors import Denied
+from shared.errors import BitcoinDisagreement, Denied
 from shared.wire.codec import encode
 from shared.wire.contract import POLICY_DOMAIN, Destination, contract_id
 from shared.wire.signing import (
@@ -111,6 +112,31 @@ async def test_a_request_id_with_other_content(box):
     assert answer.rule == "request.replay"
     assert box.keys.signed == signed
     assert (await box.sessions.answer(request)).outcome == "signed", "the first answer stands"
+
+
+async def test_other_content_does_not_poison_a_request_that_waits_for_its_answer(box):
+    """The box died between debit and answer, and a liar comes before the honest sender does."""
+    request = box.request(payment())
+
+    def die(*_: object) -> bytes:
+        raise RuntimeError("power cut")
+
+    honest, box.keys.sign_ecdsa = box.keys.sign_ecdsa, die
+    with pytest.raises(RuntimeError):
+        await box.sessions.answer(request)
+    box.keys.sign_ecdsa = honest
+    liar = msgspec.structs.replace(request, expires_at_ms=request.expires_at_ms + 1)
+    assert (await box.sessions.answer(liar)).rule == "request.replay"
+    assert (await box.sessions.answer(request)).outcome == "signed"
+
+
+async def test_implementations_that_disagree_about_a_hash(box):
+    def differ(*_: object) -> bytes:
+        raise BitcoinDisagreement("two hashes of one input")
+
+    box.keys.sign_ecdsa = differ
+    answer = await box.ask(payment())
+    assert (answer.outcome, answer.rule, answer.psbt) == ("refused", "psbt.disagree", b"")
 
 
 async def test_a_stale_clock_signs_nothing(box):
@@ -357,6 +383,16 @@ def connect(box: Box, boxes: list[Box]) -> None:
             other.peers = [peer for peer in other.peers if peer.id != box.id] + [box]
 
 
+class Unwritable:
+    """A ledger on a full disk."""
+
+    def __init__(self, ledger) -> None:
+        self.latest = ledger.latest
+
+    async def record(self, *_: object, **__: object) -> None:
+        raise Denied("ledger.unwritable", "the disk is full")
+
+
 class TestWitnesses:
     """Three boxes; the policy asks for two witnesses of each head."""
 
@@ -387,6 +423,15 @@ class TestWitnesses:
         first, second, _ = boxes
         first.peers = [second]
         await refused(first, payment(), "ledger.quorum")
+
+    async def test_a_witness_that_cannot_write_does_not_count_and_does_not_hurry(self, boxes):
+        first, second, third = boxes
+        await first.ask(payment())
+        second.witnesses._book._ledger = Unwritable(second.ledger)
+        started = time.monotonic()
+        await refused(first, payment(coins=[coin(salt=1)]), "ledger.quorum")
+        assert time.monotonic() - started >= 0.4
+        assert len(first.peers) == len([second, third])
 
     async def test_one_witness_is_not_two(self, boxes):
         first, second, _ = boxes
