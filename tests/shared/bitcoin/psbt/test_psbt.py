@@ -96,7 +96,7 @@ def psbts(draw):
     return Psbt(version=version, tx=tx, inputs=tuple(inputs), outputs=tuple(told), fallback_lock_time=fallback)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 @given(psbts())
 def test_every_psbt_survives_its_bytes(psbt):
     again = Psbt.parse(psbt.raw)
@@ -104,7 +104,7 @@ def test_every_psbt_survives_its_bytes(psbt):
     assert again.raw == psbt.raw
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 @given(psbts(), st.data())
 def test_a_cut_doubled_or_prolonged_psbt_is_refused(psbt, data):
     raw = psbt.raw
@@ -123,7 +123,7 @@ def _sized(value):
     return size + value
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(psbts(), st.data())
 def test_a_changed_byte_is_read_as_the_readers_agree_or_refused(psbt, data):
     raw = bytearray(psbt.raw)
