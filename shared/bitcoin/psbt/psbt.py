@@ -7,7 +7,7 @@ together: its previous transactions are the ones that its inputs spend, and what
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -110,8 +110,11 @@ class Psbt:
         for index, entry in enumerate(self.inputs):
             _check_hash_types(entry, index)
         all_taproot = all(output is not None and kind(output.script) is ScriptKind.P2TR for output in told)
-        for entry, output in zip(self.inputs, told, strict=True):
-            object.__setattr__(entry, "spent", output if all_taproot or entry.previous_tx is not None else None)
+        vouched = (
+            _vouched(entry, output if all_taproot or entry.previous_tx is not None else None)
+            for entry, output in zip(self.inputs, told, strict=True)
+        )
+        object.__setattr__(self, "inputs", tuple(vouched))
 
     @staticmethod
     def parse(raw: bytes, *, quick: bool = False) -> "Psbt":
@@ -195,6 +198,15 @@ def _told(entry: PsbtInput, outpoint: OutPoint, index: int) -> TxOut | None:
     if entry.witness_utxo not in (None, output):
         raise PreviousMismatch(f"psbt input {index}: the witness UTXO is not the output of the previous transaction")
     return output
+
+
+def _vouched(entry: PsbtInput, spent: TxOut | None) -> PsbtInput:
+    """A copy where it differs: the same input may be part of another PSBT, which vouches for less."""
+    if entry.spent == spent:
+        return entry
+    copy = replace(entry)
+    object.__setattr__(copy, "spent", spent)
+    return copy
 
 
 def _check_hash_types(entry: PsbtInput, index: int) -> None:

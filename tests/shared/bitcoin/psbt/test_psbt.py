@@ -182,9 +182,11 @@ def test_amounts_come_from_previous_transactions_or_from_taproot_alone(treasury)
     bare = replace(psbt, inputs=tuple(replace(entry, previous_tx=None) for entry in psbt.inputs))
     assert [entry.spent for entry in bare.inputs] == [None, None]
     tap = PsbtInput(witness_utxo=TxOut(5, P2TR))
-    whole = replace(psbt, inputs=(tap, replace(tap)))
+    whole = replace(psbt, inputs=(tap, tap))
     assert [entry.spent for entry in whole.inputs] == [TxOut(5, P2TR)] * 2
-    mixed = replace(psbt, inputs=(replace(tap), psbt.inputs[1]))
+    mixed = replace(psbt, inputs=(tap, psbt.inputs[1]))
+    assert mixed.inputs[0].spent is None
+    replace(psbt, inputs=(mixed.inputs[0], mixed.inputs[0]))
     assert mixed.inputs[0].spent is None
     assert mixed.inputs[1].spent is not None
 
