@@ -42,7 +42,8 @@ async def test_payments_are_taken_mined_and_buried(stage, miner):
         progress = await paid(stage, contract)
         assert progress.status is S.BROADCAST, progress.detail
         final = Transaction.parse(progress.final.raw)
-        assert 0 <= progress.proposal.weight_wu - final.weight_wu <= 2 * len(final.inputs)
+        shorter_wu = progress.proposal.weight_wu - final.weight_wu
+        assert 0 <= shorter_wu <= 6 * len(final.inputs)  # low R, and now and then a byte less
     for _ in range(3):
         await miner.mine()
         await stage.service.tick()
