@@ -1,14 +1,6 @@
 """What console and API ask of the treasury. Fills `controller.views.ports.TreasuryDesk`."""
 
-import msgspec
-
 from controller.contracts.service import ContractService
-from controller.contracts.template.agreement import Agreement
-from controller.contracts.template.escrow import PowerEscrow
-from controller.contracts.template.free import FreePolicy
-from controller.contracts.template.operating import OperatingWallet
-from controller.contracts.template.payout import BatchPayout, RevenueSplit
-from controller.contracts.template.vault import DatedReserve, DecayingQuorum, StagedRecovery, TreasuryVault
 from controller.gateways.bitcoind.treasury import TreasuryChain
 from controller.people.model import Actor, Permission
 from controller.signing.model import Payment, Person, ProposalStatus
@@ -16,6 +8,7 @@ from controller.signing.progress import ProposalProgress
 from controller.signing.service import SigningService
 from controller.signing.spending import SpendingRequest, descriptor_of
 from controller.treasury.boxes import BoxDirectory
+from controller.treasury.form import read
 from controller.treasury.refusal import TreasuryRefusal
 from controller.treasury.view import box_view, contract_view, proposal_view, summary_of
 from controller.views.treasury import ContractView, ProposalView, SpendingWish, TreasuryState
@@ -23,28 +16,8 @@ from shared.bitcoin.network import Network
 from shared.errors import Denied, GatewayError, Malformed
 from shared.wire.codec import encode
 
-Template = (
-    TreasuryVault
-    | DecayingQuorum
-    | StagedRecovery
-    | DatedReserve
-    | OperatingWallet
-    | BatchPayout
-    | RevenueSplit
-    | PowerEscrow
-    | FreePolicy
-)
 RECEIVING = 0
 SAT_KVB_PER_SAT_VB = 1_000
-
-
-class ContractForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A template filled in, who agrees to it, and the boxes that hold its keys. Keys are base64, as JSON has it."""
-
-    template: Template
-    agreement: Agreement
-    boxes: tuple[str, ...]
-    succeeds: str = ""
 
 
 class Desk:
@@ -100,15 +73,12 @@ class Desk:
 
     async def draft(self, document: bytes, actor: Actor) -> ContractView:
         actor.require(Permission.SPEND)
-        try:
-            form = msgspec.json.decode(document, type=ContractForm)
-        except msgspec.MsgspecError as error:
-            raise Malformed(f"body: {error}") from error
+        form = read(document)
         if form.agreement.network is not self._network:
             raise Malformed(f"body: this treasury is on {self._network.value}, not on {form.agreement.network.value}")
         for box_id in form.boxes:
             self._boxes.get(box_id)
-        compiled = form.template.compile(form.agreement)
+        compiled = form.template.compile(form.agreement.agreement())
         drafted = await self._contracts.draft(compiled, form.boxes, actor=actor.name, succeeds=form.succeeds)
         return await self.contract(drafted.contract_id)
 

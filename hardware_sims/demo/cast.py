@@ -6,24 +6,35 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from shared.errors import GatewayUnavailable
 
 STOP_S = 15.0
 START_S = 60.0
-_BES = "import sys; from shared.cli import main; sys.exit(main())"
+BES = "import sys; from shared.cli import main; sys.exit(main())"
 
 
 class Actor:
     """One `bes` process."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path, *, answers: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: list[str],
+        log: Path,
+        *,
+        answers: bool = False,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.name = name
         self._arguments = arguments
         self._log = log
         self._answers = answers
+        self._environment = environment
         self._process: subprocess.Popen[str] | None = None
         self.ready: dict[str, Any] = {}
 
@@ -32,11 +43,11 @@ class Actor:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own program
-                [sys.executable, "-c", _BES, *self._arguments],
+                [sys.executable, "-c", BES, *self._arguments],
                 stdout=subprocess.PIPE if self._answers else log,
                 stderr=log,
                 text=True,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
             )
         if self._answers:
             self.ready = json.loads(self._first_line())

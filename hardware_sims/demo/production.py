@@ -9,11 +9,14 @@ import msgspec
 import typer
 
 from hardware_sims.broker import Mosquitto
+from hardware_sims.chain.purse import Purse
 from hardware_sims.demo.cast import Actor
 from hardware_sims.demo.client import JsonClient, wait_for
 from hardware_sims.demo.scene import Scene, write, write_replayed_prices, write_synthetic_prices
 from hardware_sims.demo.story import Stage
+from hardware_sims.demo.treasury import BOXES, People, Treasury, box_of, controller_toml, node_of
 from hardware_sims.layout import DEFAULT_NETWORK
+from shared.crypto.keys import load_or_create
 
 WEB_PORT = 8080
 FIRST_SIGN_IN = "first-sign-in"
@@ -49,18 +52,30 @@ def produce(stack: ExitStack, folder: Path, wish: Wish) -> tuple[Stage, str]:
         real_prices=wish.prices,
     )
     write(scene)
+    treasury = _treasury(stack, scene)
     _prices(scene, wish.prices)
     controller = Actor(
         "controller", ["controller", "--config", str(scene.controller_config)], folder / "log/controller.log"
     )
     agent = Actor("agent", ["agent", "--config", str(scene.agent_config)], folder / "log/agent.log")
-    for actor in (controller, agent):
+    for actor in (controller, agent, *(box.actor for box in treasury.boxes)):
         stack.callback(actor.stop)
         actor.start()
     api = JsonClient(scene.web_port, "/api/v1")
     password = sign_in(api, scene)
-    stage = Stage(scene, api, JsonClient(sims.ready["control_port"]), controller, agent, wish.miners)
+    stage = Stage(scene, api, JsonClient(sims.ready["control_port"]), controller, agent, treasury, wish.miners)
     return stage, password
+
+
+def _treasury(stack: ExitStack, scene: Scene) -> Treasury:
+    """Node and boxes; the node runs when it returns, the boxes do not yet. The controller is told of them."""
+    node, people = node_of(stack, scene.folder), People(scene.folder / "people")
+    operator_key = scene.controller_state / "command.key"
+    operator = load_or_create(operator_key).verify_key.encode().hex()
+    boxes = tuple(box_of(scene.folder, name, scene.broker_port, operator, people) for name in BOXES)
+    with scene.controller_config.open("a", encoding="utf-8") as config:
+        config.write(controller_toml(node, boxes))
+    return Treasury(node, boxes, people, Purse(), scene.broker_port, operator_key)
 
 
 def _sims(wish: Wish, folder: Path, site_file: Path) -> Actor:

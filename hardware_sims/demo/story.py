@@ -9,7 +9,11 @@ import msgspec
 
 from hardware_sims.demo.cast import Actor
 from hardware_sims.demo.client import JsonClient, wait_for
+from hardware_sims.demo.disproved import Disproved, require
 from hardware_sims.demo.scene import SITE, SPIKE_USD_MWH, Scene
+from hardware_sims.demo.treasury import Treasury
+from hardware_sims.demo.vault import Told
+from hardware_sims.demo.vault import steps as of_the_treasury
 from shared.errors import BesError, GatewayRefused, GatewayUnavailable
 
 CURTAIL_SHARE = 0.4
@@ -39,6 +43,7 @@ class Stage(msgspec.Struct):
     truth: JsonClient
     controller: Actor
     agent: Actor
+    treasury: Treasury
     miners: int
     running_w: float = 0.0
 
@@ -53,6 +58,7 @@ def play(stage: Stage) -> Iterator[Step]:
         ("curtailment by an operator", curtailment),
         ("restore", restore),
         ("controller killed", controller_killed),
+        *((name, _in_the_treasury(tell)) for name, tell in of_the_treasury()),
     )
     for name, tell in steps:
         started_s = time.monotonic()
@@ -65,8 +71,8 @@ def play(stage: Stage) -> Iterator[Step]:
             return
 
 
-class Disproved(Exception):
-    """A step's own measurement says that it is not so."""
+def _in_the_treasury(tell: Told) -> Callable[[Stage], str]:
+    return lambda stage: tell(stage.api, stage.treasury)
 
 
 def discovery(stage: Stage) -> str:
@@ -77,7 +83,7 @@ def discovery(stage: Stage) -> str:
         return summary if summary["reporting"] >= 0.97 * stage.miners else None
 
     summary = wait_for("97 % of the miners report", all_report, 90)
-    _require(summary["miners"] == stage.miners, f"{summary['miners']} miners known, {stage.miners} were built")
+    require(summary["miners"] == stage.miners, f"{summary['miners']} miners known, {stage.miners} were built")
     return f"{summary['miners']} miners known, {summary['reporting']} report"
 
 
@@ -93,7 +99,7 @@ def normal_running(stage: Stage) -> str:
     metered_w, true_w = summary["power_w"]["value"], _true_site_w(stage)
     stage.running_w = true_w
     off_pct = abs(metered_w / true_w - 1) * 100
-    _require(off_pct < 3, f"the meter says {metered_w / 1000:.0f} kW, the truth is {true_w / 1000:.0f} kW")
+    require(off_pct < 3, f"the meter says {metered_w / 1000:.0f} kW, the truth is {true_w / 1000:.0f} kW")
     return (
         f"{summary['hashrate_ths']['value'] / 1000:.2f} PH/s, {metered_w / 1000:.0f} kW by the meter "
         f"({off_pct:.2f} % from the truth), {summary['profit_usd_h']['value']:.2f} USD/h"
@@ -144,7 +150,7 @@ def price_falls(stage: Stage) -> str:
 
     power_w = wait_for("the site draws what it drew before", running, 240)
     took_s = time.monotonic() - seen_s
-    _require(peak_w <= limit_w, f"{peak_w / 1000:.0f} kW at the worst, the site may draw {limit_w / 1000:.0f} kW")
+    require(peak_w <= limit_w, f"{peak_w / 1000:.0f} kW at the worst, the site may draw {limit_w / 1000:.0f} kW")
     return f"{price:.0f} USD/MWh: {power_w / 1000:.0f} kW again in {took_s:.0f} s, never above {limit_w / 1000:.0f} kW"
 
 
@@ -211,9 +217,9 @@ def controller_killed(stage: Stage) -> str:
     killed_at_ms = int(time.time() * 1000)
     stage.controller.kill()
     time.sleep(KILLED_S)
-    _require(stage.agent.alive, "the agent died with its controller")
+    require(stage.agent.alive, "the agent died with its controller")
     alone_w = _true_site_w(stage)
-    _require(abs(alone_w - before_w) < 0.1 * before_w, f"{before_w / 1000:.0f} kW became {alone_w / 1000:.0f} kW")
+    require(abs(alone_w - before_w) < 0.1 * before_w, f"{before_w / 1000:.0f} kW became {alone_w / 1000:.0f} kW")
     stage.controller.start()
     back_at_ms = int(time.time() * 1000)
 
@@ -223,7 +229,7 @@ def controller_killed(stage: Stage) -> str:
         return fresh[0] if fresh and _stored_share(stage, killed_at_ms, back_at_ms) >= 0.9 else None
 
     wait_for("the backlog has been stored", drained, 120)
-    _require(not stage.api.get(f"/sites/{SITE}/gaps"), "the gap ledger is not empty")
+    require(not stage.api.get(f"/sites/{SITE}/gaps"), "the gap ledger is not empty")
     share = _stored_share(stage, killed_at_ms, back_at_ms)
     return (
         f"{KILLED_S:.0f} s without it: {alone_w / 1000:.0f} kW held, {share:.0%} of the time stored afterwards, no gap"
@@ -274,8 +280,3 @@ def _dear(stage: Stage) -> float:
     """Halfway to the spike on a ladder of factors; a real series has a lower top than the invented one."""
     break_even = stage.api.get(f"/sites/{SITE}/summary")["break_even_usd_mwh"]
     return break_even if break_even is not None else SPIKE_USD_MWH / 2
-
-
-def _require(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Disproved(otherwise)

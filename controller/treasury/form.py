@@ -1,0 +1,118 @@
+"""What a treasurer sends to draft a contract, as JSON objects with names; documents on the wire are arrays."""
+
+from typing import TypeVar
+
+import msgspec
+
+from controller.contracts.template.agreement import Agreement
+from controller.contracts.template.escrow import PowerEscrow
+from controller.contracts.template.free import FreePolicy
+from controller.contracts.template.operating import OperatingWallet
+from controller.contracts.template.payout import BatchPayout, RevenueSplit
+from controller.contracts.template.vault import DatedReserve, DecayingQuorum, StagedRecovery, TreasuryVault
+from shared.bitcoin.network import Network
+from shared.errors import Malformed
+from shared.wire.contract import Approver, Destination, Limits, Party
+
+Template = (
+    TreasuryVault
+    | DecayingQuorum
+    | StagedRecovery
+    | DatedReserve
+    | OperatingWallet
+    | BatchPayout
+    | RevenueSplit
+    | PowerEscrow
+    | FreePolicy
+)
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class PartyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    person: str
+    key: str
+    role: str
+
+
+class ApproverForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    person: str
+    role: str
+    public_key: bytes
+
+
+class DestinationForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    address: str
+    added_at_height: int
+
+
+class LimitsForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    per_tx_sat: int
+    window_sat: int
+    window_blocks: int
+    lifetime_sat: int
+    fee_sat: int
+    fee_rate_sat_vb: int
+    weight_wu: int
+
+
+class AgreementForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """As `Agreement`; Ed25519 keys are base64."""
+
+    network: Network
+    name: str
+    epoch: int
+    birth_height: int
+    parties: tuple[PartyForm, ...]
+    owners: tuple[bytes, ...]
+    owners_needed: int
+    approvers: tuple[ApproverForm, ...]
+    approvals_needed: int
+    allow_list: tuple[DestinationForm, ...]
+    cooling_blocks: int
+    limits: LimitsForm
+    recovery_role_people: tuple[str, ...] = ()
+    witnesses: tuple[bytes, ...] = ()
+    witnesses_needed: int = 0
+
+    def agreement(self) -> Agreement:
+        """Malformed with the field that a box would not read."""
+        plain = {name: getattr(self, name) for name in self.__struct_fields__}
+        try:
+            return Agreement(
+                **plain
+                | {
+                    "parties": tuple(_wired(Party, one) for one in self.parties),
+                    "approvers": tuple(_wired(Approver, one) for one in self.approvers),
+                    "allow_list": tuple(_wired(Destination, one) for one in self.allow_list),
+                    "limits": _wired(Limits, self.limits),
+                }
+            )
+        except msgspec.ValidationError as error:
+            raise Malformed(f"body: agreement: {error}") from error
+
+
+class ContractForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A template filled in, who agrees to it, and the ids of the boxes that hold its keys."""
+
+    template: Template
+    agreement: AgreementForm
+    boxes: tuple[str, ...]
+    succeeds: str = ""
+
+
+def read(document: bytes) -> ContractForm:
+    """Malformed with the place in the document."""
+    try:
+        return msgspec.json.decode(document, type=ContractForm)
+    except msgspec.MsgspecError as error:
+        raise Malformed(f"body: {error}") from error
+
+
+def _wired(kind: type[T], named: msgspec.Struct) -> T:
+    """The same fields in the same order, checked as a box would."""
+    return msgspec.convert(msgspec.structs.astuple(named), kind)
