@@ -28,7 +28,7 @@ from controller.contracts.ports import Coins, ContractCoin
 from controller.contracts.refusal import Refusal
 from controller.contracts.registration import effects
 from controller.journal import Append, Commit, Journal, SideEffect
-from shared.errors import Denied
+from shared.errors import Conflict, Denied
 from shared.wire.contract import SpendingPolicy, contract_id
 
 ACTOR = "controller"
@@ -127,7 +127,14 @@ class ContractService:
         return await self._write(state, again, actor=actor, side_effects=effects(after, _awaited(after)))
 
     async def box_answered(self, answer: BoxAnswer) -> Contract:
-        """What a box said; an answer that is known already changes nothing."""
+        """What a box said; an answer that is known already changes nothing. Boxes may answer at the same moment."""
+        while True:
+            try:
+                return await self._box_answered(answer)
+            except Conflict:
+                continue
+
+    async def _box_answered(self, answer: BoxAnswer) -> Contract:
         state = self.book.get(answer.contract_id)
         version = answer.policy_version
         if any(ready.policy.policy_version == version for ready in state.policies):

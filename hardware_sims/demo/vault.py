@@ -106,9 +106,11 @@ def attacked(api: JsonClient, treasury: Treasury) -> str:
 
 def recovered(api: JsonClient, treasury: Treasury) -> str:
     """All boxes are lost: Rosa's offline key moves what is left, not a block before its time."""
-    left_sat = api.get(f"/contracts/{treasury.contract_id}")["summary"]["balance_sat"]
+    contract = api.get(f"/contracts/{treasury.contract_id}")
+    left_sat = contract["summary"]["balance_sat"]
     payment = {"address": _address(treasury, "safe"), "amount_sat": left_sat - _FEE_SAT, "name": "safe"}
-    wish = {"path": RECOVERY, "payments": [payment], "reason": "rehearsal", "fee_rate_sat_vb": 5}
+    coins = [[coin["txid"], coin["vout"]] for coin in contract["coins"]]
+    wish = {"path": RECOVERY, "payments": [payment], "reason": "rehearsal", "coins": coins, "fee_rate_sat_vb": 5}
     try:
         api.post(f"/contracts/{treasury.contract_id}/proposals", wish)
     except GatewayRefused as refusal:
