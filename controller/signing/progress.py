@@ -73,8 +73,8 @@ class ProposalProgress:
 
     @property
     def signed(self) -> bool:
-        """May a box have signed it?"""
-        return self.attempt > 0
+        """May anybody have signed it?"""
+        return self.attempt > 0 or bool(self.signatures)
 
     def asked(self, request_id: str) -> AskedBox | None:
         """Whom this request went to, while its round is the present one."""
@@ -114,6 +114,7 @@ class ProposalProgress:
             self.round.taken[fact.request_id] = fact
             if self.round.kind is not Round.SIGN:
                 return
+        self.status = S.SIGNING  # a file may come before any box was asked, or where no party has one
         self.signatures.setdefault(fact.path, {})[fact.party] = fact.psbt
 
     def _box_refused(self, fact: fact_of.BoxRefused) -> None:
@@ -178,7 +179,7 @@ _STEPS: dict[type[msgspec.Struct], Step] = {
     fact_of.VerdictPassed: (frozenset({S.APPROVED}), _to(S.CLEARED)),
     fact_of.RoundStarted: (frozenset({S.CLEARED, S.SIGNING}), ProposalProgress._round),
     fact_of.RequestSent: (_ANY, ProposalProgress._sent),
-    fact_of.AnswerTaken: (frozenset({S.SIGNING}), ProposalProgress._answered),
+    fact_of.AnswerTaken: (frozenset({S.CLEARED, S.SIGNING}), ProposalProgress._answered),
     fact_of.BoxRefused: (frozenset({S.SIGNING}), ProposalProgress._box_refused),
     fact_of.AnswerBlamed: (frozenset({S.SIGNING}), ProposalProgress._blamed),
     fact_of.RoundAborted: (frozenset({S.SIGNING}), ProposalProgress._aborted),

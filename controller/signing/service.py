@@ -147,7 +147,7 @@ class SigningService:
 
     async def import_signatures(self, proposal_id: str, party: str, file: bytes, person: Person) -> ProposalProgress:
         """Take what an air-gapped signer added to an exported PSBT, in binary or base64, by the same checks."""
-        progress = self._in(proposal_id, ProposalStatus.SIGNING)
+        progress = self._in(proposal_id, ProposalStatus.CLEARED, ProposalStatus.SIGNING)
         contract = self._contract(progress.proposal.contract_id)
         for path, additions in additions_of_file(contract, progress.proposal, party, file):
             if party not in progress.signatures.get(path, {}):
