@@ -95,9 +95,7 @@ def _check_people(agreement: Agreement) -> None:
             raise Denied(Refusal.BAD_QUORUM, f"two {what} have the same key; who signs twice is not two")
     recovery = {approver.person for approver in agreement.approvers if approver.role == "recovery"}
     if strangers := sorted(set(agreement.recovery_role_people) - recovery):
-        raise Denied(
-            Refusal.BAD_QUORUM, f"{strangers[0]} may call for recovery, but has no key of that role"
-        )
+        raise Denied(Refusal.BAD_QUORUM, f"{strangers[0]} may call for recovery, but has no key of that role")
 
 
 def _check_limits(limits: Limits) -> None:
