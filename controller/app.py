@@ -221,7 +221,7 @@ class ControllerApp:
         )
         desk = None if self.treasury is None else self.treasury.desk
         app = build(self.operations.ports, self.people, metrics=metrics, treasury=desk, secure_cookies=secure)
-        mount(app, self.operations.ports, self.people, secure_cookies=secure)
+        mount(app, self.operations.ports, self.people, treasury=desk, secure_cookies=secure)
         return app
 
     def _clockwork(self) -> Clockwork:

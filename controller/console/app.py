@@ -11,12 +11,19 @@ from controller.console.pages.shell import ALIVE, register
 from controller.console.theme.asset import Assets
 from controller.console.topics import all_topics
 from controller.people.service import People
-from controller.views.ports import Operations
+from controller.views.ports import Operations, TreasuryDesk
 
 RECONNECT_S = 15.0
 
 
-def mount(app: FastAPI, operations: Operations, people: People, *, secure_cookies: bool = False) -> None:
+def mount(
+    app: FastAPI,
+    operations: Operations,
+    people: People,
+    *,
+    treasury: TreasuryDesk | None = None,
+    secure_cookies: bool = False,
+) -> None:
     """Pages below /console, sign-in at /login. Once a process: NiceGUI keeps its state in the module.
 
     The pages read maps, tables and charts from /api/v1 of the same application (`controller.api.build`).
@@ -25,7 +32,8 @@ def mount(app: FastAPI, operations: Operations, people: People, *, secure_cookie
     app.include_router(assets.router())
     app.include_router(LoginPages(people, assets, secure_cookies=secure_cookies).router())
     app.add_api_route(ALIVE, _alive, include_in_schema=False)
-    register(operations, people, Feed(operations.clock, all_topics(operations)), Doors(people))
+    feed = Feed(operations.clock, all_topics(operations, treasury))
+    register(operations, people, feed, Doors(people), treasury)
     ui.add_head_html(assets.head_html(), shared=True)
     ui.run_with(
         app,

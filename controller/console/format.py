@@ -4,12 +4,16 @@ One unit for a column or a chart: a `Unit` is chosen once from the greatest valu
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 MISSING = "—"
+UNKNOWN = "unknown"
 MINUS = "−"
 NBSP = "\u00a0"
+SAT_PER_BTC = 100_000_000
+MOST_SAT = 21_000_000 * SAT_PER_BTC
 
 
 class Unit(NamedTuple):
@@ -128,3 +132,35 @@ def count(value: int | None) -> str:
 def plural(number_of: int, word: str) -> str:
     """`1 miner`, `1,180 miners`."""
     return f"{number_of:,}{NBSP}{word}{'' if number_of == 1 else 's'}"
+
+
+def sat(value: int | None) -> str:
+    """`12,500,000 sat`."""
+    return UNKNOWN if value is None else f"{number(value)}{NBSP}sat"
+
+
+def btc(value: int | None) -> str:
+    """`0.125 000 00 BTC`: all eight decimals, in groups."""
+    if value is None:
+        return UNKNOWN
+    whole, part = divmod(abs(value), SAT_PER_BTC)
+    digits = f"{part:08}"
+    groups = NBSP.join((digits[:3], digits[3:6], digits[6:]))
+    return f"{MINUS if value < 0 else ''}{whole:,}.{groups}{NBSP}BTC"
+
+
+def money(value: int | None) -> str:
+    """Both, the exact one first."""
+    return UNKNOWN if value is None else f"{sat(value)} · {btc(value)}"
+
+
+def parse_money(text: str, *, in_btc: bool) -> int | None:
+    """What a person wrote as sat, with or without grouping; None where it is no amount that can be paid."""
+    plain = "".join(text.split()).replace(",", "").replace("_", "")
+    try:
+        value = Decimal(plain) * (SAT_PER_BTC if in_btc else 1)
+    except InvalidOperation:
+        return None
+    if not value.is_finite() or not 0 < value <= MOST_SAT or value != value.to_integral_value():
+        return None
+    return int(value)

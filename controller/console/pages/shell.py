@@ -11,6 +11,8 @@ from controller.console.feed import Feed, Key
 from controller.console.gate import Doors
 from controller.console.pages import alarms, commands, energy, miner, miners, nodes, overview, site
 from controller.console.pages.page import Page
+from controller.console.pages.treasury.page import TreasuryPage
+from controller.console.pages.treasury.routes import PAGES as TREASURY_PAGES
 from controller.console.parts import states
 from controller.console.parts.frame import Frame
 from controller.console.parts.live import Live
@@ -18,7 +20,7 @@ from controller.console.visit import Visit, query_of
 from controller.people.model import Permission
 from controller.people.service import People
 from controller.people.visit import session_token
-from controller.views.ports import Operations
+from controller.views.ports import Operations, TreasuryDesk
 from controller.views.site import SiteView
 from shared.errors import BesError, NotFound
 
@@ -36,7 +38,9 @@ _PAGES: dict[str, Build] = {
 }
 
 
-def register(operations: Operations, people: People, feed: Feed, doors: Doors) -> None:
+def register(
+    operations: Operations, people: People, feed: Feed, doors: Doors, treasury: TreasuryDesk | None = None
+) -> None:
     """Give NiceGUI the console's page."""
 
     @ui.page("/{_:path}", title="BES console")
@@ -48,14 +52,18 @@ def register(operations: Operations, people: People, feed: Feed, doors: Doors) -
         named = request.url.path.removeprefix("/console").split("/")
         site_id = named[2] if len(named) > 2 and named[1] == "site" else ""
         if not site_id and len(sites) == 1:
-            return RedirectResponse(f"/console/site/{sites[0].id}", 303)
+            if treasury is None or named[1:2] != ["treasury"]:
+                return RedirectResponse(f"/console/site/{sites[0].id}", 303)
+            site_id = sites[0].id
         visit = Visit(operations, people, feed, session.id)
         doors.opened(session.id, ui.context.client)
-        await _lay_out(visit, sites, site_id, f"{session.user} · {session.role.value}")
+        await _lay_out(visit, sites, site_id, f"{session.user} · {session.role.value}", treasury)
         return None
 
 
-async def _lay_out(visit: Visit, sites: tuple[SiteView, ...], site_id: str, user: str) -> None:
+async def _lay_out(
+    visit: Visit, sites: tuple[SiteView, ...], site_id: str, user: str, treasury: TreasuryDesk | None
+) -> None:
     here = next((item for item in sites if item.id == site_id), None)
     first = None
     if here is not None:
@@ -68,6 +76,7 @@ async def _lay_out(visit: Visit, sites: tuple[SiteView, ...], site_id: str, user
         user=user,
         operates=visit.may(Permission.OPERATE),
         first=first,
+        treasury=treasury is not None,
     )
     client = ui.context.client
     with frame.add_slot("pulse"):
@@ -84,6 +93,8 @@ async def _lay_out(visit: Visit, sites: tuple[SiteView, ...], site_id: str, user
         routes: dict[str, Callable[..., object]] = {
             path: partial(_build, build, visit, sites) for path, build in _PAGES.items()
         }
+        if treasury is not None:
+            routes |= {path: partial(_build_treasury, build, visit, treasury) for path, build in TREASURY_PAGES.items()}
         routes["/"] = partial(overview.build, visit)
         routes["/{unknown}"] = lambda unknown: states.unknown_page()  # noqa: ARG005 - the router passes it by name
         ui.sub_pages(routes, show_404=False)
@@ -114,6 +125,16 @@ async def _build(build: Build, visit: Visit, sites: tuple[SiteView, ...], site: 
         await build(Page(visit, view, subject, query_of(ui.context.client.sub_pages_router.current_path)))
     except BesError as error:
         states.failed(error, view.id if view else "")
+
+
+async def _build_treasury(
+    build: Callable[[TreasuryPage], Awaitable[None]], visit: Visit, desk: TreasuryDesk, subject: str = ""
+) -> None:
+    visit.leave_page()
+    try:
+        await build(TreasuryPage(visit, desk, subject))
+    except BesError as error:
+        states.failed(error)
 
 
 async def _acknowledge(visit: Visit, alarm_id: str) -> None:

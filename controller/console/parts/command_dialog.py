@@ -37,8 +37,16 @@ def order_sheet() -> ui.element:
 class Confirmation:
     """Reason, typed amount and the button that both of them free. Shared by every dialog that orders something."""
 
-    def __init__(self, visit: Visit, *, label: str, send: Callable[[Actor, Given], Awaitable[str]]) -> None:
+    def __init__(
+        self,
+        visit: Visit,
+        *,
+        label: str,
+        send: Callable[[Actor, Given], Awaitable[str]],
+        permission: Permission = Permission.OPERATE,
+    ) -> None:
         self._visit = visit
+        self._permission = permission
         self._send = send
         self._wanted = ""
         self.reason = (
@@ -82,7 +90,7 @@ class Confirmation:
             return
         try:
             actor = self._visit.actor()
-            actor.require(Permission.OPERATE)
+            actor.require(self._permission)
             where = await self._send(actor, Given(self.reason.value.strip(), self.typed.value or ""))
         except BesError as error:
             self.refuse(error)

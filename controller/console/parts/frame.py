@@ -18,24 +18,35 @@ _PAGES = (
     ("commands", "commands", "Commands", "c"),
     ("nodes", "nodes", "Nodes", "n"),
 )
+_TREASURY = {"key": "treasury", "label": "Treasury", "href": f"{CONSOLE}/treasury", "shortcut": "t"}
 
 
 class Frame(Element, component="frame.js", esm={"bes-draw": "draw"}):
     """Slots: `pulse` in the bar, the default one for the page."""
 
     def __init__(
-        self, *, sites: list[dict[str, str]], site: str, user: str, operates: bool, first: Content | None
+        self,
+        *,
+        sites: list[dict[str, str]],
+        site: str,
+        user: str,
+        operates: bool,
+        first: Content | None,
+        treasury: bool = False,
     ) -> None:
         super().__init__()
         nav = [
             {"key": key, "label": label, "href": site_href(site, page), "shortcut": shortcut}
             for key, page, label, shortcut in _PAGES
+            if site
         ]
+        if treasury:
+            nav = [*(nav or [{"key": "sites", "label": "Sites", "href": CONSOLE, "shortcut": "o"}]), _TREASURY]
         self.props.update(
             home=site_href(site) if site else CONSOLE,
             site=site,
             sites=sites,
-            nav=nav if site else [],
+            nav=nav,
             current=site_href(site) if site else "",
             user=user,
             operates=operates,
@@ -47,12 +58,9 @@ class Frame(Element, component="frame.js", esm={"bes-draw": "draw"}):
 
     def show_path(self, path: str) -> None:
         """Mark the page of the navigation that `path`, below the console, belongs to."""
-        full = CONSOLE + path.partition("?")[0].rstrip("/")
+        full = (CONSOLE + path.partition("?")[0].rstrip("/")).replace("/miner/", "/miners/")
         fitting = [href for href in self._hrefs if full == href or full.startswith(href + "/")]
-        current = max(fitting, key=len, default="").replace("/miner/", "/miners/")
-        if "/miner/" in full and self._hrefs:
-            current = self._hrefs[1]
-        self.props["current"] = current
+        self.props["current"] = max(fitting, key=len, default="")
         self.update()
 
     def say(self, error: BesError | None) -> None:

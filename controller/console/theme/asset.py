@@ -7,8 +7,8 @@ from fastapi.responses import Response
 
 from controller.console.theme.palette import THEME_DIR
 
-SHEETS = ("tokens.css", "shell.css", "parts.css", "login.css")
-_FOR_CONSOLE = ("tokens.css", "shell.css", "parts.css")
+SHEETS = ("tokens.css", "shell.css", "parts.css", "treasury.css", "login.css")
+_FOR_CONSOLE = ("tokens.css", "shell.css", "parts.css", "treasury.css")
 _ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><rect width='16' height='16' rx='2' fill='#1A5FA8'/>"
     "<path d='M3 11h2V5H3zm4 0h2V3H7zm4 0h2V7h-2z' fill='#fff'/></svg>"

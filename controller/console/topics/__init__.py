@@ -14,9 +14,11 @@ from controller.console.topics import (
     shell,
     site,
 )
-from controller.views.ports import Operations
+from controller.console.topics.treasury import topics as treasury_topics
+from controller.views.ports import Operations, TreasuryDesk
 
 
-def all_topics(operations: Operations) -> tuple[Topic, ...]:
+def all_topics(operations: Operations, treasury: TreasuryDesk | None = None) -> tuple[Topic, ...]:
     modules = (overview, shell, site, energy, dispatch, decision, hold, miner, alarm, command, node)
-    return tuple(topic for module in modules for topic in module.topics(operations))
+    topics = tuple(topic for module in modules for topic in module.topics(operations))
+    return topics if treasury is None else topics + treasury_topics(treasury, operations.clock)

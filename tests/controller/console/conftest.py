@@ -20,6 +20,7 @@ from controller.storage.sqlite.people import SqlitePeople
 from controller.views.ports import Operations
 from shared.clock import SystemClock
 from tests.controller.console.fake_site import operations
+from tests.controller.console.fake_treasury import FakeTreasury
 
 PASSWORD = "correct horse battery"
 
@@ -28,7 +29,12 @@ PASSWORD = "correct horse battery"
 async def people(tmp_path: Path) -> AsyncIterator[People]:
     async with SqlitePeople(tmp_path / "people.db") as store:
         made = People(store, SystemClock(), passwords=Passwords(time_cost=1, memory_kib=64, parallelism=1))
-        for name, role in {"anna": Role.OPERATOR, "otto": Role.OPERATOR, "vera": Role.VIEWER}.items():
+        for name, role in {
+            "anna": Role.OPERATOR,
+            "otto": Role.OPERATOR,
+            "vera": Role.VIEWER,
+            "tess": Role.TREASURER,
+        }.items():
             await made.add_user(name, PASSWORD, role, one_time=False)
         await made.add_user("nina", PASSWORD, Role.VIEWER)
         await made.start()
@@ -55,9 +61,14 @@ Enter = Callable[[str], Awaitable[Visitor]]
 
 
 @pytest.fixture
-async def visit(people: People, site: Operations) -> AsyncIterator[Enter]:
+def treasury(site: Operations) -> FakeTreasury:
+    return FakeTreasury(site.clock)
+
+
+@pytest.fixture
+async def visit(people: People, site: Operations, treasury: FakeTreasury) -> AsyncIterator[Enter]:
     async with user_simulation(None) as user:
-        register(site, people, Feed(site.clock, all_topics(site)), Doors(people))
+        register(site, people, Feed(site.clock, all_topics(site, treasury)), Doors(people), treasury)
 
         async def enter(name: str) -> Visitor:
             signed_in = await people.sign_in(name, PASSWORD, "here")

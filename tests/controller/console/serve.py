@@ -14,9 +14,10 @@ from controller.people.service import People
 from controller.storage.sqlite.people import SqlitePeople
 from shared.clock import SystemClock
 from tests.controller.console.fake_site import operations
+from tests.controller.console.fake_treasury import FakeTreasury
 
 PASSWORD = "correct horse battery"
-USERS = {"anna": Role.OPERATOR, "otto": Role.OPERATOR, "vera": Role.VIEWER, "ada": Role.ADMIN}
+USERS = {"anna": Role.OPERATOR, "otto": Role.OPERATOR, "vera": Role.VIEWER, "ada": Role.ADMIN, "tess": Role.TREASURER}
 
 
 async def main() -> None:
@@ -24,7 +25,11 @@ async def main() -> None:
     parser.add_argument("--port", type=int, default=8321)
     parser.add_argument("--miners", type=int, default=200)
     parser.add_argument("--hostile", default="")
-    parser.add_argument("--switches", type=Path, help="folder: `silent` in it silences the agents, `unknown` the site")
+    parser.add_argument(
+        "--switches",
+        type=Path,
+        help="folder: `silent` in it silences the agents, `unknown` the site, `no-node` the treasury's node",
+    )
     chosen = parser.parse_args()
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as folder:
@@ -34,8 +39,9 @@ async def main() -> None:
                 await people.add_user(name, PASSWORD, role, one_time=False)
             await people.start()
             site = operations(clock, chosen.miners, hostile_name=chosen.hostile, switches=chosen.switches)
-            app = api.build(site, people)
-            console.mount(app, site, people)
+            desk = FakeTreasury(clock, chosen.switches)
+            app = api.build(site, people, treasury=desk)
+            console.mount(app, site, people, treasury=desk)
             config = uvicorn.Config(app, host="127.0.0.1", port=chosen.port, log_level="warning")
             await uvicorn.Server(config).serve()
 

@@ -1,4 +1,4 @@
-// Shared by the parts: how content arrives, colours of the theme, canvases with whole pixels.
+// Shared by the parts: how content arrives, colours of the theme, canvases with whole pixels, texts to copy.
 
 export function listen(component, topic, receive) {
   const handler = (event) => receive(event.detail);
@@ -66,4 +66,17 @@ export async function fetchOurs(url) {
 export function number(value, decimals) {
   const text = Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
   return value < 0 && /[1-9]/.test(text) ? "\u2212" + text : text;
+}
+
+// Says on the component, as `said`, what came of it. Without a clipboard (no HTTPS) the text is selected instead.
+export async function copyText(component, element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    component.said = "Copied";
+  } catch (error) {
+    window.getSelection().selectAllChildren(element);
+    component.said = "Selected: press Ctrl C";
+  }
+  clearTimeout(component._besCopied);
+  component._besCopied = setTimeout(() => (component.said = "Copy"), 3000);
 }

@@ -1,0 +1,1 @@
+"""The treasury: what waits for a person, one contract, one payment."""

@@ -1,0 +1,12 @@
+"""Addresses of the treasury's pages, below the console."""
+
+from collections.abc import Awaitable, Callable
+
+from controller.console.pages.treasury import contract, overview, payment
+from controller.console.pages.treasury.page import TreasuryPage
+
+PAGES: dict[str, Callable[[TreasuryPage], Awaitable[None]]] = {
+    "/treasury": overview.build,
+    "/treasury/contract/{subject}": contract.build,
+    "/treasury/payment/{subject}": payment.build,
+}

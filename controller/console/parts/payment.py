@@ -1,0 +1,20 @@
+"""The first lines of a payment's page, with its way from proposal to burial."""
+
+from collections.abc import Callable
+
+from nicegui.element import Element
+
+from controller.console.feed import Content
+from controller.console.parts.frame import text_of
+
+
+class PaymentHead(Element, component="payment.js", esm={"bes-draw": "draw"}):
+    """Without `spends` no button is shown."""
+
+    def __init__(self, first: Content, *, topic: str, spends: bool) -> None:
+        super().__init__()
+        self.props.update(first=first, topic=topic, spends=spends)
+
+    def on_act(self, handler: Callable[[str], None]) -> None:
+        """`handler` is given the name of the act."""
+        self.on("act", lambda event: handler(text_of(event.args, "name")))

@@ -1,0 +1,14 @@
+"""What the treasury's pages say: contracts, payments, signing boxes."""
+
+from controller.console.feed import Topic
+from controller.console.topics.treasury.contract import topics as of_contracts
+from controller.console.topics.treasury.overview import topics as of_all
+from controller.console.topics.treasury.patience import PatientDesk
+from controller.console.topics.treasury.payment import topics as of_payments
+from controller.views.ports import TreasuryDesk
+from shared.clock import Clock
+
+
+def topics(desk: TreasuryDesk, clock: Clock) -> tuple[Topic, ...]:
+    patient = PatientDesk(desk, clock)
+    return of_all(patient) + of_contracts(patient) + of_payments(patient)

@@ -1,0 +1,187 @@
+"""One payment: what leaves, how far it has come, who approved, what each box said."""
+
+import base64
+
+from controller.console.feed import Content, Topic
+from controller.console.format import MISSING, age, btc, money, number, plural, sat
+from controller.console.topics.treasury.patience import PatientDesk
+from controller.console.topics.treasury.words import (
+    ENDED,
+    STATUS,
+    UNSIGNED,
+    blocks,
+    folded,
+    grouped,
+    missing,
+    paid_sat,
+    paid_to,
+    role_of,
+    tag,
+)
+from controller.views.treasury import AskedBoxView, ContractView, ProposalView
+
+STEPS = ("proposed", "approved", "signing", "broadcast", "confirmed", "buried")
+_REACHED = {
+    "proposed": 0,
+    "approved": 1,
+    "cleared": 1,
+    "signing": 2,
+    "finalised": 2,
+    "broadcast": 3,
+    "reorganised": 3,
+    "confirmed": 4,
+    "buried": 5,
+}
+_BOX_TONES = {"waiting": 0, "sent": 0, "answered": 0}
+
+
+def topics(desk: PatientDesk) -> tuple[Topic, ...]:
+    async def payment(_site: str, proposal_id: str) -> Content:
+        proposal, state = desk.proposal(proposal_id), await desk.state()
+        return head(proposal, state.height, desk.clock.now_ms())
+
+    async def approvals(_site: str, proposal_id: str) -> Content:
+        proposal = desk.proposal(proposal_id)
+        return {"rows": approval_rows(proposal, await desk.known_contract(proposal.contract_id))}
+
+    async def boxes(_site: str, proposal_id: str) -> Content:
+        return {"rows": list(map(_box_row, desk.proposal(proposal_id).boxes))}
+
+    async def signing(_site: str, proposal_id: str) -> Content:
+        return to_sign(desk.proposal(proposal_id))
+
+    return (
+        Topic("payment", 1.0, payment),
+        Topic("payment-approvals", 1.0, approvals),
+        Topic("payment-boxes", 1.0, boxes),
+        Topic("payment-to-sign", 1.0, signing),
+    )
+
+
+def head(proposal: ProposalView, height: int | None, now_ms: int) -> Content:
+    left = None if height is None else proposal.expiry_height - height
+    expires = "" if left is None or proposal.status in ENDED else f"in {blocks(left)}" if left > 0 else "passed"
+    figures = [
+        ("Leaves the contract", number(paid_sat(proposal)), "sat", btc(paid_sat(proposal))),
+        ("Fee", number(proposal.fee_sat), "sat", _rate(proposal)),
+        ("Change", number(proposal.change_sat), "sat", btc(proposal.change_sat)),
+        ("Weight", number(proposal.weight_wu), "wu", ""),
+        ("Void from block", number(proposal.expiry_height), "", expires),
+    ]
+    acts = [{"name": "cancel", "label": "Take back"}] if proposal.status in UNSIGNED else []
+    return {
+        "sentence": f"{sat(paid_sat(proposal))} to {paid_to(proposal.payments)}: "
+        f"{STATUS.get(proposal.status, proposal.status)}{_left(proposal)}",
+        "why": f"{proposal.reason} · proposed by {proposal.proposed_by} {age(proposal.proposed_at_ms, now_ms)} ago",
+        "figures": [
+            {"label": label, "value": value, "unit": unit, "also": also} for label, value, unit, also in figures
+        ],
+        "steps": steps(proposal),
+        "ended": {"rule": proposal.rule, "detail": proposal.detail} if proposal.rule or proposal.detail else None,
+        "acts": acts,
+    }
+
+
+def _rate(proposal: ProposalView) -> str:
+    """The fee over the largest possible size, so at least this much a vbyte."""
+    if not proposal.weight_wu:
+        return ""
+    return f"≈ {number(4 * proposal.fee_sat / proposal.weight_wu, 1)}\u00a0sat/vB"
+
+
+def _left(proposal: ProposalView) -> str:
+    left = missing(proposal)
+    if proposal.status != "proposed" or left is None:
+        return ""
+    return f"; {plural(left, 'approval')} of {proposal.approvals_needed} still needed"
+
+
+def steps(proposal: ProposalView) -> list[Content]:
+    """Each is done, now, failed or still to come; what a payment that ended badly had reached is told by its traces."""
+    bad = proposal.status in ENDED and proposal.status != "buried"
+    reached = _REACHED.get(proposal.status, _traces(proposal))
+    shown: list[Content] = []
+    for at, name in enumerate(STEPS):
+        state = "done" if at < reached or (at == reached and (bad or proposal.status == "buried")) else "open"
+        if at == reached and state == "open":
+            state = "now"
+        shown.append({"name": name, "state": state, "hint": _hint(name, proposal)})
+    if bad:
+        failed: Content = {"name": proposal.status, "state": "failed", "hint": proposal.rule}
+        shown = [*shown[: reached + 1], failed, *shown[reached + 1 :]]
+    elif proposal.status == "reorganised":
+        shown[reached] |= {"state": "failed", "hint": "its block left the chain"}
+    return shown
+
+
+def _traces(proposal: ProposalView) -> int:
+    if proposal.block_height is not None:
+        return 4
+    if proposal.boxes:
+        return 2
+    return 1 if missing(proposal) == 0 else 0
+
+
+def _hint(step: str, proposal: ProposalView) -> str:
+    if step == "approved":
+        needed = MISSING if proposal.approvals_needed is None else number(proposal.approvals_needed)
+        return f"{len(proposal.approved_by)} of {needed}"
+    if step == "signing" and proposal.boxes:
+        answered = sum(box.state == "answered" for box in proposal.boxes)
+        return f"{answered} of {number(len(proposal.boxes))} answered"
+    if step == "confirmed" and proposal.block_height is not None:
+        return f"block {number(proposal.block_height)}"
+    return ""
+
+
+def payment_rows(proposal: ProposalView) -> Content:
+    rows = [
+        {
+            "id": str(index),
+            "cells": [one.name or "no name", money(one.amount_sat), {"text": grouped(one.address), "mono": True}],
+        }
+        for index, one in enumerate(proposal.payments)
+    ]
+    return {"rows": rows}
+
+
+def approval_rows(proposal: ProposalView, view: ContractView | None) -> list[Content]:
+    """Every person of the role that counts, and those who said yes."""
+    given = {folded(person): person for person in proposal.approved_by}
+    keys: dict[str, list[str]] = {person: [] for person in given.values()}
+    if view is not None and view.policy is not None:
+        role = role_of(view, proposal)
+        for one in view.policy.approvers:
+            if one.role == role and (role != "recovery" or one.person in view.policy.recovery_role_people):
+                keys.setdefault(given.get(folded(one.person), one.person), []).append(one.name)
+    return [
+        {"id": person, "cells": [person, _approval(person, proposal, given), ", ".join(names) or MISSING]}
+        for person, names in keys.items()
+    ]
+
+
+def _approval(person: str, proposal: ProposalView, given: dict[str, str]) -> Content:
+    if folded(person) in given:
+        return tag("approved")
+    if folded(person) == folded(proposal.proposed_by):
+        return {"text": "proposed it, cannot approve it", "dim": True}
+    if proposal.status != "proposed":
+        return {"text": "not asked any more", "dim": True}
+    return tag("may approve", 3)
+
+
+def _box_row(box: AskedBoxView) -> Content:
+    if box.state in _BOX_TONES:
+        return {"id": f"{box.party}-{box.node}", "cells": [box.party, box.node, tag(box.state), ""]}
+    return {
+        "id": f"{box.party}-{box.node}",
+        "cells": [box.party, box.node, tag(f"refused: {box.state}", 2), box.detail],
+    }
+
+
+def to_sign(proposal: ProposalView) -> Content:
+    """What an approver signs with a key of his own."""
+    if proposal.to_sign is None:
+        return {"to_sign": "", "text": "No approval is awaited."}
+    text = f"{len(proposal.approved_by)} of {proposal.approvals_needed} approvals are given."
+    return {"to_sign": base64.b64encode(proposal.to_sign).decode(), "text": text}

@@ -1,0 +1,118 @@
+"""Words that the treasury's pages share: addresses of pages, states of a payment, blocks as time."""
+
+from urllib.parse import quote
+
+from controller.console.feed import Content
+from controller.console.format import NBSP, plural
+from controller.console.topics.words import CONSOLE
+from controller.views.treasury import ContractView, OpeningView, PaymentView, ProposalView
+
+TREASURY = f"{CONSOLE}/treasury"
+BLOCKS_PER_DAY = 144
+_BLOCKS_PER_HOUR = 6
+
+STATUS = {
+    "proposed": "waits for approval",
+    "approved": "approved; the verdict is awaited",
+    "cleared": "approved and clear; boxes are asked next",
+    "signing": "boxes sign",
+    "finalised": "signed; not yet with the node",
+    "broadcast": "sent to the network; in no block yet",
+    "confirmed": "in a block; not yet deep enough",
+    "reorganised": "its block left the chain",
+    "buried": "buried as deep as the contract asks",
+    "expired": "expired",
+    "refused": "refused",
+    "cancelled": "taken back",
+    "replaced": "replaced by another version of it",
+}
+ENDED = frozenset({"buried", "expired", "refused", "cancelled", "replaced"})
+TONES = {"proposed": 3, "reorganised": 2, "refused": 2, "expired": 3}
+UNSIGNED = frozenset({"proposed", "approved", "cleared"})
+"""No box was asked: it can be taken back."""
+
+
+def contract_href(contract_id: str) -> str:
+    return f"{TREASURY}/contract/{quote(contract_id, safe='')}"
+
+
+def payment_href(proposal_id: str) -> str:
+    return f"{TREASURY}/payment/{quote(proposal_id, safe='')}"
+
+
+def blocks(count: int) -> str:
+    """`132 blocks ≈ 22 h`, at ten minutes a block."""
+    if count >= 2 * BLOCKS_PER_DAY:
+        about = f"{count / BLOCKS_PER_DAY:,.0f}{NBSP}days"
+    elif count >= _BLOCKS_PER_HOUR:
+        about = f"{count / _BLOCKS_PER_HOUR:.0f}{NBSP}h"
+    else:
+        about = f"{count * 10}{NBSP}min"
+    return f"{plural(count, 'block')} ≈ {about}"
+
+
+def tag(text: str, tone: int = 0) -> Content:
+    return {"text": text, "tag": True, "tone": tone}
+
+
+def status_tag(proposal: ProposalView) -> Content:
+    return tag(STATUS.get(proposal.status, proposal.status), TONES.get(proposal.status, 0))
+
+
+def paid_to(payments: tuple[PaymentView, ...]) -> str:
+    """Names of whom a payment reaches; an address without a name is shortened."""
+    names = list(dict.fromkeys(one.name or short(one.address) for one in payments))
+    if not names:
+        return "back to the contract"
+    return names[0] if len(names) == 1 else f"{names[0]} and {plural(len(names) - 1, 'other')}"
+
+
+def paid_sat(proposal: ProposalView) -> int:
+    return sum(one.amount_sat for one in proposal.payments)
+
+
+def short(text: str, ends: int = 8) -> str:
+    return text if len(text) <= 2 * ends + 1 else f"{text[:ends]}…{text[-ends:]}"
+
+
+def grouped(address: str) -> str:
+    """In fours, as people compare addresses."""
+    return " ".join(address[at : at + 4] for at in range(0, len(address), 4))
+
+
+def may_approve(contract: ContractView, proposal: ProposalView) -> tuple[str, ...] | None:
+    """The people whose yes would count and who have not said it; None before a policy is in force."""
+    if contract.policy is None:
+        return None
+    role = role_of(contract, proposal)
+    barred = {folded(proposal.proposed_by), *map(folded, proposal.approved_by)}
+    persons = dict.fromkeys(one.person for one in contract.policy.approvers if one.role == role)
+    if role == "recovery":
+        persons = dict.fromkeys(one for one in persons if one in contract.policy.recovery_role_people)
+    return tuple(person for person in persons if folded(person) not in barred)
+
+
+def role_of(contract: ContractView, proposal: ProposalView) -> str:
+    path = next((path for path in contract.paths if path.name == proposal.path), None)
+    return "recovery" if path is not None and path.role == "recovery" else "approver"
+
+
+def folded(person: str) -> str:
+    return " ".join(person.split()).casefold()
+
+
+def missing(proposal: ProposalView) -> int | None:
+    """Approvals that are still needed."""
+    return None if proposal.approvals_needed is None else max(0, proposal.approvals_needed - len(proposal.approved_by))
+
+
+def opening_tag(opening: OpeningView | None) -> Content | str:
+    """When a locked path of a coin opens: due and open stand out."""
+    if opening is None:
+        return ""
+    if opening.state == "open":
+        return tag("open", 2)
+    if opening.blocks_left is None:
+        return tag("unknown: in no block yet")
+    tone, text = (3, "due, ") if opening.state == "due" else (0, "")
+    return {"text": f"{text}opens in {blocks(opening.blocks_left)}", "tag": bool(tone), "tone": tone}

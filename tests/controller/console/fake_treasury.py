@@ -1,0 +1,340 @@
+"""A treasury whose truth is known: two contracts, three boxes, payments at several steps. `switched` breaks it."""
+
+import base64
+from pathlib import Path
+
+import msgspec
+
+from controller.people.model import Actor, Permission
+from controller.views.treasury import (
+    AllowanceView,
+    ApproverView,
+    AskedBoxView,
+    BoxView,
+    CoinView,
+    ContractSummary,
+    ContractView,
+    DestinationView,
+    LimitsView,
+    OpeningView,
+    PathView,
+    PaymentView,
+    PendingPolicy,
+    PolicyView,
+    ProposalView,
+    SpendingWish,
+    TreasuryState,
+)
+from shared.clock import Clock
+from shared.errors import Denied, NotFound
+
+VAULT, DRAFT = "aa" * 32, "bb" * 32
+WAITS, SIGNS, REFUSED, BURIED = "p-waits", "p-signs", "p-refused", "p-buried"
+HEIGHT = 240_112
+KRAKEN = "bcrt1q0j40vxxcxuvl3c03zze5ee29zxq2ymdvzv2jvt"
+APPROVAL = b"what Ben signs"
+_TEXT = (
+    "wsh(or_d(multi(2,[d34db33f/48h/1h/0h/2h]tpubA/<0;1>/*,[c0ffee00/48h/1h/0h/2h]tpubB/<0;1>/*),and_v(...)))#k2vw8q3z"
+)
+_FEES = {1: 208, 5: 1_040, 20: 4_160, 100: 20_800}
+
+
+class FakeTreasury:
+    """A file `no-node` in the folder `switches` is a node that cannot be asked."""
+
+    def __init__(self, clock: Clock, switches: Path | None = None) -> None:
+        self._clock = clock
+        self._switches = switches
+        self.now_ms = clock.now_ms()
+        self.trouble = ""
+        self.proposed: list[SpendingWish] = []
+        self.sealed: list[bytes] = []
+        self.payments = {
+            one.proposal_id: one
+            for one in (
+                self._payment(WAITS, "proposed", to_sign=APPROVAL, approved_by=("Ben",)),
+                self._payment(
+                    SIGNS,
+                    "signing",
+                    approved_by=("Ben", "Rosa"),
+                    boxes=(
+                        AskedBoxView(party="box one", node="edge-1", state="answered"),
+                        AskedBoxView(
+                            party="box two", node="edge-2", state="limit.window", detail="window of 144 blocks is spent"
+                        ),
+                        AskedBoxView(party="box three", node="edge-3", state="sent"),
+                    ),
+                ),
+                self._payment(
+                    REFUSED,
+                    "refused",
+                    approved_by=("Ben", "Rosa"),
+                    rule="screening.sanctioned",
+                    detail="the address stands on list 7 of 2026-11-20",
+                ),
+                self._payment(BURIED, "buried", approved_by=("Ben", "Rosa"), block_height=HEIGHT - 20),
+            )
+        }
+        self.view = self._vault()
+        self.boxes = self._boxes()
+
+    @property
+    def down(self) -> str:
+        if self._switches is not None and (self._switches / "no-node").exists():
+            return "http://node:18443: connection refused; is the node running?"
+        return self.trouble
+
+    # What is asked
+
+    async def state(self) -> TreasuryState:
+        ended = ("refused", "buried", "cancelled")
+        return TreasuryState(
+            network="regtest",
+            height=None if self.down else HEIGHT,
+            trouble=self.down,
+            boxes=self.boxes,
+            contracts=(
+                (await self.contract(VAULT)).summary,
+                (await self.contract(DRAFT)).summary,
+            ),
+            proposals=tuple(one for one in self.payments.values() if one.status not in ended),
+        )
+
+    async def contract(self, contract_id: str) -> ContractView:
+        if contract_id == VAULT:
+            view = self.view
+        elif contract_id == DRAFT:
+            view = self._draft()
+        else:
+            raise NotFound(f"no contract {contract_id!r}")
+        if not self.down:
+            return view
+        unread = msgspec.structs.replace(view.summary, balance_sat=None)
+        return msgspec.structs.replace(view, coins=None, summary=unread)
+
+    async def address(self, contract_id: str) -> str:
+        await self.contract(contract_id)
+        return KRAKEN
+
+    def proposals(self, contract_id: str) -> tuple[ProposalView, ...]:
+        return tuple(one for one in self.payments.values() if one.contract_id == contract_id)
+
+    def proposal(self, proposal_id: str) -> ProposalView:
+        if proposal_id not in self.payments:
+            raise NotFound(f"no proposal {proposal_id!r}")
+        return self.payments[proposal_id]
+
+    # What changes something
+
+    async def draft(self, document: bytes, actor: Actor) -> ContractView:
+        raise NotImplementedError(document)
+
+    async def approve_policy(self, contract_id: str, sealed: bytes, actor: Actor) -> ContractView:
+        actor.require(Permission.SPEND)
+        self.sealed.append(sealed)
+        return await self.contract(contract_id)
+
+    async def propose(self, contract_id: str, wish: SpendingWish, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        if sum(one.amount_sat for one in wish.payments) > 1_000_000_000:
+            raise Denied("limit.per-tx", "more than 1,000,000,000 sat in one payment")
+        self.proposed.append(wish)
+        made = msgspec.structs.replace(
+            self._payment("p-new", "proposed", to_sign=APPROVAL),
+            payments=wish.payments,
+            reason=wish.reason,
+            proposed_by=actor.name,
+        )
+        self.payments = {"p-new": made} | self.payments
+        return made
+
+    async def approve(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        if sealed == b"foreign":
+            raise Denied("approval.approver-unknown", "not signed by an approver of the policy")
+        self.sealed.append(sealed)
+        one = self.proposal(proposal_id)
+        given = (*one.approved_by, "Rosa")
+        self.payments[proposal_id] = msgspec.structs.replace(one, status="approved", approved_by=given, to_sign=None)
+        return self.payments[proposal_id]
+
+    async def cancel(self, proposal_id: str, reason: str, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        one = self.proposal(proposal_id)
+        self.payments[proposal_id] = msgspec.structs.replace(one, status="cancelled", detail=reason, to_sign=None)
+        return self.payments[proposal_id]
+
+    async def replace(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView:
+        raise NotImplementedError(proposal_id)
+
+    async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView:
+        raise NotImplementedError(proposal_id)
+
+    # What there is
+
+    def _payment(
+        self,
+        id_: str,
+        status: str,
+        *,
+        approved_by: tuple[str, ...] = (),
+        to_sign: bytes | None = None,
+        boxes: tuple[AskedBoxView, ...] = (),
+        block_height: int | None = None,
+        rule: str = "",
+        detail: str = "",
+    ) -> ProposalView:
+        return ProposalView(
+            proposal_id=id_,
+            contract_id=VAULT,
+            contract="Cold reserve",
+            status=status,
+            path="everyday",
+            payments=(PaymentView(KRAKEN, 12_500_000, "Kraken deposit"),),
+            fee_sat=2_080,
+            change_sat=87_497_920,
+            weight_wu=832,
+            txid="4f" * 32,
+            reason="power bill of November",
+            proposed_by="Anna",
+            proposed_at_ms=self.now_ms - 372_000,
+            expiry_height=HEIGHT + 132,
+            approved_by=approved_by,
+            approvals_needed=2,
+            boxes=boxes,
+            block_height=block_height,
+            rule=rule,
+            detail=detail,
+            psbt=base64.b64encode(b"psbt\xff" + bytes(range(256)) * 2).decode(),
+            to_sign=to_sign,
+        )
+
+    def _boxes(self) -> tuple[BoxView, ...]:
+        def box(id_: str, node: str, **more: object) -> BoxView:
+            said = {
+                "box_id": id_,
+                "site": "west-1",
+                "node": node,
+                "heard_at_ms": self.now_ms - 4_000,
+                "height": HEIGHT,
+                "ledger_seq": 1_204,
+                "ledger_head": "9d" * 32,
+                "clock_stale": "",
+                "stopped": "",
+                "public_keys": ("02" + "ab" * 32,),
+                "allowances": (AllowanceView(VAULT, 3, 37_500_000, 912_500_000),),
+            }
+            return BoxView(**(said | more))  # type: ignore[arg-type]
+
+        unheard = {"heard_at_ms": None, "height": None, "ledger_seq": None, "ledger_head": None, "allowances": ()}
+        return (
+            box("box-one", "edge-1"),
+            box("box-two", "edge-2", clock_stale="no header for 3 h 05 min", height=HEIGHT - 19),
+            box("box-three", "edge-3", **unheard),
+        )
+
+    def _vault(self) -> ContractView:
+        people = ("Anna", "Ben", "Rosa")
+        paths = (
+            _path("everyday", "signer", "Any two of box one, box two and box three, at once.", 3, 2, None),
+            _path(
+                "recovery", "recovery", "After 4,320 blocks (about 30 days) without a refresh, Rosa alone.", 1, 1, 4_320
+            ),
+        )
+        return ContractView(
+            summary=ContractSummary(
+                contract_id=VAULT,
+                name="Cold reserve",
+                template="treasury vault",
+                phase="active",
+                balance_sat=612_500_000,
+                policy_version=3,
+                open_proposals=2,
+            ),
+            descriptor=_TEXT,
+            network="regtest",
+            boxes=("box-one", "box-two", "box-three"),
+            paths=paths,
+            coins=tuple(
+                CoinView(txid=f"{index:02x}" * 32, vout=index, amount_sat=amount, height=height, openings=(opening,))
+                for index, (amount, height, opening) in enumerate(
+                    (
+                        (100_000_000, HEIGHT - 4_188, _opening(HEIGHT + 132, 132, "due")),
+                        (500_000_000, HEIGHT - 300, _opening(HEIGHT + 4_020, 4_020, "closed")),
+                        (12_500_000, None, _opening(None, None, "unknown")),
+                    )
+                )
+            ),
+            policy=PolicyView(
+                policy_version=3,
+                approvals_needed=2,
+                approvers=(
+                    *(ApproverView(name=f"{name.lower()} token", person=name, role="approver") for name in people),
+                    ApproverView(name="rosa safe", person="Rosa", role="recovery"),
+                ),
+                owners=3,
+                owners_needed=2,
+                allow_list=(
+                    DestinationView(name="Kraken deposit", address=KRAKEN, added_at_height=231_000),
+                    DestinationView(name="West Texas Power", address="bcrt1q" + "z" * 38, added_at_height=238_400),
+                ),
+                cooling_blocks=144,
+                limits=LimitsView(
+                    per_tx_sat=1_000_000_000,
+                    window_sat=50_000_000,
+                    window_blocks=144,
+                    lifetime_sat=2_000_000_000,
+                    fee_sat=100_000,
+                    fee_rate_sat_vb=200,
+                    weight_wu=40_000,
+                ),
+                recovery_role_people=("Rosa",),
+                witnesses_needed=1,
+            ),
+            pending=None,
+            closed_reason="",
+            drafted_by="Anna",
+            drafted_at_ms=self.now_ms - 90 * 86_400_000,
+        )
+
+    def _draft(self) -> ContractView:
+        vault = self.view
+        summary = ContractSummary(
+            contract_id=DRAFT,
+            name="Payouts 2027",
+            template="batch payout",
+            phase="draft",
+            balance_sat=0,
+            policy_version=None,
+            open_proposals=0,
+        )
+        return msgspec.structs.replace(
+            vault,
+            summary=summary,
+            coins=(),
+            paths=vault.paths[:1],
+            policy=None,
+            pending=PendingPolicy(
+                policy_version=1, signed=1, needed=2, registered=(), refused={}, to_sign=b"the first policy"
+            ),
+        )
+
+
+def _path(name: str, role: str, sentence: str, keys: int, needed: int, older: int | None) -> PathView:
+    return PathView(
+        name=name,
+        role=role,
+        sentence=sentence,
+        keys=("box one", "box two", "box three")[:keys] if role == "signer" else ("Rosa",),
+        needed=needed,
+        older_blocks=older,
+        after_height=None,
+        leaf=None,
+        input_wu=420,
+        vsize_vb=208,
+        fees_sat=_FEES,
+    )
+
+
+def _opening(height: int | None, left: int | None, state: str) -> OpeningView:
+    return OpeningView(path="recovery", opens_at_height=height, blocks_left=left, state=state)
