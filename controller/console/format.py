@@ -4,7 +4,7 @@ One unit for a column or a chart: a `Unit` is chosen once from the greatest valu
 """
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -159,7 +159,7 @@ def parse_money(text: str, *, in_btc: bool) -> int | None:
     plain = "".join(text.split()).replace(",", "").replace("_", "")
     try:
         value = Decimal(plain) * (SAT_PER_BTC if in_btc else 1)
-    except InvalidOperation:
+    except DecimalException:
         return None
     if not value.is_finite() or not 0 < value <= MOST_SAT or value != value.to_integral_value():
         return None

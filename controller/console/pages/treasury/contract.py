@@ -59,7 +59,7 @@ async def build(page: TreasuryPage) -> None:
         rows = await page.follow("contract-payments")
         Sheet(PAYMENTS, rows, topic="contract-payments", caption="Payments", empty="Nothing was proposed yet.")
     await _coins(page, view)
-    with ui.element("div").classes("bes-cards bes-even"):
+    with ui.element("div").classes("bes-cards bes-even bes-after"):
         with card("Policy", "what the owners allow; each box holds to it by itself"):
             _policy(view.policy)
         with ui.element("div").classes("bes-stack"):

@@ -34,7 +34,7 @@ async def build(page: TreasuryPage) -> None:
     with card().classes("bes-first"):
         head = PaymentHead(await page.follow("payment"), topic="payment", spends=page.spends)
         head.on_act(lambda name: _act(page, name))
-    with ui.element("div").classes("bes-cards bes-even"):
+    with ui.element("div").classes("bes-cards bes-even bes-after"):
         with ui.element("div").classes("bes-stack"):
             with card("Paid to"):
                 empty = "Nobody: the coins go back to the contract."
