@@ -10,12 +10,12 @@ import msgspec
 
 from controller.contracts.ownership import Owners
 from controller.contracts.refusal import Refusal
-from controller.contracts.script_tree import Script, scripts_of
 from shared.bitcoin.miniscript.cost import input_wu, key_path_input_wu, signature_budget
 from shared.bitcoin.miniscript.fragment import Context, Fragment
 from shared.bitcoin.miniscript.node import Node
 from shared.bitcoin.miniscript.paths import Path, paths
 from shared.bitcoin.miniscript.sanity import keys
+from shared.bitcoin.miniscript.script_tree import Script, scripts_of
 from shared.errors import BitcoinMalformed, Denied, InsaneScript
 from shared.wire.contract import HIGHEST_HEIGHT, Party, PathRole, SpendingPath
 

@@ -7,6 +7,7 @@ import msgspec
 from nacl.signing import VerifyKey
 
 from agent.signer.policy.ownership import check_ownership
+from agent.signer.policy.ways import check_paths
 from agent.signer.rule import REGISTER_OWNERS, REGISTER_POLICY, REGISTER_TERMS, REGISTER_VERSION
 from shared.bitcoin.address import script_of
 from shared.bitcoin.descriptor import Descriptor
@@ -63,6 +64,7 @@ def check_terms(terms: ContractTerms, descriptor: Descriptor) -> None:
     leaves = len(descriptor.derive(0, 0).leaves)
     for path in terms.paths:
         _check_path(path, set(names), leaves)
+    check_paths(descriptor, terms.parties, terms.paths)
 
 
 def check_policy(policy: SpendingPolicy, contract_id: str, version: int, network: Network) -> None:

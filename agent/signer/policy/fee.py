@@ -14,7 +14,7 @@ def fee_is_bounded(case: Case) -> None:
         raise Denied(FEE_NEGATIVE, f"the outputs hold {-fee_sat} sat more than the inputs")
     if fee_sat > limits.fee_sat:
         raise Denied(FEE_ABSOLUTE, f"the fee is {fee_sat} sat; at most {limits.fee_sat}")
-    weight_wu = signed_weight_wu(case.tx, case.path, case.places)
+    weight_wu = signed_weight_wu(case)
     vsize_vb = (weight_wu + 3) // 4
     if fee_sat > limits.fee_rate_sat_vb * vsize_vb:
         raise Denied(FEE_RATE, f"{fee_sat} sat for {vsize_vb} vB is more than {limits.fee_rate_sat_vb} sat/vB")

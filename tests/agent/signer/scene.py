@@ -98,6 +98,7 @@ def terms(descriptor: str = WSH, **changed: object) -> ContractTerms:
         paths=(
             SpendingPath("normal", "signer", ("a", "b") if tree else ("a", "b", "c"), 2, leaf=0 if tree else None),
             SpendingPath("recovery", "recovery", ("r",), 1, older_blocks=144, leaf=1 if tree else None),
+            *((SpendingPath("key path", "signer", ("c",), 1),) if tree else ()),
         ),
         birth_height=BIRTH,
     )

@@ -6,10 +6,10 @@ import wallycore
 
 from controller.contracts.compiled import Compiled
 from controller.contracts.route import NUMS, Route
-from controller.contracts.script_tree import scripts_of
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.extended_key import ExtendedKey
 from shared.bitcoin.miniscript import Assets, Context, fill, satisfy
+from shared.bitcoin.miniscript.script_tree import scripts_of
 from shared.bitcoin.musig import KeyAggregate, taproot_tweak
 from shared.bitcoin.network import Network
 from shared.bitcoin.sighash import Sighasher

@@ -116,7 +116,7 @@ def test_no_outputs_at_all():
 def test_fee_ceilings_are_exact(fee_sat):
     case = case_of(payment(fee_sat=fee_sat))
     limits = case.accepted.policy.limits
-    vsize_vb = (signed_weight_wu(case.tx, case.path, case.places) + 3) // 4
+    vsize_vb = (signed_weight_wu(case) + 3) // 4
     if fee_sat > limits.fee_sat:
         assert rule_of(case) == "fee.absolute"
     elif fee_sat > limits.fee_rate_sat_vb * vsize_vb:
@@ -143,7 +143,7 @@ def test_the_predicted_weight_is_never_less_than_the_real_one(descriptor):
             named = {LeafKey(k.public_key[1:], leaf.leaf_hash): sign_schnorr(k.secret, digest, bytes(32)) for k in keys}
             inputs.append(replace(claimed, tap_script_signatures=named))
     real_wu = finalise(replace(psbt, inputs=tuple(inputs))).weight_wu
-    predicted_wu = signed_weight_wu(case.tx, case.path, case.places)
+    predicted_wu = signed_weight_wu(case)
     assert real_wu <= predicted_wu <= real_wu + 3 * 8
 
 

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.contracts.route import NUMS, routes
-from controller.contracts.script_tree import scripts_of
 from shared.bitcoin.miniscript import to_text
+from shared.bitcoin.miniscript.script_tree import scripts_of
 from shared.errors import BitcoinMalformed
 from tests.controller.contracts.scene import denied, party, static_key
 
