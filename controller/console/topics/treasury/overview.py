@@ -123,7 +123,7 @@ def _box_need(box: BoxView, now_ms: int) -> Content | None:
         return _need(f"box-{box.box_id}", 2, text, f"Look after its node {box.node} at {box.site}.")
     if box.clock_stale:
         text = f"The clock of box {box.box_id} is stale: {box.clock_stale}"
-        return _need(f"box-{box.box_id}", 2, text, "It signs again when it has fresh headers.", since=heard)
+        return _need(f"box-{box.box_id}", 2, text, "It signs again when it has fresh headers.")
     return None
 
 
