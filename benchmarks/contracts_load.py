@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from nacl.signing import SigningKey
 
-from controller.signing.base import base_psbt
 from controller.signing.combine import with_nonces
 from controller.signing.execution.model import Execution
 from controller.signing.fee import fee_sat
@@ -15,6 +14,7 @@ from controller.signing.ownership import derived_at, key_path_aggregate
 from controller.signing.ports import Contract
 from controller.signing.selection import Selection
 from controller.signing.spending import Draft
+from controller.signing.unsigned import base_psbt
 from shared.bitcoin.address import address_of
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.extended_key import ExtendedKey

@@ -10,7 +10,6 @@ import msgspec
 from controller.journal import Append, Commit, Journal
 from controller.signing.airgap import additions_of_file
 from controller.signing.approval import approver_of, folded, wanted_approval
-from controller.signing.base import base_psbt
 from controller.signing.board import ProposalBoard
 from controller.signing.conductor import Conductor, Office
 from controller.signing.event import (
@@ -40,6 +39,7 @@ from controller.signing.spending import (
     fallbacks_of,
     spending_path,
 )
+from controller.signing.unsigned import base_psbt
 from controller.signing.watch import ChainWatch
 from shared.clock import Clock
 from shared.errors import BesError, Denied

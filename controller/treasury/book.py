@@ -1,5 +1,6 @@
 """Contracts that may spend, as the money door sees them: terms, the policy in force, boxes, what each path weighs."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from controller.contracts.book import ContractBook
@@ -11,21 +12,25 @@ from shared.wire.contract import ContractTerms
 
 
 class SpendableContracts:
-    """Fills `controller.signing.ports.ContractBook`."""
+    """Fills `controller.signing.ports.ContractBook`. `height` tells the tip that was read last, None before."""
 
-    def __init__(self, book: ContractBook, boxes: BoxDirectory) -> None:
+    def __init__(self, book: ContractBook, boxes: BoxDirectory, height: Callable[[], int | None]) -> None:
         self._book = book
         self._boxes = boxes
+        self._height = height
 
     def contract(self, contract_id: str) -> Contract | None:
-        """None for one that may not propose, or that no policy is in force for."""
-        found = self._book.find(contract_id)
-        if found is None or not found.may_propose or not found.policies:
+        """None for one that may not propose, or that no policy is known to be in force for."""
+        found, height = self._book.find(contract_id), self._height()
+        if found is None or not found.may_propose or height is None:
+            return None
+        in_force = found.policy_at(height)
+        if in_force is None:
             return None
         return Contract(
             contract_id=contract_id,
             terms=found.terms,
-            policy=found.policies[-1].policy,
+            policy=in_force.policy,
             boxes=self._boxes.of_parties(found.terms.parties),
             witness_wu=_witness_wu(found.terms),
         )

@@ -34,15 +34,17 @@ class Desk:
         self._signing = signing
         self._chain = chain
         self._boxes = boxes
+        self.node_trouble = ""
+        """Why the node will not do, as its last check told; empty where it will."""
 
     async def state(self) -> TreasuryState:
-        height, trouble = None, ""
+        height, trouble = None, self.node_trouble
         try:
             height = await self._chain.height()
         except GatewayError as error:
             trouble = error.detail
         contracts = [
-            summary_of(contract, await self._balance(contract.contract_id), self._open(contract.contract_id))
+            summary_of(contract, await self._balance(contract.contract_id), height, self._open(contract.contract_id))
             for contract in self._contracts.book.listed()
         ]
         return TreasuryState(
@@ -137,9 +139,11 @@ class Desk:
     def _shown(self, progress: ProposalProgress) -> ProposalView:
         contract = self._contracts.book.get(progress.proposal.contract_id)
         to_sign = None
-        if progress.status is ProposalStatus.PROPOSED and contract.may_propose:
+        height = self._chain.known_height
+        in_force = height is not None and contract.policy_at(height) is not None
+        if progress.status is ProposalStatus.PROPOSED and contract.may_propose and in_force:
             to_sign = encode(self._signing.approval(progress.proposal_id))
-        return proposal_view(progress, contract, to_sign)
+        return proposal_view(progress, contract, height, to_sign)
 
 
 def _person(actor: Actor) -> Person:

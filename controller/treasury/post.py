@@ -7,7 +7,7 @@ import msgspec
 from nacl.signing import SigningKey
 
 from controller.contracts.service import BoxAnswer, ContractService
-from controller.gateways.bitcoind import BitcoinNode
+from controller.gateways.bitcoind import BitcoinNode, BlockPoint
 from controller.signing.ports import BoxAddress, SigningPublisher
 from controller.signing.service import SigningService
 from controller.treasury.boxes import BoxDirectory
@@ -30,6 +30,9 @@ from shared.wire.signing import (
 from shared.wire.version import WIRE_VERSION
 
 HEADERS_AT_ONCE = 2_000
+OVERLAP_BLOCKS = 144
+"""A box may stand on a branch that was reorganised away; headers that it has do no harm."""
+SILENT_LOOKS = 12
 FIRST_POLICY = 1
 
 log = get_logger("controller.treasury")
@@ -45,6 +48,7 @@ class Post:
         self._boxes = boxes
         self._key = key
         self._clock = clock
+        self._told: dict[str, tuple[int, str, int]] = {}  # by box: its height then, the tip then, looks since
         self._readers: dict[str, Callable[[str, str, bytes, Packet], Awaitable[None]]] = {}
 
     def bind(self, contracts: ContractService, signing: SigningService) -> None:
@@ -102,16 +106,28 @@ class Post:
             log.warning("treasury.packet-refused", site=site, node=node, code=error.code, detail=error.detail)
 
     async def tell_headers(self, node: BitcoinNode) -> None:
-        """Bring each box's own chain of headers to the node's tip, as far as the box has said where it stands."""
+        """Bring each box's own chain of headers to the node's tip, as far as the box has said where it stands.
+
+        The same is told again only once in SILENT_LOOKS looks, in case it was lost.
+        """
         tip = await node.tip()
         for box in self._boxes.listed():
-            if box.report is None or box.report.height >= tip.height:
+            if box.report is None or not self._to_tell(box.address.box_id, box.report.height, tip):
                 continue
-            headers = await node.headers_from(box.report.height + 1, HEADERS_AT_ONCE)
+            first = max(1, min(box.report.height, tip.height) + 1 - OVERLAP_BLOCKS)
+            headers = await node.headers_from(first, HEADERS_AT_ONCE)
             if headers:
-                await self._send(
-                    box.address, "headers", HeadersBatch(site=box.address.site, node=box.address.node, headers=headers)
-                )
+                batch = HeadersBatch(site=box.address.site, node=box.address.node, headers=headers)
+                await self._send(box.address, "headers", batch)
+                self._told[box.address.box_id] = (box.report.height, tip.block_hash, 0)
+
+    def _to_tell(self, box_id: str, height: int, tip: BlockPoint) -> bool:
+        """A tip that it was not told, or one that it has not reached for long."""
+        before = self._told.get(box_id)
+        if before is None or before[:2] != (height, tip.block_hash):
+            return before is None or height < tip.height or before[1] != tip.block_hash
+        self._told[box_id] = (height, tip.block_hash, before[2] + 1)
+        return height < tip.height and before[2] + 1 >= SILENT_LOOKS
 
     async def _reported(self, site: str, node: str, _raw: bytes, packet: Packet) -> None:
         self._boxes.heard(self._opened("report", packet, site, node, BoxReport), self._clock.now_ms())

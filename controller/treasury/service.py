@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from nacl.signing import SigningKey
@@ -58,7 +59,7 @@ class Treasury:
         self.judge = Judge()
         self.contracts = ContractService(journal, self.chain)
         self.board = ProposalBoard()
-        spendable = SpendableContracts(self.contracts.book, self.boxes)
+        spendable = SpendableContracts(self.contracts.book, self.boxes, lambda: self.chain.known_height)
         office = Office(spendable, self.chain, RuleVerdicts(self.board), self.judge)
         conductor = Conductor(journal, self.board, office, key, clock)
         self.signing = SigningService(journal, self.board, office, conductor, clock)
@@ -71,6 +72,8 @@ class Treasury:
         async for page in self._journal.since(0):
             self.contracts.book.fold(page)
         await restore(self._journal, self.board)
+        with suppress(GatewayError):  # until the height is known no policy counts, and answers would find no contract
+            await self.chain.tip()
 
     def parts(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the controller does."""
@@ -91,13 +94,20 @@ class Treasury:
 
     async def _look_after_contracts(self) -> None:
         """Headers to the boxes, and each contract against the chain. A node that cannot be asked only delays."""
+        checked = False
         while True:
             try:
-                await self.node.check()
+                if not checked:
+                    await self.node.check()
+                    checked, self.desk.node_trouble = True, ""
+                await self.chain.tip()
                 await self.post.tell_headers(self.node)
                 for contract in self.contracts.book.open():
                     await self.contracts.observe(contract.contract_id)
-            except (GatewayError, StorageError, ConfigError) as error:
+            except GatewayError as error:
+                checked, self.desk.node_trouble = False, error.detail
+                log.warning("treasury.node-unfit", code=error.code, detail=error.detail)
+            except (StorageError, ConfigError) as error:
                 log.warning("treasury.not-looked-after", code=error.code, detail=error.detail)
             await asyncio.sleep(LOOK_S)
 

@@ -56,14 +56,15 @@ def box_view(box: KnownBox) -> BoxView:
     )
 
 
-def summary_of(contract: Contract, balance_sat: int | None, open_proposals: int) -> ContractSummary:
+def summary_of(contract: Contract, balance_sat: int | None, height: int | None, open_proposals: int) -> ContractSummary:
+    in_force = _in_force(contract, height)
     return ContractSummary(
         contract_id=contract.contract_id,
         name=contract.terms.name,
         template=contract.terms.template,
         phase=contract.phase.value,
         balance_sat=balance_sat,
-        policy_version=contract.policies[-1].policy.policy_version if contract.policies else None,
+        policy_version=None if in_force is None else in_force.policy_version,
         open_proposals=open_proposals,
     )
 
@@ -74,14 +75,15 @@ def contract_view(
     """`coins` and `height` are None where the node cannot be asked."""
     found = routes(contract.terms.descriptor, contract.terms.parties)
     balance_sat = None if coins is None else sum(coin.amount_sat for coin in coins)
+    in_force = _in_force(contract, height)
     return ContractView(
-        summary=summary_of(contract, balance_sat, open_proposals),
+        summary=summary_of(contract, balance_sat, height, open_proposals),
         descriptor=contract.terms.descriptor,
         network=contract.terms.network,
         boxes=contract.boxes,
         paths=tuple(map(_path, found)),
         coins=None if coins is None or height is None else _coins(found, coins, height),
-        policy=_policy(contract.policies[-1].policy) if contract.policies else None,
+        policy=None if in_force is None else _policy(in_force),
         pending=_pending(contract),
         closed_reason=contract.closed_reason,
         drafted_by=contract.drafted_by,
@@ -89,9 +91,11 @@ def contract_view(
     )
 
 
-def proposal_view(progress: ProposalProgress, contract: Contract, to_sign: bytes | None) -> ProposalView:
+def proposal_view(
+    progress: ProposalProgress, contract: Contract, height: int | None, to_sign: bytes | None
+) -> ProposalView:
     proposal = progress.proposal
-    in_force = contract.policies[-1].policy if contract.policies else None
+    in_force = _in_force(contract, height)
     return ProposalView(
         proposal_id=progress.proposal_id,
         contract_id=proposal.contract_id,
@@ -116,6 +120,12 @@ def proposal_view(progress: ProposalProgress, contract: Contract, to_sign: bytes
         psbt=base64.b64encode(proposal.psbt).decode(),
         to_sign=to_sign,
     )
+
+
+def _in_force(contract: Contract, height: int | None) -> SpendingPolicy | None:
+    """None where the height is unknown: the newest policy may not count yet."""
+    found = None if height is None else contract.policy_at(height)
+    return None if found is None else found.policy
 
 
 def _path(route: Route) -> PathView:

@@ -17,19 +17,24 @@ _REMEMBERED = 5_000
 
 
 class TreasuryChain:
-    """One for all contracts; each descriptor is scanned when it is asked for the first time."""
+    """One for all contracts; each descriptor is scanned when it is asked for the first time.
+
+    `known_height` is that of the tip when it was read last; None before.
+    """
 
     def __init__(self, node: BitcoinNode) -> None:
         self._node = node
+        self.known_height: int | None = None
         self._coins: dict[str, DescriptorCoins] = {}
         self._previous: OrderedDict[str, bytes] = OrderedDict()
 
     async def tip(self) -> ChainPoint:
         point = await self._node.tip()
+        self.known_height = point.height
         return ChainPoint(point.height, point.block_hash)
 
     async def height(self) -> int:
-        return (await self._node.tip()).height
+        return (await self.tip()).height
 
     async def coins(self, contract: Contract) -> Sequence[Coin]:
         found = await self._of(contract.terms).unspent()
