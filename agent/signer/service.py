@@ -191,13 +191,15 @@ class SigningBox:
         return _with_head(taken, await self._equipment.ledger.head())
 
     async def _note_refusal(self, order: RegisterContract | ChangePolicy, subject: str, denied: Denied) -> None:
-        note = Note(
-            kind=EntryKind.REFUSAL,
-            subject=subject,
-            request_id=order.request_id,
-            body=encode(RefusedBody(denied.rule, denied.detail)),
-        )
-        await self._equipment.ledger.record(note, self._now())
+        """Once for each order: whoever plays a sealed packet again and again does not fill the disk."""
+        ledger, body = self._equipment.ledger, encode(RefusedBody(denied.rule, denied.detail))
+        if any(
+            (row.kind, row.subject, row.body) == (EntryKind.REFUSAL.value, subject, body)
+            for row in await ledger.of_request(order.request_id)
+        ):
+            return
+        note = Note(kind=EntryKind.REFUSAL, subject=subject, request_id=order.request_id, body=body)
+        await ledger.record(note, self._now())
 
     async def _take(self, headers: tuple[bytes, ...]) -> None:
         taken = await asyncio.to_thread(self._equipment.clock.take, headers)

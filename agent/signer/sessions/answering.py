@@ -21,12 +21,14 @@ def digest_of(request: SigningRequest) -> bytes:
 def stored_answer(rows: list[Entry], request: SigningRequest) -> SigningAnswer | None:
     """None where the request is new, or was debited by a life that ended before it answered.
 
-    `request.replay` where the id came before with other content.
+    `request.replay` where the id came before with other content; that refusal, too, is a stored answer from then on, so
+    that packets which are played again and again do not fill the disk.
     """
     digest = digest_of(request)
-    if rows and rows[0].request_digest != digest:
+    told_before = next((_told(row) for row in rows if row.kind in _ANSWERS and row.request_digest == digest), None)
+    if told_before is None and rows and rows[0].request_digest != digest:
         raise Denied(REQUEST_REPLAY, f"request {request.request_id} came before with other content")
-    return next((_told(row) for row in rows if row.kind in _ANSWERS and row.request_digest == digest), None)
+    return told_before
 
 
 def note_of(request: SigningRequest, answer: SigningAnswer) -> Note:

@@ -191,7 +191,12 @@ async def test_a_policy_that_the_owners_did_not_sign_is_answered_and_noted(site)
     await site.down(0, "policy", order)
     (answer,) = await site.next("registered")
     assert answer.rule == "register.owners"
-    assert (await scene.rows())[-1].kind == EntryKind.REFUSAL
+    rows = await scene.rows()
+    assert rows[-1].kind == EntryKind.REFUSAL
+    await site.down(0, "policy", order)
+    (again,) = await site.next("registered")
+    assert again == answer
+    assert await scene.rows() == rows, "a broker that plays it again fills no disk"
 
 
 async def test_headers_that_do_not_follow_are_refused_by_name(site):

@@ -114,6 +114,17 @@ async def test_a_request_id_with_other_content(box):
     assert (await box.sessions.answer(request)).outcome == "signed", "the first answer stands"
 
 
+async def test_packets_that_are_played_again_and_again_do_not_fill_the_disk(box):
+    request = box.request(payment())
+    await box.sessions.answer(request)
+    liar = msgspec.structs.replace(request, expires_at_ms=request.expires_at_ms + 1)
+    first = await box.sessions.answer(liar)
+    rows = await box.rows()
+    assert [await box.sessions.answer(liar) for _ in range(3)] == [first] * 3
+    assert first.rule == "request.replay"
+    assert await box.rows() == rows
+
+
 async def test_other_content_does_not_poison_a_request_that_waits_for_its_answer(box):
     """The box died between debit and answer, and a liar comes before the honest sender does."""
     request = box.request(payment())
