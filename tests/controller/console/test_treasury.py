@@ -19,7 +19,6 @@ from controller.console.parts.spending_tree import SpendingTree
 from controller.console.topics import all_topics
 from controller.console.topics.treasury import patience
 from controller.console.topics.treasury.payment import steps
-from controller.people.service import People
 from controller.views.ports import Operations
 from shared.clock import SystemClock
 from shared.errors import GatewayUnavailable
@@ -53,11 +52,14 @@ def send(visitor: Visitor) -> None:
     button._handle_event({"listener_id": listener.id, "args": None})
 
 
-async def test_without_a_treasury_there_is_no_menu_entry_and_no_page(people: People, site: Operations) -> None:
-    frame = Frame(sites=[], site="west-1", user="tess", operates=False, first=None)
-    assert "treasury" not in [item["key"] for item in frame.props["nav"]]
-    with_one = Frame(sites=[], site="", user="tess", operates=False, first=None, treasury=True)
-    assert [item["label"] for item in with_one.props["nav"]] == ["Sites", "Treasury"]
+async def test_without_a_treasury_there_is_no_menu_entry_and_no_topic(visit: Enter, site: Operations) -> None:
+    visitor = await visit("vera")
+    await visitor.user.open("/treasury")
+    (shown,) = elements(visitor.user, Frame)
+    assert shown.props["nav"][-1]["label"] == "Treasury"
+    with visitor.user:
+        without = Frame(sites=[], site="west-1", user="vera", operates=False, first=None)
+    assert "treasury" not in [item["key"] for item in without.props["nav"]]
     assert not [topic for topic in all_topics(site) if topic.name.startswith("treasury")]
 
 
