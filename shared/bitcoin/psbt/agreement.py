@@ -30,14 +30,16 @@ def fields_agree(raw: bytes, ours: Scan, tx: Transaction) -> None:
         written = bytes(wallycore.psbt_to_bytes(psbt, 0))
     except ValueError as error:  # an outpoint of nothing but zeros, which no coin has
         raise BitcoinDisagreement("psbt: wallycore cannot write what it has read") from error
-    _same_fields("wallycore", written, ours)
-    _same_fields("btclib", _written_by_btclib(raw, tx), ours)
+    for reader, again in (("wallycore", written), ("btclib", _written_by_btclib(raw, tx))):
+        if again != raw:  # the same bytes are the same records
+            _same_fields(reader, again, ours)
 
 
 def _written_by_btclib(raw: bytes, tx: Transaction) -> bytes:
     try:
         psbt = BtclibPsbt.parse(raw)
-        base, written = psbt.tx.serialize(include_witness=False), psbt.serialize()
+        base = psbt.tx.serialize(include_witness=False)
+        written = psbt.serialize(check_validity=False)  # `parse` has just checked the whole, each map is checked again
     except (ValueError, RuntimeError, TypeError) as error:  # it has errors of each of these
         raise BitcoinDisagreement(f"psbt: btclib refuses what our scanner reads: {error}") from error
     _same_tx("btclib", base, tx)

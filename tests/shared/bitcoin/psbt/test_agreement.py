@@ -61,6 +61,6 @@ def test_a_field_that_a_reader_loses_or_changes_is_noticed(psbt, monkeypatch, re
             if reader == "wallycore":
                 patch.setattr(wallycore, "psbt_to_bytes", lambda *_, lie=lie: lie)
             else:
-                patch.setattr(agreement.BtclibPsbt, "serialize", lambda _, lie=lie: lie)
+                patch.setattr(agreement.BtclibPsbt, "serialize", lambda _, lie=lie, **_options: lie)
             with pytest.raises(BitcoinDisagreement, match=f"input 0: {reader} reads the field"):
                 agreement.fields_agree(psbt.raw, scan(psbt.raw), psbt.tx)
