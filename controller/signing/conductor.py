@@ -24,7 +24,7 @@ from controller.signing.event import (
     proposal_stream,
 )
 from controller.signing.model import UNSIGNED, AskedBox, ProposalStatus, Round
-from controller.signing.plan import Abort, Ask, Complete, Exhausted, Wait, next_step
+from controller.signing.plan import Abort, Ask, Complete, Exhausted, Wait, next_step, signed_whole
 from controller.signing.ports import BoxAddress, Chain, Contract, ContractBook, Judge, Verdicts
 from controller.signing.progress import ProposalProgress
 from controller.signing.refusal import SigningRefusal
@@ -98,9 +98,11 @@ class Conductor:
         if progress.status not in UNSIGNED and progress.status is not ProposalStatus.SIGNING:
             return False
         tip = await self._office.chain.tip()
+        contract = self._office.contracts.contract(progress.proposal.contract_id)
+        if contract is not None and signed_whole(progress, contract):
+            return await self._signing(progress, contract, tip.height)  # others may have it too: it cannot be recalled
         if tip.height >= progress.proposal.expiry_height:
             return await self._write(progress, ProposalExpired(progress.proposal_id, tip.height))
-        contract = self._office.contracts.contract(progress.proposal.contract_id)
         if contract is None or contract.policy.policy_version != progress.proposal.policy_version:
             detail = "the policy under which it was approved is not in force any more; propose it anew"
             return await self._refuse(progress, SigningRefusal.POLICY_CHANGED, detail)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from controller.signing.approval import path_of
-from controller.signing.model import Round
+from controller.signing.model import ProposalStatus, Round
 from controller.signing.ports import Contract
 from controller.signing.progress import ProposalProgress
 from shared.wire.contract import SpendingPath
@@ -69,6 +69,11 @@ def next_step(progress: ProposalProgress, contract: Contract) -> Step:
             return step
     paths = ", ".join((progress.proposal.path, *progress.proposal.fallbacks))
     return Exhausted(f"too few of the boxes answered with a signature; tried {paths}")
+
+
+def signed_whole(progress: ProposalProgress, contract: Contract) -> bool:
+    """Is every signature there that the transaction needs?"""
+    return progress.status is ProposalStatus.SIGNING and isinstance(next_step(progress, contract), Complete)
 
 
 def _enough(progress: ProposalProgress, contract: Contract, name: str) -> bool:

@@ -1,12 +1,14 @@
 """From a wish to a transaction that is buried, and every way in which boxes can fail to sign it."""
 
+from contextlib import suppress
+
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from controller.signing.model import ProposalStatus
 from shared.bitcoin.transaction import Transaction
-from shared.errors import Denied
+from shared.errors import Denied, GatewayUnavailable
 from tests.controller.signing.money import CAROL
 
 
@@ -25,6 +27,25 @@ async def test_a_payment_from_a_vault_goes_all_the_way(stage, safe) -> None:
     stage.chain.mine(blocks=2)
     await stage.service.tick()
     assert progress.status is ProposalStatus.BURIED
+
+
+async def test_a_quorum_that_signed_in_time_is_not_forgotten_by_expiry(stage, safe) -> None:
+    """The signatures went over the broker: whoever kept them could pay, while the same bill is proposed anew."""
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    stage.chain.test_accept, test_accept = _away, stage.chain.test_accept
+    with suppress(GatewayUnavailable):
+        await stage.run()
+    assert len(progress.signatures["quorum"]) == 2
+    stage.chain.test_accept = test_accept
+    stage.chain.height = progress.proposal.expiry_height
+    await stage.service.tick()
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
+
+
+async def _away(*_: object) -> None:
+    raise GatewayUnavailable("the node is away")
 
 
 async def test_a_musig_payment_takes_two_rounds_and_one_signature(stage, wallet) -> None:
