@@ -20,7 +20,7 @@ from agent.health.file_mode import file_modes
 from agent.health.finding import Finding, Grade
 from agent.health.lan import CHECK as MINERS
 from agent.health.lan import miners
-from agent.settings import NodeSettings, SiteSettings
+from agent.settings import NodeSettings, SignerSettings, SiteSettings
 from agent.site_file import site_of
 from shared.crypto.keys import parse_public
 from shared.errors import BesError, GatewayUnavailable, GatewayUntrusted
@@ -53,6 +53,10 @@ def examine(settings: NodeSettings) -> Iterator[Finding]:
     if isinstance(settings, SiteSettings):
         checks["site file"] = partial(_site_file, settings)
         checks[MINERS] = partial(_miners, settings)
+    if isinstance(settings, SignerSettings):
+        from agent.health.doctor_signer import signing_checks  # a site's installation has no PKCS#11
+
+        checks.update(signing_checks(settings))
     for name, check in checks.items():
         try:
             yield check()

@@ -38,11 +38,17 @@ def read_pin(name: str) -> Pin:
         raise SettingMissing(f"{path}: the file with the token's PIN is missing") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingInvalid(f"{path}: the PIN cannot be read: {type(error).__name__}") from error
-    if mode & _OTHERS:
+    if mode & (stat.S_IRWXO if _is_credential(path) else _OTHERS):
         raise SettingInvalid(f"{path}: others may read the token's PIN; chmod 600 {path}")
     if not _SHORTEST <= len(text) <= _LONGEST or not text.isprintable():
         raise SettingInvalid(f"{path}: a PIN has {_SHORTEST} to {_LONGEST} printable characters on one line")
     return Pin(text)
+
+
+def _is_credential(path: Path) -> bool:
+    """Systemd lets the service's user read by an access list, whose mask then shows as the group's bits (acl(5))."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    return bool(credentials) and path.parent == Path(credentials or "")
 
 
 def _place(name: str) -> Path:
