@@ -10,12 +10,12 @@ from controller.api.access import Treasurer, Viewer
 from controller.api.energy import Reason, WithReason
 from controller.api.shape import MAX_BODY_BYTES, PERSON, Shapes, answer, body_of
 from controller.views.ports import TreasuryDesk
-from controller.views.treasury import ContractView, ProposalView, SpendingWish, TreasuryState
+from controller.views.treasury import ContractView, ProposalView, RefreshWish, SpendingWish, TreasuryState
 from shared.errors import TooLarge
 
 
 class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person's own key signed, in base64: `bes sign` makes it of `to_sign`."""
+    """What a person's own key signed, in base64: `bes sign document` makes it of `to_sign`."""
 
     sealed: bytes
 
@@ -60,6 +60,14 @@ class TreasuryRoutes:
             responses=gives(ProposalView, status=201),
             openapi_extra=takes(SpendingWish) | PERSON,
         )
+        add(
+            one + "/refresh",
+            self.refresh,
+            methods=["POST"],
+            status_code=201,
+            responses=gives(ProposalView, status=201),
+            openapi_extra=takes(RefreshWish) | PERSON,
+        )
         one = "/proposals/{proposal_id}"
         add(one, self.proposal, responses=proposal)
         for name, work, body in (
@@ -102,6 +110,10 @@ class TreasuryRoutes:
     async def propose(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
         """Choose coins and build the transaction; it then waits for approvals."""
         return answer(await self._desk.propose(contract_id, await body_of(request, SpendingWish), actor), status=201)
+
+    async def refresh(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
+        """Propose to move coins whose recovery opens soon back to the contract; they then rest anew."""
+        return answer(await self._desk.refresh(contract_id, await body_of(request, RefreshWish), actor), status=201)
 
     async def proposal(self, proposal_id: str, _actor: Viewer) -> Response:
         """Where it stands: approvals, boxes, verdict, transaction."""

@@ -1,5 +1,7 @@
 """What console and API ask of the treasury. Fills `controller.views.ports.TreasuryDesk`."""
 
+from controller.contracts.calendar import refreshes
+from controller.contracts.route import routes
 from controller.contracts.service import ContractService
 from controller.gateways.bitcoind.treasury import TreasuryChain
 from controller.people.model import Actor, Permission
@@ -11,7 +13,7 @@ from controller.treasury.boxes import BoxDirectory
 from controller.treasury.form import read
 from controller.treasury.refusal import TreasuryRefusal
 from controller.treasury.view import box_view, contract_view, proposal_view, summary_of
-from controller.views.treasury import ContractView, ProposalView, SpendingWish, TreasuryState
+from controller.views.treasury import ContractView, ProposalView, RefreshWish, SpendingWish, TreasuryState
 from shared.bitcoin.network import Network
 from shared.errors import Denied, GatewayError, Malformed
 from shared.wire.codec import encode
@@ -109,6 +111,34 @@ class Desk:
             coins=wish.coins,
         )
         return self._shown(await self._signing.propose(request, _person(actor)))
+
+    async def refresh(self, contract_id: str, wish: RefreshWish, actor: Actor) -> ProposalView:
+        person, found = _person(actor), self._contracts.book.get(contract_id)
+        height, reserved = await self._chain.height(), self._signing.board.reserved()
+        coins = [one for one in await self._chain.unspent(found.terms) if (one.txid, one.vout) not in reserved]
+        in_force = found.policy_at(height)
+        if in_force is None:
+            raise Denied(TreasuryRefusal.NOT_REGISTERED, "no policy of this contract is in force yet")
+        descriptor = descriptor_of(found.terms.descriptor, found.terms.network)
+        due = refreshes(
+            routes(found.terms.descriptor, found.terms.parties),
+            coins,
+            height,
+            script=descriptor.derive(descriptor.change_branch, 0).script,
+            fee_rate_sat_vb=wish.fee_rate_sat_vb,
+            limits=in_force.policy.limits,
+        )
+        if not due:
+            raise Denied(TreasuryRefusal.NOTHING_DUE, "no free coin of this contract is due for a refresh")
+        request = SpendingRequest(
+            contract_id=contract_id,
+            path=due[0].cost.path,
+            payments=(),
+            reason=wish.reason,
+            fee_rate_sat_kvb=wish.fee_rate_sat_vb * SAT_KVB_PER_SAT_VB,
+            coins=tuple((coin.txid, coin.vout) for coin in due[0].coins),
+        )
+        return self._shown(await self._signing.propose(request, person))
 
     async def approve(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView:
         actor.require(Permission.SPEND)

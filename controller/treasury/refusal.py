@@ -4,5 +4,6 @@ from enum import StrEnum
 
 
 class TreasuryRefusal(StrEnum):
+    NOTHING_DUE = "treasury.nothing-due"
     NOT_REGISTERED = "treasury.not-registered"
     PERSON_NEEDED = "treasury.person-needed"

@@ -7,7 +7,9 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from controller.contracts.registration import EFFECT_KIND, RegistrationDelivery
+from controller.contracts.model import Contract
+from controller.contracts.refusal import Refusal
+from controller.contracts.registration import ACTOR, EFFECT_KIND, RegistrationDelivery
 from controller.contracts.service import ContractService
 from controller.gateways.bitcoind import BitcoinNode, CookieLogin, JsonRpc, Login, PasswordLogin
 from controller.gateways.bitcoind.treasury import TreasuryChain
@@ -28,10 +30,11 @@ from controller.treasury.desk import Desk
 from controller.treasury.post import Post
 from shared.bitcoin.kernel import Judge
 from shared.clock import Clock
-from shared.errors import ConfigError, GatewayError, StorageError
+from shared.errors import ConfigError, Conflict, Denied, GatewayError, StorageError
 from shared.log import get_logger
 
 LOOK_S = 5.0
+ASK_AGAIN_MS = 10 * 60_000
 
 log = get_logger("controller.treasury")
 
@@ -52,6 +55,7 @@ class Treasury:
         self._outbox = outbox
         self._clock = clock
         self._publisher = publisher
+        self._asked_ms: dict[str, int] = {}
         self.boxes = BoxDirectory((box.site, box.node, box.public_key) for box in settings.boxes)
         self._rpc = JsonRpc(settings.node_url, _login(settings))
         self.node = BitcoinNode(self._rpc, settings.network)
@@ -92,6 +96,20 @@ class Treasury:
         self.judge.close()
         await self._rpc.aclose()
 
+    async def _ask_again(self, contract: Contract) -> None:
+        """Tell the sealed policy again where a box that was heard lately has not answered it."""
+        pending, now_ms = contract.pending, self._clock.now_ms()
+        if pending is None or pending.sealed is None:
+            return
+        since_ms = now_ms - self._asked_ms.setdefault(contract.contract_id, now_ms)
+        lately_ms = now_ms - ASK_AGAIN_MS
+        heard = {box.address.box_id for box in self.boxes.listed() if (box.heard_at_ms or 0) > lately_ms}
+        said_no = {box for box, no in pending.refusals.items() if no.rule != Refusal.UNDELIVERED}
+        if since_ms >= ASK_AGAIN_MS and heard.intersection(contract.boxes) - pending.registered.keys() - said_no:
+            self._asked_ms[contract.contract_id] = now_ms
+            with suppress(Conflict, Denied):  # an answer came in between
+                await self.contracts.ask_again(contract.contract_id, actor=ACTOR)
+
     async def _look_after_contracts(self) -> None:
         """Headers to the boxes, and each contract against the chain. A node that cannot be asked only delays."""
         checked = False
@@ -104,6 +122,7 @@ class Treasury:
                 await self.post.tell_headers(self.node)
                 for contract in self.contracts.book.open():
                     await self.contracts.observe(contract.contract_id)
+                    await self._ask_again(contract)
             except GatewayError as error:
                 checked, self.desk.node_trouble = False, error.detail
                 log.warning("treasury.node-unfit", code=error.code, detail=error.detail)

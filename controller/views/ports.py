@@ -29,7 +29,7 @@ from controller.views.hold import HoldView, Released
 from controller.views.journal import JournalPage
 from controller.views.miner import MinerDetail
 from controller.views.site import NodeView, SiteView
-from controller.views.treasury import ContractView, ProposalView, SpendingWish, TreasuryState
+from controller.views.treasury import ContractView, ProposalView, RefreshWish, SpendingWish, TreasuryState
 from shared.clock import Clock
 
 
@@ -169,6 +169,10 @@ class TreasuryDesk(Protocol):
     def proposal(self, proposal_id: str) -> ProposalView: ...
 
     async def propose(self, contract_id: str, wish: SpendingWish, actor: Actor) -> ProposalView: ...
+
+    async def refresh(self, contract_id: str, wish: RefreshWish, actor: Actor) -> ProposalView:
+        """Propose to move the coins that are due; Denied where none is."""
+        ...
 
     async def approve(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView: ...
 

@@ -209,6 +209,13 @@ class TreasuryState(msgspec.Struct, frozen=True, kw_only=True):
     proposals: tuple[ProposalView, ...]
 
 
+class RefreshWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Move the coins whose recovery opens soon to a new address of their contract: as many as one payment may hold."""
+
+    fee_rate_sat_vb: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    reason: Annotated[str, msgspec.Meta(min_length=3, max_length=300, description="Why; kept in the journal")]
+
+
 class SpendingWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`fee_rate_sat_vb` of null takes the node's estimate for `target_blocks`. Without payments, `coins` (txid, output)
     go back to the contract: a refresh.

@@ -1,0 +1,82 @@
+"""Who may do what at the treasury's desk, and what it says where it knows nothing."""
+
+import pytest
+
+from controller.people.model import Actor, Permission
+from controller.views.treasury import RefreshWish, SpendingWish
+from shared.errors import Denied, Forbidden
+from tests.controller.treasury.conftest import House
+
+VIEWER = Actor(name="vera", permissions=frozenset({Permission.VIEW}), key="v")
+CAROL = Actor(name="carol", permissions=frozenset({Permission.VIEW, Permission.SPEND}), key="c")
+PROGRAM = Actor(name="bot", permissions=CAROL.permissions, key="p", program=True)
+WISH = SpendingWish(path="quorum", reason="rent")
+REFRESH = RefreshWish(fee_rate_sat_vb=2, reason="the recovery opens soon")
+
+
+async def test_who_only_looks_spends_nothing(house: House) -> None:
+    contract = await house.drafted()
+    desk, of = house.treasury.desk, contract.contract_id
+    for work in (
+        desk.draft(b"{}", VIEWER),
+        desk.approve_policy(of, b"", VIEWER),
+        desk.propose(of, WISH, VIEWER),
+        desk.refresh(of, REFRESH, VIEWER),
+        desk.approve("p-1", b"", VIEWER),
+        desk.cancel("p-1", "why", VIEWER),
+        desk.replace("p-1", 5, "why", VIEWER),
+        desk.import_signatures("p-1", "Anna", b"", VIEWER),
+    ):
+        with pytest.raises(Forbidden):
+            await work
+
+
+async def test_a_program_proposes_nothing(house: House) -> None:
+    contract = await house.drafted()
+    for work in (
+        house.treasury.desk.propose(contract.contract_id, WISH, PROGRAM),
+        house.treasury.desk.refresh(contract.contract_id, REFRESH, PROGRAM),
+    ):
+        with pytest.raises(Denied) as denied:
+            await work
+        assert denied.value.rule == "treasury.person-needed"
+
+
+async def test_no_address_before_every_box_has_registered(house: House) -> None:
+    contract = await house.sealed()
+    with pytest.raises(Denied) as denied:
+        await house.treasury.desk.address(contract.contract_id)
+    assert denied.value.rule == "treasury.not-registered"
+
+
+async def test_a_refresh_needs_a_coin_that_is_due(house: House) -> None:
+    contract = await house.registered()
+    with pytest.raises(Denied) as denied:
+        await house.treasury.desk.refresh(contract.contract_id, REFRESH, CAROL)
+    assert denied.value.rule == "treasury.nothing-due"
+
+
+async def test_a_policy_counts_from_the_height_of_the_slowest_box(house: House) -> None:
+    contract = await house.registered(effective_height=3)
+    desk, of = house.treasury.desk, contract.contract_id
+    await house.mine(2)
+    assert (await desk.contract(of)).policy is None
+    await house.mine()
+    assert (await desk.contract(of)).policy is not None
+    assert (await desk.state()).contracts[0].policy_version == 1
+
+
+async def test_a_node_that_is_away_is_unknown_and_not_zero(house: House) -> None:
+    contract = await house.registered()
+    state = await house.treasury.desk.state()
+    assert (state.contracts[0].balance_sat, state.trouble) == (0, "")
+    await house.program.stop()
+    try:
+        state = await house.treasury.desk.state()
+        view = await house.treasury.desk.contract(contract.contract_id)
+    finally:
+        await house.program.start()
+    assert state.height is None
+    assert state.trouble
+    assert state.contracts[0].balance_sat is None
+    assert (view.coins, view.summary.balance_sat, view.policy) == (None, None, None)

@@ -1,0 +1,90 @@
+"""What boxes say is believed by their seal alone; headers reach a box that stands on a lost branch."""
+
+import msgspec
+from nacl.signing import SigningKey
+
+from controller.contracts.model import Phase
+from shared.crypto.keys import key_id
+from shared.crypto.signing import unseal
+from shared.wire.signing import HeadersBatch, RegistrationAnswer, WitnessRequest, domain
+from tests.controller.treasury.conftest import ANNA, BEN, SITE, Box, House
+
+
+async def test_a_contract_is_registered_when_every_box_has_said_so(house: House) -> None:
+    contract = await house.sealed()
+    book, of = house.treasury.contracts.book, contract.contract_id
+    await house.treasury.post.arrived(SITE, "anna", ANNA.registered(of))
+    assert book.get(of).phase is Phase.APPROVED
+    await house.treasury.post.arrived(SITE, "ben", BEN.registered(of))
+    assert book.get(of).phase is Phase.REGISTERED
+
+
+async def test_a_refusal_of_a_box_stands_with_its_rule(house: House) -> None:
+    contract = await house.sealed()
+    no = ANNA.registered(contract.contract_id, rule="terms.key", detail="not mine")
+    await house.treasury.post.arrived(SITE, "anna", no)
+    view = await house.treasury.desk.contract(contract.contract_id)
+    assert view.pending is not None
+    assert view.pending.refused == {ANNA.box_id: "terms.key: not mine"}
+
+
+async def test_nobody_speaks_for_a_box(house: House) -> None:
+    contract = await house.sealed()
+    of, post = contract.contract_id, house.treasury.post
+    forger = Box("anna", SigningKey(b"x" * 32))
+    await post.arrived(SITE, "anna", forger.registered(of))  # a seal of nobody
+    await post.arrived(SITE, "anna", BEN.registered(of))  # of another box
+    await post.arrived(SITE, "anna", ANNA.says("registered", msgspec.structs.replace(_answer(of), box_id=BEN.box_id)))
+    await post.arrived(SITE, "stranger", ANNA.registered(of))  # from a node that is no box
+    await post.arrived(SITE, "anna", b"\x00")
+    pending = house.treasury.contracts.book.get(of).pending
+    assert pending is not None
+    assert not pending.registered
+    await post.arrived(SITE, "anna", forger.report(7))
+    assert [box.report for box in house.treasury.boxes.listed()] == [None, None]
+
+
+async def test_what_boxes_ask_each_other_goes_to_the_others_only(house: House) -> None:
+    asked = WitnessRequest(box_id=ANNA.box_id, seq=1, head=bytes(32), nonce=bytes(16))
+    await house.treasury.post.arrived(SITE, "anna", ANNA.says("witness-request", asked))
+    assert [(node, packet.kind) for node, packet in house.broker.sent] == [("ben", "witness-request")]
+
+
+async def test_a_box_is_told_headers_once_for_each_tip_and_not_before_it_spoke(house: House) -> None:
+    post, node, sent = house.treasury.post, house.treasury.node, house.broker.sent
+    await house.mine(5)
+    await post.tell_headers(node)
+    assert sent == []
+    await post.arrived(SITE, "anna", ANNA.report(3))
+    for _ in range(3):
+        await post.tell_headers(node)
+    assert [(to, packet.kind) for to, packet in sent] == [("anna", "headers")]
+    assert len(_headers(house)) == 5
+    await post.arrived(SITE, "anna", ANNA.report(5))
+    await post.tell_headers(node)
+    assert len(sent) == 1
+
+
+async def test_a_box_on_a_branch_that_was_reorganised_away_gets_the_headers_below_it(house: House) -> None:
+    post, node = house.treasury.post, house.treasury.node
+    await house.mine(5)
+    await post.arrived(SITE, "anna", ANNA.report(5))
+    await post.tell_headers(node)
+    lost = await house.treasury.node.hash_at(4)
+    await house.rpc.call(msgspec.Raw, "invalidateblock", lost)
+    await house.mine(3)
+    house.broker.sent.clear()
+    await post.tell_headers(node)
+    headers = _headers(house)
+    assert len(headers) == (await node.tip()).height
+    assert headers == await node.headers_from(1, 100)
+
+
+def _answer(of: str) -> RegistrationAnswer:
+    return RegistrationAnswer(request_id="r", box_id="", contract_id=of, policy_version=1, effective_height=0)
+
+
+def _headers(house: House) -> tuple[bytes, ...]:
+    key = SigningKey(b"o" * 32).verify_key
+    batch, _ = unseal(domain("headers"), house.broker.sent[-1][1].sealed, {key_id(key): key}, HeadersBatch)
+    return batch.headers
