@@ -1,0 +1,90 @@
+"""`bes sign`: a person's yes, by his own key on his own machine, after reading what it is a yes to."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.crypto.keys import load_or_create
+from shared.crypto.signing import seal
+from shared.errors import BesError, SettingInvalid, WireError
+from shared.wire.codec import decode
+from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, SpendingPolicy
+
+FAILED = 1
+
+app = typer.Typer(help="Sign an approval or a policy with your own key.", no_args_is_help=True)
+KeyFile = Annotated[Path, typer.Option("--key", help="Your secret key; nobody else reads this file")]
+
+
+@app.command("key")
+def make_key(path: Annotated[Path, typer.Argument(help="The file; made where it does not exist")]) -> None:
+    """Make your key and print its public half, which goes into contracts and policies."""
+    try:
+        typer.echo(load_or_create(path).verify_key.encode().hex())
+    except (BesError, OSError) as error:
+        raise _failed(error) from error
+
+
+@app.command("document")
+def sign(
+    to_sign: Annotated[str, typer.Argument(help="What the console shows under 'to sign' (base64)")],
+    key: KeyFile,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts")] = False,
+) -> None:
+    """Show in words what it is, ask, and print the sealed answer (base64) for the console."""
+    try:
+        document = _read(to_sign)
+        if not key.is_file():
+            raise SettingInvalid(f"{key}: no such file; 'bes sign key' makes one")
+        signer = load_or_create(key)
+    except (BesError, OSError) as error:
+        raise _failed(error) from error
+    for line in _approval(document) if isinstance(document, Approval) else _policy(document):
+        typer.echo(line, err=True)
+    if not yes:
+        typer.confirm("Sign it?", abort=True, err=True)
+    domain = APPROVAL_DOMAIN if isinstance(document, Approval) else POLICY_DOMAIN
+    typer.echo(base64.b64encode(seal(domain, document, [signer])).decode())
+
+
+def _read(text: str) -> Approval | SpendingPolicy:
+    try:
+        raw = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SettingInvalid("what is to be signed is no base64; copy it whole") from error
+    try:
+        return decode(raw, Approval)
+    except WireError:
+        return decode(raw, SpendingPolicy)
+
+
+def _approval(document: Approval) -> tuple[str, ...]:
+    return (
+        f"payment   {document.external_sat:,} sat leave contract {document.contract_id[:16]}… on {document.network}",
+        f"txid      {document.txid}",
+        f"proposed  by {document.initiator}, under policy {document.policy_version}",
+        f"as        {document.role}; void from block {document.expiry_height:,} on",
+    )
+
+
+def _policy(document: SpendingPolicy) -> tuple[str, ...]:
+    limits = document.limits
+    listed = ", ".join(f"{one.name} {one.address}" for one in document.allow_list) or "nobody"
+    people = ", ".join(f"{one.person} ({one.role})" for one in document.approvers)
+    return (
+        f"policy    {document.policy_version} of contract {document.contract_id}",
+        f"approval  {document.approvals_needed} of {people}",
+        f"pays      {listed}; a new one after {document.cooling_blocks} blocks",
+        f"limits    {limits.per_tx_sat:,} sat a transaction, {limits.window_sat:,} in {limits.window_blocks} blocks,"
+        f" {limits.lifetime_sat:,} in all; fee up to {limits.fee_sat:,} sat",
+        f"owners    {document.owners_needed} of {len(document.owners)} keys sign the next policy",
+    )
+
+
+def _failed(error: BesError | OSError) -> typer.Exit:
+    typer.echo(str(error), err=True)
+    return typer.Exit(FAILED)
