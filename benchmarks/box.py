@@ -23,7 +23,7 @@ from agent.signer.keystore.service import Keystore
 from agent.signer.ledger import Ledger, Spend
 from agent.signer.policy import Case, decide
 from agent.signer.policy.form import read
-from agent.signer.service import Equipment, Identity, SigningBox
+from agent.signer.service import MOST_AT_ONCE, Equipment, Identity, SigningBox
 from agent.signer.sessions.registry import Registry
 from agent.signer.sessions.signatures import signed
 from agent.signer.sessions.simulation import require_accepted
@@ -47,6 +47,7 @@ from benchmarks.options import Options
 from shared.bitcoin.kernel import Judge
 from shared.crypto.keys import key_id
 from shared.crypto.signing import unseal
+from shared.errors import SettingInvalid
 from shared.wire.codec import decode
 from shared.wire.contract import MOST_SAT, Limits
 from shared.wire.signing import Packet, SigningAnswer, SigningRequest, domain
@@ -68,6 +69,8 @@ def run(options: Options) -> dict[str, object]:
     """
     count = options.number("decisions", 2_000, 64, least=2)
     widths = options.numbers("widths", (1, 16, 64, 256), (1, 16))
+    if max(widths) > MOST_AT_ONCE:
+        raise SettingInvalid(f"--set widths: a box works on {MOST_AT_ONCE} requests at a time and drops more")
     place = options.word("folder", tempfile.gettempdir())
     with tempfile.TemporaryDirectory(prefix="bes-box-", dir=place) as folder:
         found = asyncio.run(_measured(Path(folder), count, widths))

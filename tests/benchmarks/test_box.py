@@ -1,7 +1,10 @@
 """The signing box that is measured signs what it is asked; figures are not judged here."""
 
+import pytest
+
 from benchmarks.cli import measured
 from benchmarks.options import Options
+from shared.errors import SettingInvalid
 
 
 def test_box_signs_every_request_and_tells_its_pace_beside_bare_token_and_ledger():
@@ -12,3 +15,8 @@ def test_box_signs_every_request_and_tells_its_pace_beside_bare_token_and_ledger
     assert all(case["p99_ms"] >= case["p50_ms"] > 0 and case["cpu_us"] > 0 for case in result["widths"])
     assert result["steps_cpu_us"].keys() == {"parse", "policy", "sign", "judge"}
     assert min(result[name] for name in ("hsm_signatures_per_s", "debits_per_s", "debits_together_per_s")) > 0
+
+
+def test_more_at_a_time_than_a_box_takes_are_refused():
+    with pytest.raises(SettingInvalid, match="256"):
+        measured("box", Options(quick=True, values={"widths": "257"}))
