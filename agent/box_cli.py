@@ -9,7 +9,7 @@ import typer
 
 from agent.settings import SignerSettings, SigningSettings
 from shared import log
-from shared.crypto.keys import key_id, load_or_create
+from shared.crypto.keys import key_id, load_or_create, parse_public
 from shared.errors import BesError, SettingMissing
 
 if TYPE_CHECKING:
@@ -86,6 +86,42 @@ def new_taproot_key(config: Config = Path("/etc/bes/signer.toml"), purpose: str 
     except (BesError, OSError) as error:
         raise _failed(error) from error
     typer.echo(made.public_key.hex())
+
+
+@app.command("key-book")
+def key_book(file: Path, config: Config = Path("/etc/bes/signer.toml")) -> None:
+    """Write the list of the pinned keys, each proven by the token, into FILE; for whoever builds a contract."""
+    from agent.signer.keystore import HsmKey, HsmKeys
+    from agent.signer.keystore.key_book import sealed, written
+
+    try:
+        settings, signing = SignerSettings.load(config), _signing(config)
+        box_key = load_or_create(settings.state_directory / "node.key")
+        pinned = [HsmKey(key.id, bytes.fromhex(key.public_key)) for key in signing.keys]
+        with ExitStack() as stack:
+            keys = HsmKeys(_token(signing, stack))
+            keys.open(pinned)
+            book = written(keys, pinned, key_id(box_key.verify_key), signing.token.serial)
+        file.write_bytes(sealed(book, box_key))
+    except (BesError, OSError) as error:
+        raise _failed(error) from error
+    typer.echo(f"{file}: {len(book.keys)} keys of box {book.box_id}")
+
+
+@app.command("check-key-book")
+def check_key_book(
+    file: Path, public_key: Annotated[str, typer.Argument(help="the box's, as 'bes box identity' printed it")]
+) -> None:
+    """Check a list of keys anywhere, without a token; prints each key's id and public key."""
+    from agent.signer.keystore.key_book import opened
+
+    try:
+        box = parse_public(public_key)
+        book = opened(file.read_bytes(), {key_id(box): box})
+    except (BesError, OSError) as error:
+        raise _failed(error) from error
+    for key in book.keys:
+        typer.echo(f"{key.key_id} {key.public_key.hex()}")
 
 
 def _signing(config: Path) -> SigningSettings:

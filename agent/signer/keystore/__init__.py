@@ -6,7 +6,6 @@ are wrapped by a key of the token and unwrapped for one signature.
 
 from agent.signer.keystore.hardening import Hardening, harden
 from agent.signer.keystore.hsm_key import HsmKey, HsmKeys
-from agent.signer.keystore.key_book import KeyBook
 from agent.signer.keystore.musig_rounds import MusigRounds, Slot
 from agent.signer.keystore.pin import Pin, read_pin
 from agent.signer.keystore.service import Keystore
@@ -18,7 +17,6 @@ __all__ = [
     "Hardening",
     "HsmKey",
     "HsmKeys",
-    "KeyBook",
     "Keystore",
     "MusigRounds",
     "Pin",

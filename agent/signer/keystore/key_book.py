@@ -1,13 +1,11 @@
-"""Keys made ahead, in a list that says that they are in this box's token.
+"""The list of a box's keys, for whoever builds a contract with them.
 
-Keys of a token have no BIP-32, so a contract names each of them and a new epoch needs new ones. The box writes down a
-supply of them before anybody asks: each with a signature by itself, which only the token can make, and all of them
-sealed by the box.
+Keys of a token have no BIP-32, so a contract names each of them and a new epoch needs new ones. Each stands in the list
+with a signature by itself, which only its token can make, and all of them are sealed by the box.
 """
 
 import hashlib
-import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from nacl.signing import SigningKey, VerifyKey
@@ -19,7 +17,6 @@ from shared.errors import SignatureInvalid
 
 DOMAIN = b"bes/key-book/v1"
 _PROOF_TAG = hashlib.sha256(b"bes/key-book/proof/v1").digest()
-_KEY_ID_BYTES = 8
 
 
 class ProvenKey(msgspec.Struct, frozen=True, array_like=True):
@@ -38,23 +35,14 @@ class KeyBook(msgspec.Struct, frozen=True, array_like=True):
     keys: tuple[ProvenKey, ...]
 
 
-def stock(keys: HsmKeys, book: KeyBook, count: int) -> KeyBook:
-    """The book with `count` new keys in it, made in the token with ids of their own."""
-    made = []
-    for _ in range(count):
-        key_id = secrets.token_hex(_KEY_ID_BYTES)
-        key = keys.generate(key_id, f"bes-{key_id}")
-        made.append(ProvenKey(key_id, key.public_key, keys.sign(key, proof_digest(book.box_id, key))))
-    return msgspec.structs.replace(book, keys=(*book.keys, *made))
-
-
-def pinned(book: KeyBook) -> tuple[HsmKey, ...]:
-    """The keys as the keystore wants them."""
-    return tuple(HsmKey(key.key_id, key.public_key) for key in book.keys)
+def written(keys: HsmKeys, pinned: Iterable[HsmKey], box_id: str, token_serial: str) -> KeyBook:
+    """The book of keys that `keys` has opened, each with a proof that its token made now."""
+    proven = tuple(ProvenKey(key.key_id, key.public_key, keys.sign(key, proof_digest(box_id, key))) for key in pinned)
+    return KeyBook(box_id, token_serial, proven)
 
 
 def sealed(book: KeyBook, box_key: SigningKey) -> bytes:
-    """For whoever builds a contract with these keys, and for the box's own disk."""
+    """As it goes into a file."""
     return seal(DOMAIN, book, [box_key])
 
 

@@ -2,10 +2,10 @@ import msgspec
 import pytest
 from nacl.signing import SigningKey
 
-from agent.signer.keystore import HsmKeys, Token
-from agent.signer.keystore.key_book import KeyBook, opened, pinned, sealed, stock
+from agent.signer.keystore import HsmKey, HsmKeys, Token
+from agent.signer.keystore.key_book import KeyBook, opened, sealed, written
 from shared.crypto.keys import key_id
-from shared.errors import SignatureInvalid
+from shared.errors import KeyUnsafe, SignatureInvalid
 
 BOX_KEY = SigningKey(b"\x05" * 32)
 BOXES = {key_id(BOX_KEY.verify_key): BOX_KEY.verify_key}
@@ -18,15 +18,19 @@ def keys(token: Token) -> HsmKeys:
 
 @pytest.fixture
 def book(keys: HsmKeys, token: Token) -> KeyBook:
-    return stock(keys, KeyBook("box-a", token.address.serial, ()), 3)
+    made = [keys.generate(f"a{number}", f"bes-a{number}") for number in range(3)]
+    return written(keys, made, "box-a", token.address.serial)
 
 
-def test_a_stock_of_keys_proves_itself(keys: HsmKeys, book: KeyBook, token: Token) -> None:
-    more = stock(keys, book, 2)
-    assert opened(sealed(more, BOX_KEY), BOXES) == more
-    assert more.keys[:3] == book.keys
-    assert sorted(pinned(more), key=lambda key: key.key_id) == keys.all_in_token()
-    HsmKeys(token).open(pinned(more))
+def test_the_book_of_a_token_proves_each_of_its_keys(keys: HsmKeys, book: KeyBook) -> None:
+    assert opened(sealed(book, BOX_KEY), BOXES) == book
+    assert [HsmKey(key.key_id, key.public_key) for key in book.keys] == keys.all_in_token()
+
+
+def test_a_key_that_was_not_opened_is_not_written_down(token: Token) -> None:
+    HsmKeys(token).generate("a1", "bes-a1")
+    with pytest.raises(KeyUnsafe):
+        written(HsmKeys(token), [HsmKey("a1", b"\x02" * 33)], "box-a", token.address.serial)
 
 
 def test_a_book_sealed_by_a_stranger_is_refused(book: KeyBook) -> None:
