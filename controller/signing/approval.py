@@ -51,9 +51,11 @@ def approver_of(sealed: bytes, wanted: Approval, contract: Contract, height: int
         approval, signed_by = unseal(APPROVAL_DOMAIN, sealed, trusted, Approval)
     except WireError as error:
         raise Denied(SigningRefusal.APPROVER_UNKNOWN, f"not signed by an approver of the policy: {error}") from error
-    persons = {keys[name].person for name in signed_by}
-    if len(persons) != 1:
-        raise Denied(SigningRefusal.APPROVER_TWICE, f"one approval is one person's; here {', '.join(sorted(persons))}")
+    if len(signed_by) != 1:  # a box counts every key, and refuses the person who comes twice
+        persons = sorted({keys[name].person for name in signed_by})
+        raise Denied(
+            SigningRefusal.APPROVER_TWICE, f"one approval is one key's; here {len(signed_by)} of {', '.join(persons)}"
+        )
     approver = keys[signed_by[0]]
     if approval.policy_version != wanted.policy_version or approval.policy_version != contract.policy.policy_version:
         raise Denied(

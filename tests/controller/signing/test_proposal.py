@@ -2,13 +2,15 @@
 
 import msgspec
 import pytest
+from nacl.signing import SigningKey
 
+from controller.signing.approval import approver_of
 from controller.signing.model import Payment, Person, ProposalStatus
 from controller.signing.ports import Contract
 from controller.signing.spending import SpendingRequest
 from shared.crypto.signing import seal
 from shared.errors import Denied
-from shared.wire.contract import APPROVAL_DOMAIN, Limits
+from shared.wire.contract import APPROVAL_DOMAIN, Approver, Limits
 from tests.controller.signing.money import CAROL, PAYEE_ADDRESS, PEOPLE
 
 S = ProposalStatus
@@ -95,6 +97,17 @@ async def test_a_refresh_sends_coins_back_to_the_contract(stage, safe) -> None:
     await stage.approve(progress.proposal_id)
     await stage.run()
     assert progress.status is S.BROADCAST
+
+
+async def test_an_approval_by_two_keys_of_one_person_is_refused_before_a_box_does(stage, safe) -> None:
+    progress = await stage.propose(safe)
+    wanted, phone = stage.service.approval(progress.proposal_id), SigningKey.generate()
+    too = Approver("ann-phone", "ann", "approver", phone.verify_key.encode())
+    policy = msgspec.structs.replace(safe.policy, approvers=(*safe.policy.approvers, too))
+    sealed = seal(APPROVAL_DOMAIN, wanted, [PEOPLE["ann"], phone])
+    with pytest.raises(Denied) as refused:
+        approver_of(sealed, wanted, msgspec.structs.replace(safe, policy=policy), stage.chain.height)
+    assert refused.value.rule == "approval.duplicate"
 
 
 async def test_approvals_are_of_two_other_persons_for_this_transaction(stage, safe) -> None:
