@@ -37,7 +37,7 @@ from controller.mining.energy import CurtailmentLedger
 from controller.mining.fleet import FleetTwin
 from controller.operations import LiveOperations, Services
 from controller.operations.decision_book import DecisionBook
-from controller.own_alarms import BROKER_UNFIT, NOT_STORING, REFUSED, OwnAlarms
+from controller.own_alarms import BROKER_UNFIT, NOT_STORING, RECOVERY_DUE, REFUSED, OwnAlarms
 from controller.people.service import People
 from controller.power_door import DispatchOrders
 from controller.registry import Registry
@@ -277,7 +277,10 @@ class ControllerApp:
     def _treasury(self) -> Treasury | None:
         if self.settings.treasury is None:
             return None
-        return Treasury(self.settings.treasury, self.journal, self.outbox, self.gateway, self.keys.command, self.clock)
+        key = self.keys.command
+        made = Treasury(self.settings.treasury, self.journal, self.outbox, self.gateway, key, self.clock)
+        made.on_recovery_due = partial(self.own_alarms.judge, RECOVERY_DUE)
+        return made
 
     def _record_refused(self, item: InboxItem, refused: Refused) -> None:
         kind = RecordKind(item.kind).name.lower()

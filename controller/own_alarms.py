@@ -17,11 +17,13 @@ NODE: Final = "controller"
 NOT_STORING: Final = "ingest.not-storing"
 BROKER_UNFIT: Final = "broker.unfit"
 REFUSED: Final = "inbox.refused"
+RECOVERY_DUE: Final = "contract.recovery-due"
 SEVERITIES: Final[Mapping[str, Severity]] = MappingProxyType(
     {
         NOT_STORING: Severity.P1,
         BROKER_UNFIT: Severity.P2,
         REFUSED: Severity.P2,
+        RECOVERY_DUE: Severity.P2,
         UNSOUND: Severity.P1,
         GAP_WIDE: Severity.P3,
     }

@@ -1,15 +1,17 @@
 """The treasury of a controller, from its settings to what runs."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from nacl.signing import SigningKey
 
+from controller.contracts.calendar import Opening, calendar
 from controller.contracts.model import Contract
 from controller.contracts.refusal import Refusal
 from controller.contracts.registration import ACTOR, EFFECT_KIND, RegistrationDelivery
+from controller.contracts.route import routes
 from controller.contracts.service import ContractService
 from controller.gateways.bitcoind import BitcoinNode, CookieLogin, JsonRpc, Login, PasswordLogin
 from controller.gateways.bitcoind.treasury import TreasuryChain
@@ -56,6 +58,9 @@ class Treasury:
         self._clock = clock
         self._publisher = publisher
         self._asked_ms: dict[str, int] = {}
+        self._due: str | None = None
+        self.on_recovery_due: Callable[[str], None] = _nobody
+        """Told which coins are due, whenever that changes; empty where none is."""
         self.boxes = BoxDirectory((box.site, box.node, box.public_key) for box in settings.boxes)
         self._rpc = JsonRpc(settings.node_url, _login(settings))
         self.node = BitcoinNode(self._rpc, settings.network)
@@ -96,6 +101,23 @@ class Treasury:
         self.judge.close()
         await self._rpc.aclose()
 
+    async def judge_recovery(self) -> None:
+        """Compare the coins of all contracts with the calendar. GatewayUnavailable where the node cannot be asked."""
+        height, due = await self.chain.height(), []
+        for contract in self.contracts.book.open():
+            if not contract.policies:
+                continue
+            found = routes(contract.terms.descriptor, contract.terms.parties)
+            dates = calendar(found, await self.chain.unspent(contract.terms), height)
+            soon = [date for date in dates if date.state in (Opening.DUE, Opening.OPEN)]
+            if soon:
+                coins, first = len({(one.txid, one.vout) for one in soon}), soon[0].opens_at_height
+                due.append(f"{contract.terms.name}: recovery of {coins} coins, of the first from block {first} on")
+        problem = "; ".join(due)
+        if problem != self._due:
+            self._due = problem
+            self.on_recovery_due(problem)
+
     async def _ask_again(self, contract: Contract) -> None:
         """Tell the sealed policy again where a box that was heard lately has not answered it."""
         pending, now_ms = contract.pending, self._clock.now_ms()
@@ -123,12 +145,17 @@ class Treasury:
                 for contract in self.contracts.book.open():
                     await self.contracts.observe(contract.contract_id)
                     await self._ask_again(contract)
+                await self.judge_recovery()
             except GatewayError as error:
                 checked, self.desk.node_trouble = False, error.detail
                 log.warning("treasury.node-unfit", code=error.code, detail=error.detail)
             except (StorageError, ConfigError) as error:
                 log.warning("treasury.not-looked-after", code=error.code, detail=error.detail)
             await asyncio.sleep(LOOK_S)
+
+
+def _nobody(_problem: str) -> None:
+    """Until somebody listens."""
 
 
 def _login(settings: TreasurySettings) -> Login:

@@ -23,9 +23,11 @@ from shared.crypto.signing import seal
 from shared.wire.codec import decode, encode
 from shared.wire.signing import BoxReport, Kind, Packet, RegistrationAnswer, domain
 from shared.wire.version import WIRE_VERSION
+from tests.controller.api.conftest import people
 from tests.controller.contracts.scene import AGREEMENT, VAULT, FakeClock, signed
 from tests.integration.chain.conftest import RunningNode, Simulated
 
+__all__ = ["people"]  # the fixture
 SITE = "tx1"
 
 

@@ -1,10 +1,18 @@
 """Who may do what at the treasury's desk, and what it says where it knows nothing."""
 
+import httpx
 import pytest
 
+from controller.api import build
+from controller.contracts.ports import ContractCoin
 from controller.people.model import Actor, Permission
+from controller.people.service import People
 from controller.views.treasury import RefreshWish, SpendingWish
+from shared.clock import SystemClock
 from shared.errors import Denied, Forbidden
+from shared.wire.contract import ContractTerms
+from tests.controller.api.conftest import ORIGIN, PASSWORD
+from tests.controller.console.fake_site import operations
 from tests.controller.treasury.conftest import House
 
 VIEWER = Actor(name="vera", permissions=frozenset({Permission.VIEW}), key="v")
@@ -80,3 +88,40 @@ async def test_a_node_that_is_away_is_unknown_and_not_zero(house: House) -> None
     assert state.trouble
     assert state.contracts[0].balance_sat is None
     assert (view.coins, view.summary.balance_sat, view.policy) == (None, None, None)
+
+
+async def test_a_coin_whose_recovery_opens_soon_is_told_once(house: House) -> None:
+    contract = await house.registered()
+    told: list[str] = []
+    house.treasury.on_recovery_due = told.append
+    await house.treasury.judge_recovery()
+    await house.treasury.judge_recovery()
+    assert told == [""]
+    house.treasury.chain.unspent = _old_coin  # type: ignore[method-assign]
+    await house.treasury.judge_recovery()
+    await house.treasury.judge_recovery()
+    (_, problem) = told
+    assert problem.startswith(f"{contract.terms.name}: recovery of 1 coins")
+
+
+async def _old_coin(_terms: ContractTerms) -> tuple[ContractCoin, ...]:
+    return (ContractCoin(txid="ab" * 32, vout=0, amount_sat=10**6, height=-60_000, branch=0, index=0),)
+
+
+async def test_by_rest_a_refusal_carries_its_id_and_the_treasury_is_seen(house: House, people: People) -> None:
+    contract = await house.sealed()
+    app = build(operations(SystemClock(), 20), people, treasury=house.treasury.desk)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url=ORIGIN, headers={"origin": ORIGIN}
+    ) as client:
+        assert (await client.get("/api/v1/treasury")).status_code == 401
+        await client.post("/api/v1/session", json={"name": "anna", "password": PASSWORD})
+        state = (await client.get("/api/v1/treasury")).json()
+        assert [one["contract_id"] for one in state["contracts"]] == [contract.contract_id]
+        wish = {"fee_rate_sat_vb": 2, "reason": "opens soon"}
+        path = f"/api/v1/contracts/{contract.contract_id}"
+        assert (await client.post(f"{path}/refresh", json=wish)).status_code == 403
+        await client.post("/api/v1/session", json={"name": "ada", "password": PASSWORD})
+        answer = await client.post(f"{path}/refresh", json=wish)
+        assert answer.json()["rule"] == "treasury.not-registered"
+        assert (await client.post(f"{path}/refresh", json=wish | {"fee_rate_sat_vb": 0})).status_code in (400, 422)
