@@ -50,6 +50,8 @@ ANSWERS: dict[type[errors.BesError], Answer] = {
     errors.Unsupported: Answer(422, "Choose an order that this device can carry out."),
     errors.Expired: Answer(410, "Preview again."),
     errors.WireError: Answer(400, "Correct the request as the detail says."),
+    errors.BitcoinMalformed: Answer(422, "Correct the Bitcoin data as the detail says."),
+    errors.InsaneScript: Answer(422, "Change the contract's policy as the detail says."),
     errors.GatewayUnavailable: Answer(503, "Try again; if it lasts, look at the gateway."),
     errors.BesError: Answer(500, "Report the code and the time to whoever runs the controller."),
 }
