@@ -118,7 +118,7 @@ class Treasury:
             self._due = problem
             self.on_recovery_due(problem)
 
-    async def _ask_again(self, contract: Contract) -> None:
+    async def ask_again(self, contract: Contract) -> None:
         """Tell the sealed policy again where a box that was heard lately has not answered it."""
         pending, now_ms = contract.pending, self._clock.now_ms()
         if pending is None or pending.sealed is None:
@@ -144,7 +144,7 @@ class Treasury:
                 await self.post.tell_headers(self.node)
                 for contract in self.contracts.book.open():
                     await self.contracts.observe(contract.contract_id)
-                    await self._ask_again(contract)
+                    await self.ask_again(contract)
                 await self.judge_recovery()
             except GatewayError as error:
                 checked, self.desk.node_trouble = False, error.detail

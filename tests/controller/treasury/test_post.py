@@ -4,6 +4,7 @@ import msgspec
 from nacl.signing import SigningKey
 
 from controller.contracts.model import Phase
+from controller.treasury.service import ASK_AGAIN_MS
 from shared.crypto.keys import key_id
 from shared.crypto.signing import unseal
 from shared.wire.signing import HeadersBatch, RegistrationAnswer, WitnessRequest, domain
@@ -88,3 +89,22 @@ def _headers(house: House) -> tuple[bytes, ...]:
     key = SigningKey(b"o" * 32).verify_key
     batch, _ = unseal(domain("headers"), house.broker.sent[-1][1].sealed, {key_id(key): key}, HeadersBatch)
     return batch.headers
+
+
+async def test_a_box_that_is_heard_and_has_not_answered_is_asked_again_now_and_then(house: House) -> None:
+    of = (await house.sealed()).contract_id
+    book = house.treasury.contracts.book
+    await house.treasury.post.arrived(SITE, "anna", ANNA.registered(of))
+
+    async def attempts(after_ms: int) -> int:
+        house.clock.ms += after_ms
+        await house.treasury.ask_again(book.get(of))
+        pending = book.get(of).pending
+        assert pending is not None
+        return pending.attempts
+
+    assert [await attempts(0), await attempts(ASK_AGAIN_MS)] == [0, 0]  # nobody was heard
+    await house.treasury.post.arrived(SITE, "anna", ANNA.report(1))
+    assert await attempts(1) == 0  # it has answered
+    await house.treasury.post.arrived(SITE, "ben", BEN.report(1))
+    assert [await attempts(1), await attempts(1), await attempts(ASK_AGAIN_MS - 3)] == [1, 1, 1]
