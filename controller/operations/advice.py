@@ -21,6 +21,7 @@ ADVICE = {
     "dispatch.unsound": "Nothing was released; the site's own rules hold. Report the text, curtail by hand meanwhile.",
     "dispatch.gap-wide": "See the decisions on the energy page; report it where it stays.",
     "broker.unfit": "Correct the broker's settings as the text says, then start the controller again.",
+    "contract.recovery-due": "Propose a refresh of the contract before the block that the text names.",
     "inventory.site-refused": "Correct the site's file at the node; the former description stays in force.",
 }
 COMMON_CAUSE = "Look at the {kind} first: it is the likelier cause. "
