@@ -34,7 +34,7 @@ from shared.wire.record import RecordKind
 from shared.wire.telemetry import TelemetryBatch
 
 HEALTH_EVERY_S = 10.0
-REPORT_EVERY_S = 60.0
+REPORT_EVERY_S = 15.0  # a controller that starts waits for it before it can feed headers
 UNHEARD_S = 2.0
 
 log = get_logger("agent.signer")
