@@ -56,9 +56,9 @@ def test_numbers_are_pushed_as_script_reads_them(value, script):
     assert number(value) == bytes.fromhex(script)
 
 
-@pytest.mark.filterwarnings("ignore:consider using OP_")  # btclib's advice for the numbers from 1 to 16
-@given(st.integers(-(2**31) + 1, 2**31 - 1))
-def test_numbers_are_those_of_btclib(value):
+@given(st.integers(17, 2**31 - 1), st.booleans())
+def test_numbers_without_an_opcode_of_their_own_are_those_of_btclib(magnitude, below_zero):
+    value = -magnitude if below_zero else magnitude
     assert number(value) == serialize([value])
 
 
