@@ -93,7 +93,7 @@ class Treasury:
             Dispatcher(journal, outbox, EFFECT_KIND, registration.deliver, clock, registration.abandon).run(),
             Dispatcher(journal, outbox, SIGNING_KIND, to_boxes.deliver, clock).run(),
             Dispatcher(journal, outbox, BROADCAST_KIND, to_chain.deliver, clock).run(),
-            SigningKeeper(self.signing, self.chain, clock).run(),
+            SigningKeeper(self.signing, self.chain, clock, look_s=LOOK_S).run(),
             self._look_after_contracts(),
         ]
 
