@@ -10,6 +10,7 @@ import msgspec
 
 from controller.contracts.ownership import Owners
 from controller.contracts.refusal import Refusal
+from shared.bitcoin.miniscript import NUMS_KEY
 from shared.bitcoin.miniscript.cost import input_wu, key_path_input_wu, signature_budget
 from shared.bitcoin.miniscript.fragment import Context, Fragment
 from shared.bitcoin.miniscript.node import Node
@@ -19,8 +20,6 @@ from shared.bitcoin.miniscript.script_tree import Script, scripts_of
 from shared.errors import BitcoinMalformed, Denied, InsaneScript
 from shared.wire.contract import HIGHEST_HEIGHT, Party, PathRole, SpendingPath
 
-NUMS = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
-"""A point whose secret nobody knows (BIP-341): as internal key it leaves the script tree only."""
 MAX_PATHS = 64
 _MAX_SETS = 1_000
 _LONGEST_BLOCKS = 0xFFFF
@@ -54,7 +53,7 @@ def routes(descriptor: str, parties: Sequence[Party]) -> tuple[Route, ...]:
     except BitcoinMalformed as error:
         raise Denied(Refusal.INSANE, error.detail) from error
     found: list[Route] = []
-    if scripts.internal_key is not None and scripts.internal_key != NUMS:
+    if scripts.internal_key is not None and scripts.internal_key != NUMS_KEY:
         names = owners.of(scripts.internal_key)
         path = SpendingPath("key path", _role(names, roles), names, len(names))
         found.append(Route(path, key_path_input_wu()))

@@ -8,9 +8,9 @@ from controller.signing.ownership import derived_at, expressions, key_path_aggre
 from controller.signing.plan import is_musig
 from controller.signing.ports import Contract
 from controller.signing.progress import ProposalProgress
-from controller.signing.script_text import miniscripts
 from shared.bitcoin.descriptor.derived import Derived, Leaf
 from shared.bitcoin.miniscript import Assets, fill, satisfy
+from shared.bitcoin.miniscript.script_tree import scripts_of
 from shared.bitcoin.psbt.psbt import Psbt, PsbtInput
 from shared.bitcoin.psbt.value import MusigKey
 from shared.bitcoin.sighash import Sighasher
@@ -84,7 +84,7 @@ def _witness(
     texts = {one.text: key for one, key in zip(expressions(contract), derived.keys, strict=True)}
     keys = {text: key if leaf is None else key[1:] for text, key in texts.items()}
     by_text = {text: signatures[key] for text, key in keys.items() if key in signatures}
-    node = miniscripts(contract.terms.descriptor)[path.leaf or 0]
+    node = scripts_of(contract.terms.descriptor).scripts[path.leaf or 0].node
     items = satisfy(node, Assets(frozenset(by_text), frozenset(), *locks))
     if items is None:
         raise BitcoinMalformed(f"{len(by_text)} signatures do not satisfy path {path.name!r}")

@@ -25,6 +25,7 @@ BTC = 100_000_000
 RECOVERY_BLOCKS = 30
 FUNDED_SAT = 5 * BTC
 PAID_SAT = {"landlord": BTC, "power supplier": 3 * BTC // 2}
+SIGNER_NAMES = ("Houston", "Reykjavik", "Container 7")
 SIGNERS = "signers"
 RECOVERY = f"recovery after {RECOVERY_BLOCKS}"
 _FEE_SAT = 10_000
@@ -133,10 +134,9 @@ def recovered(api: JsonClient, treasury: Treasury) -> str:
 
 def _form(treasury: Treasury) -> dict[str, Any]:
     people, boxes = treasury.people, treasury.boxes
-    parties = [["Houston", "Reykjavik", "Container 7"][at : at + 1][0] for at in range(len(boxes))]
     signers = [
         {"name": name, "person": box.name, "key": box.token_key, "role": "signer"}
-        for name, box in zip(parties, boxes, strict=True)
+        for name, box in zip(SIGNER_NAMES, boxes, strict=True)
     ]
     rosa = {"name": "Rosa", "person": "Rosa", "key": people.recovery_key, "role": "recovery"}
     approvers = [
@@ -148,7 +148,7 @@ def _form(treasury: Treasury) -> dict[str, Any]:
     return {
         "template": {
             "type": "treasury-vault",
-            "signers": parties,
+            "signers": SIGNER_NAMES,
             "needed": 2,
             "recovery": "Rosa",
             "recovery_after_blocks": RECOVERY_BLOCKS,

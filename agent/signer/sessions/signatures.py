@@ -11,7 +11,6 @@ from agent.signer.sessions.ports import Keys
 from shared.bitcoin.musig import taproot_tweak
 from shared.bitcoin.psbt.psbt import Psbt, PsbtInput
 from shared.bitcoin.psbt.value import LeafKey
-from shared.bitcoin.script import p2wpkh_script_code
 from shared.bitcoin.sighash import SIGHASH_ALL, SIGHASH_DEFAULT, Sighasher
 from shared.bitcoin.signature import verify_ecdsa, verify_schnorr
 from shared.errors import Denied
@@ -60,8 +59,8 @@ class _Signer:
         self._sighasher = Sighasher(case.tx, case.coins)
 
     def segwit_v0(self, index: int, place: Place, claimed: PsbtInput, ours: tuple[bytes, ...]) -> PsbtInput:
-        script_code = place.derived.witness_script or p2wpkh_script_code(place.derived.script)
-        digest = self._sighasher.segwit_v0(index, script_code)
+        assert place.derived.witness_script is not None  # only wsh and tr are registered (policy/ways.py)
+        digest = self._sighasher.segwit_v0(index, place.derived.witness_script)
         signatures = dict(claimed.partial_signatures)
         for key in ours:
             der = self._keys.sign_ecdsa(key, digest)

@@ -13,10 +13,10 @@ from controller.signing.fee import WITNESS_SCALE, transaction_wu
 from controller.signing.ownership import key_path_aggregate
 from controller.signing.plan import is_musig
 from controller.signing.refusal import SigningRefusal
-from controller.signing.script_text import miniscripts
 from shared.bitcoin.consensus import failed_input
 from shared.bitcoin.descriptor.derived import Derived
 from shared.bitcoin.miniscript import Assets, Item, fill, satisfy
+from shared.bitcoin.miniscript.script_tree import scripts_of
 from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.sighash import Sighasher
 from shared.bitcoin.signature import verify_ecdsa
@@ -151,7 +151,7 @@ def _witness(case: Case, index: int, added: Sequence[Additions], tx: Transaction
 @lru_cache(maxsize=4_096)
 def _stack(descriptor: str, texts: frozenset[str], sequence: int, lock_time: int) -> tuple[Item, ...] | None:
     """The form of the witness, which is the same at every index."""
-    return satisfy(miniscripts(descriptor)[0], Assets(texts, frozenset(), sequence, lock_time))
+    return satisfy(scripts_of(descriptor).scripts[0].node, Assets(texts, frozenset(), sequence, lock_time))
 
 
 def _musig_signature(case: Case, index: int, added: Sequence[Additions]) -> bytes:

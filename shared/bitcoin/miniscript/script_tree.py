@@ -1,6 +1,7 @@
 """A descriptor taken apart into the scripts that spend: one for wsh(), key path and leaves for tr() (BIP-386)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.bitcoin.miniscript.fragment import Context
 from shared.bitcoin.miniscript.node import Node
@@ -25,6 +26,7 @@ class Scripts:
     scripts: tuple[Script, ...]
 
 
+@lru_cache(maxsize=1_024)
 def scripts_of(descriptor: str) -> Scripts:
     """From text with or without its checksum; BitcoinMalformed for anything but wsh(miniscript) and tr()."""
     text = descriptor.partition("#")[0]

@@ -5,10 +5,10 @@ from functools import cache
 import wallycore
 
 from controller.contracts.compiled import Compiled
-from controller.contracts.route import NUMS, Route
+from controller.contracts.route import Route
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.extended_key import ExtendedKey
-from shared.bitcoin.miniscript import Assets, Context, fill, satisfy
+from shared.bitcoin.miniscript import NUMS_KEY, Assets, Context, fill, satisfy
 from shared.bitcoin.miniscript.script_tree import scripts_of
 from shared.bitcoin.musig import KeyAggregate, taproot_tweak
 from shared.bitcoin.network import Network
@@ -33,7 +33,7 @@ class Spender:
         self.secret_of = {
             text: next(found for found in _secrets(text, branch, index) if _public(found) == key)
             for text, key in self.key_of.items()
-            if text != NUMS
+            if text != NUMS_KEY
         }
 
     @property

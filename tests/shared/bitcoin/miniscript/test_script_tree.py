@@ -2,11 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.contracts.route import NUMS, routes
 from shared.bitcoin.miniscript import to_text
 from shared.bitcoin.miniscript.script_tree import scripts_of
 from shared.errors import BitcoinMalformed
-from tests.controller.contracts.scene import denied, party, static_key
 
 
 def test_a_wsh_is_one_script():
@@ -46,15 +44,3 @@ def test_any_tree_is_read_as_it_was_written(tree):
 def test_what_is_no_contract_is_malformed(text):
     with pytest.raises(BitcoinMalformed):
         scripts_of(text)
-
-
-def test_a_tree_over_nobodys_key_has_no_key_path():
-    parties = (party("Anna", 0, key=static_key),)
-    (only,) = routes(f"tr({NUMS},pk({static_key(0)}))", parties)
-    assert (only.path.leaf, only.path.keys) == (0, ("Anna",))
-
-
-@pytest.mark.parametrize("text", ["wsh(older(9))", "wsh(sortedmulti(1,A,B))", "pkh(A)"])
-def test_a_script_whose_paths_cannot_be_told_has_none(text):
-    with denied("template.insane"):
-        routes(text, (party("Anna", 0),))
