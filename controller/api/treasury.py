@@ -10,7 +10,7 @@ from controller.api.access import Treasurer, Viewer
 from controller.api.energy import Reason, WithReason
 from controller.api.shape import MAX_BODY_BYTES, PERSON, Shapes, answer, body_of
 from controller.views.ports import TreasuryDesk
-from controller.views.treasury import ContractView, ProposalView, RefreshWish, SpendingWish, TreasuryState
+from controller.views.treasury import ContractView, ProposalView, ReceiveView, RefreshWish, SpendingWish, TreasuryState
 from shared.errors import TooLarge
 
 
@@ -32,10 +32,6 @@ class SignedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     psbt: bytes
 
 
-class Address(msgspec.Struct, frozen=True):
-    address: str
-
-
 class TreasuryRoutes:
     def __init__(self, desk: TreasuryDesk, shapes: Shapes) -> None:
         self._desk = desk
@@ -48,9 +44,10 @@ class TreasuryRoutes:
         add("/contracts", self.draft, methods=["POST"], status_code=201, responses=gives(ContractView, status=201))
         one = "/contracts/{contract_id}"
         add(one, self.contract, responses=contract)
-        add(one + "/address", self.address, responses=gives(Address))
+        add(one + "/address", self.receive, responses=gives(ReceiveView))
         sealed = takes(Sealed) | PERSON
         add(one + "/approvals", self.approve_policy, methods=["POST"], responses=contract, openapi_extra=sealed)
+        add(one + "/boxes", self.tell_boxes, methods=["POST"], responses=contract, openapi_extra=PERSON)
         add(one + "/proposals", self.proposals, responses=gives(tuple[ProposalView, ...]))
         add(
             one + "/proposals",
@@ -74,10 +71,12 @@ class TreasuryRoutes:
             ("approvals", self.approve, Sealed),
             ("cancel", self.cancel, WithReason),
             ("replacement", self.replace, HigherFee),
+            ("child", self.help, HigherFee),
             ("signatures", self.import_signatures, SignedFile),
         ):
             extra = takes(body) | PERSON
             add(f"{one}/{name}", work, methods=["POST"], responses=proposal, openapi_extra=extra)
+        add(one + "/boxes", self.ask_again, methods=["POST"], responses=proposal, openapi_extra=PERSON)
         return router
 
     async def state(self, _actor: Viewer) -> Response:
@@ -95,9 +94,13 @@ class TreasuryRoutes:
         """What it means in sentences, its paths with their costs, its coins and when they open."""
         return answer(await self._desk.contract(contract_id))
 
-    async def address(self, contract_id: str, _actor: Treasurer) -> Response:
-        """The next unused receiving address."""
-        return answer(Address(await self._desk.address(contract_id)))
+    async def receive(self, contract_id: str, actor: Treasurer) -> Response:
+        """The next unused receiving address and where it stands in the descriptor."""
+        return answer(await self._desk.receive(contract_id, actor))
+
+    async def tell_boxes(self, contract_id: str, actor: Treasurer) -> Response:
+        """Tell the sealed policy again to those boxes that have not taken it."""
+        return answer(await self._desk.tell_boxes(contract_id, actor))
 
     async def approve_policy(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
         """An owner's signature on the policy that waits."""
@@ -131,6 +134,15 @@ class TreasuryRoutes:
         """The same payments at a higher fee; approved anew."""
         wish = await body_of(request, HigherFee)
         return answer(await self._desk.replace(proposal_id, wish.fee_rate_sat_vb, wish.reason, actor))
+
+    async def help(self, proposal_id: str, request: Request, actor: Treasurer) -> Response:
+        """A child that spends the change and pays for both; approved for itself."""
+        wish = await body_of(request, HigherFee)
+        return answer(await self._desk.help(proposal_id, wish.fee_rate_sat_vb, wish.reason, actor))
+
+    async def ask_again(self, proposal_id: str, actor: Treasurer) -> Response:
+        """Ask those boxes again that have not answered yet."""
+        return answer(await self._desk.ask_again(proposal_id, actor))
 
     async def import_signatures(self, proposal_id: str, request: Request, actor: Treasurer) -> Response:
         """What an air-gapped signer added to the exported PSBT."""

@@ -18,6 +18,7 @@ from controller.signing.event import (
     ProposalFinalised,
     ProposalRefused,
     RoundAborted,
+    RoundRepeated,
     RoundStarted,
     VerdictPassed,
     codec,
@@ -92,6 +93,31 @@ class Conductor:
         """When the next round's time is over; None where none runs."""
         rounds = [progress.round for progress in self._board.open() if progress.round is not None]
         return min((round_.until_ms for round_ in rounds if round_.open), default=None)
+
+    async def repeat(self, progress: ProposalProgress, actor: str) -> bool:
+        """Send the requests of the present round that nobody answered again, word for word: a box that has answered
+        gives the answer that it gave. False where no answer is awaited.
+        """
+        round_ = progress.round
+        if round_ is None or not round_.open:
+            return False
+        base = progress.proposal.psbt
+        if round_.kind is Round.PARTIAL:
+            base = with_nonces(base, list(progress.nonces.values()))
+        now_ms = self._clock.now_ms()
+        effects = tuple(
+            msgspec.structs.replace(effect, key=f"{effect.key}/again/{now_ms}")
+            for effect in (
+                signing_effect(progress, box, round_.kind, round_.path, base, round_.until_ms, self._key)
+                for box in round_.open
+            )
+        )
+        fact = RoundRepeated(
+            proposal_id=progress.proposal_id,
+            attempt=round_.attempt,
+            requests=tuple(box.request_id for box in round_.open),
+        )
+        return await self._write(progress, fact, effects, actor=actor)
 
     async def _step(self, progress: ProposalProgress) -> bool:
         """True where something was written."""
@@ -182,9 +208,14 @@ class Conductor:
         return await self._write(progress, ProposalRefused(progress.proposal_id, rule, detail))
 
     async def _write(
-        self, progress: ProposalProgress, fact: msgspec.Struct, effects: Sequence[SideEffect] = ()
+        self,
+        progress: ProposalProgress,
+        fact: msgspec.Struct,
+        effects: Sequence[SideEffect] = (),
+        *,
+        actor: str = ACTOR,
     ) -> bool:
-        append = Append(proposal_stream(progress.proposal_id), (codec.encode(fact, ACTOR),), progress.version)
+        append = Append(proposal_stream(progress.proposal_id), (codec.encode(fact, actor),), progress.version)
         await self._journal.commit(Commit(appends=(append,), effects=tuple(effects)))
         return True
 

@@ -124,6 +124,14 @@ class AnswerBlamed(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class RoundRepeated(msgspec.Struct, frozen=True, kw_only=True):
+    """A person had the boxes that are still silent asked once more, with the same requests."""
+
+    proposal_id: str
+    attempt: int
+    requests: tuple[str, ...]
+
+
 class RoundAborted(msgspec.Struct, frozen=True):
     """A try that will not be completed; its nonces are void."""
 
@@ -230,6 +238,7 @@ codec = EventCodec(
         AnswerTaken,
         BoxRefused,
         AnswerBlamed,
+        RoundRepeated,
         RoundAborted,
         ProposalFinalised,
         TransactionBroadcast,

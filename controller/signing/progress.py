@@ -130,6 +130,9 @@ class ProposalProgress:
             self.round.said[fact.request_id] = fact.detail
             self.failed[self.round.path, fact.party] = fact.rule
 
+    def _repeated(self, _fact: fact_of.RoundRepeated) -> None:
+        """The same questions; nothing else changes."""
+
     def _aborted(self, _fact: fact_of.RoundAborted) -> None:
         self.round, self.nonces = None, {}
 
@@ -182,6 +185,7 @@ _STEPS: dict[type[msgspec.Struct], Step] = {
     fact_of.AnswerTaken: (frozenset({S.CLEARED, S.SIGNING}), ProposalProgress._answered),
     fact_of.BoxRefused: (frozenset({S.SIGNING}), ProposalProgress._box_refused),
     fact_of.AnswerBlamed: (frozenset({S.SIGNING}), ProposalProgress._blamed),
+    fact_of.RoundRepeated: (frozenset({S.SIGNING}), ProposalProgress._repeated),
     fact_of.RoundAborted: (frozenset({S.SIGNING}), ProposalProgress._aborted),
     fact_of.ProposalFinalised: (frozenset({S.SIGNING}), ProposalProgress._finalised),
     fact_of.TransactionBroadcast: (_ANY, ProposalProgress._broadcast),

@@ -40,6 +40,7 @@ class SigningRefusal(StrEnum):
     # flow
     UNKNOWN_PROPOSAL = "proposal.unknown"
     WRONG_STATUS = "proposal.wrong-status"
+    NOBODY_SILENT = "proposal.nobody-silent"
     SUPERSEDED = "proposal.superseded"
     POLICY_CHANGED = "proposal.policy-changed"
     # what boxes answer

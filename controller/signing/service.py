@@ -158,6 +158,13 @@ class SigningService:
         await self._carry_on(proposal_id)
         return progress
 
+    async def ask_again(self, proposal_id: str, person: Person) -> ProposalProgress:
+        """Ask the boxes that are still silent once more; those that refused are not asked again."""
+        progress = self._in(proposal_id, ProposalStatus.SIGNING)
+        if not await self.conductor.repeat(progress, person.name):
+            raise Denied(SigningRefusal.NOBODY_SILENT, "no box's answer is awaited; what each said stands here")
+        return progress
+
     async def tick(self) -> None:
         """Look at the chain and at every open proposal: after a block, after a restart, and when a round is overdue."""
         await self.watch.observe()

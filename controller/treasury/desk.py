@@ -13,13 +13,15 @@ from controller.treasury.boxes import BoxDirectory
 from controller.treasury.form import read
 from controller.treasury.refusal import TreasuryRefusal
 from controller.treasury.view import box_view, contract_view, proposal_view, summary_of
-from controller.views.treasury import ContractView, ProposalView, RefreshWish, SpendingWish, TreasuryState
+from controller.views.treasury import ContractView, ProposalView, ReceiveView, RefreshWish, SpendingWish, TreasuryState
 from shared.bitcoin.network import Network
 from shared.errors import Denied, GatewayError, Malformed
 from shared.wire.codec import encode
 
 RECEIVING = 0
 SAT_KVB_PER_SAT_VB = 1_000
+DERIVED_BY = ("btclib", "rust-miniscript (bdk)")
+"""`Descriptor.derive` raises where these two come to different scripts."""
 
 
 class Desk:
@@ -66,14 +68,22 @@ class Desk:
             return contract_view(found, None, None, self._open(contract_id))
         return contract_view(found, coins, height, self._open(contract_id))
 
-    async def address(self, contract_id: str) -> str:
+    async def receive(self, contract_id: str, actor: Actor) -> ReceiveView:
+        actor.require(Permission.SPEND)
         found = self._contracts.book.get(contract_id)
         if not found.policies:
             raise Denied(
                 TreasuryRefusal.NOT_REGISTERED, "no address is given out before every box has registered the contract"
             )
         index = await self._chain.next_index(found.terms, RECEIVING)
-        return descriptor_of(found.terms.descriptor, found.terms.network).address(RECEIVING, index)
+        return ReceiveView(
+            contract_id=contract_id,
+            address=descriptor_of(found.terms.descriptor, found.terms.network).address(RECEIVING, index),
+            branch=RECEIVING,
+            index=index,
+            descriptor=found.terms.descriptor,
+            derived_by=DERIVED_BY,
+        )
 
     async def draft(self, document: bytes, actor: Actor) -> ContractView:
         actor.require(Permission.SPEND)
@@ -89,6 +99,11 @@ class Desk:
     async def approve_policy(self, contract_id: str, sealed: bytes, actor: Actor) -> ContractView:
         actor.require(Permission.SPEND)
         await self._contracts.approve(contract_id, sealed, actor=actor.name)
+        return await self.contract(contract_id)
+
+    async def tell_boxes(self, contract_id: str, actor: Actor) -> ContractView:
+        actor.require(Permission.SPEND)
+        await self._contracts.ask_again(contract_id, actor=actor.name)
         return await self.contract(contract_id)
 
     def proposals(self, contract_id: str) -> tuple[ProposalView, ...]:
@@ -151,6 +166,13 @@ class Desk:
     async def replace(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView:
         rate = fee_rate_sat_vb * SAT_KVB_PER_SAT_VB
         return self._shown(await self._signing.replace(proposal_id, rate, _person(actor), reason))
+
+    async def help(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView:
+        rate = fee_rate_sat_vb * SAT_KVB_PER_SAT_VB
+        return self._shown(await self._signing.help(proposal_id, rate, _person(actor), reason))
+
+    async def ask_again(self, proposal_id: str, actor: Actor) -> ProposalView:
+        return self._shown(await self._signing.ask_again(proposal_id, _person(actor)))
 
     async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView:
         return self._shown(await self._signing.import_signatures(proposal_id, party, psbt, _person(actor)))

@@ -119,6 +119,9 @@ def proposal_view(
         detail=progress.detail,
         psbt=base64.b64encode(proposal.psbt).decode(),
         to_sign=to_sign,
+        replaces=proposal.replaces,
+        replaced_by=progress.replaced_by,
+        helps=proposal.helps,
     )
 
 

@@ -29,7 +29,7 @@ from controller.views.hold import HoldView, Released
 from controller.views.journal import JournalPage
 from controller.views.miner import MinerDetail
 from controller.views.site import NodeView, SiteView
-from controller.views.treasury import ContractView, ProposalView, RefreshWish, SpendingWish, TreasuryState
+from controller.views.treasury import ContractView, ProposalView, ReceiveView, RefreshWish, SpendingWish, TreasuryState
 from shared.clock import Clock
 
 
@@ -152,7 +152,7 @@ class TreasuryDesk(Protocol):
 
     async def contract(self, contract_id: str) -> ContractView: ...
 
-    async def address(self, contract_id: str) -> str:
+    async def receive(self, contract_id: str, actor: Actor) -> ReceiveView:
         """The next unused receiving address; Denied until every box has registered the contract."""
         ...
 
@@ -161,6 +161,10 @@ class TreasuryDesk(Protocol):
         ...
 
     async def approve_policy(self, contract_id: str, sealed: bytes, actor: Actor) -> ContractView: ...
+
+    async def tell_boxes(self, contract_id: str, actor: Actor) -> ContractView:
+        """Tell the sealed policy to those boxes again that have not taken it."""
+        ...
 
     def proposals(self, contract_id: str) -> tuple[ProposalView, ...]:
         """Newest first."""
@@ -179,6 +183,14 @@ class TreasuryDesk(Protocol):
     async def cancel(self, proposal_id: str, reason: str, actor: Actor) -> ProposalView: ...
 
     async def replace(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView: ...
+
+    async def help(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView:
+        """A child that spends the change of a stuck transaction and pays for both."""
+        ...
+
+    async def ask_again(self, proposal_id: str, actor: Actor) -> ProposalView:
+        """The requests that no box has answered go out once more."""
+        ...
 
     async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView: ...
 

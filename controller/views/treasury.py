@@ -85,6 +85,19 @@ class ContractSummary(msgspec.Struct, frozen=True, kw_only=True):
     open_proposals: int
 
 
+class ReceiveView(msgspec.Struct, frozen=True, kw_only=True):
+    """An address that was never paid: number `index` of the descriptor's receiving `branch`. All of `derived_by` came
+    to this one script.
+    """
+
+    contract_id: str
+    address: str
+    branch: int
+    index: int
+    descriptor: str
+    derived_by: tuple[str, ...]
+
+
 class ApproverView(msgspec.Struct, frozen=True, kw_only=True):
     """A key by which a person approves; `role` is approver or recovery."""
 
@@ -171,7 +184,7 @@ class AskedBoxView(msgspec.Struct, frozen=True, kw_only=True):
 class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
     """`status`: proposed, approved, cleared, signing, finalised, broadcast, confirmed, reorganised, buried, expired,
     refused, cancelled, replaced. `rule` and `detail` say why it ended, if it did not end well. `to_sign` is what an
-    approver signs; `psbt` is base64.
+    approver signs; `psbt` is base64. `replaces`, `replaced_by` and `helps` are ids of other proposals.
     """
 
     proposal_id: str
@@ -196,6 +209,9 @@ class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     psbt: str
     to_sign: bytes | None
+    replaces: str = ""
+    replaced_by: str = ""
+    helps: str = ""
 
 
 class TreasuryState(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,17 +1,23 @@
-// A long text that people carry elsewhere.
-import { copyText } from "bes-draw";
+// A long text that people carry elsewhere, by hand or as a file.
+import { copyText, saveFile } from "bes-draw";
 
 export default {
   template: `
     <div class="bes-copy">
       <pre ref="text" class="bes-raw" tabindex="0" :data-testid="test">{{ text }}</pre>
-      <button type="button" class="bes-button bes-small" :data-testid="'copy-' + test" @click="copy"><span role="status">{{ said }}</span></button>
+      <div class="bes-copy-acts">
+        <button type="button" class="bes-button bes-small" :data-testid="'copy-' + test" @click="copy"><span role="status">{{ said }}</span></button>
+        <button v-if="file" type="button" class="bes-button bes-small" :data-testid="'save-' + test" @click="save">Save as {{ file }}</button>
+      </div>
     </div>`,
-  props: { text: String, test: String },
+  props: { text: String, test: String, file: String, binary: Boolean },
   data: () => ({ said: "Copy" }),
   methods: {
     copy() {
       copyText(this, this.$refs.text);
+    },
+    save() {
+      saveFile(this.file, this.text, this.binary);
     },
   },
 };

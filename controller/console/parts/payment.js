@@ -9,7 +9,7 @@ export default {
       <div class="bes-head" style="margin-bottom: 0"><p class="bes-sentence" style="flex: 1 1 300px" data-testid="sentence">{{ now.sentence }}</p>
         <template v-if="spends"><button v-for="act in now.acts" :key="act.name" type="button" class="bes-button bes-order" :data-testid="act.name" @click="$emit('act', { name: act.name })">{{ act.label }}</button></template>
       </div>
-      <p class="bes-hint" style="margin: 2px 0 12px">{{ now.why }}</p>
+      <p class="bes-hint" style="margin: 2px 0 12px">{{ now.why }}<template v-for="one in now.others" :key="one.text"> · {{ one.label }} <a class="bes-link" :href="one.href">{{ one.text }}</a></template></p>
       <div v-if="now.ended" class="bes-refusal" role="alert" style="margin-bottom: 12px" data-testid="ended"><code>{{ now.ended.rule }}</code> {{ now.ended.detail }}</div>
       <ol class="bes-steps" aria-label="How far it has come"><li v-for="step in now.steps" :key="step.name" :class="'bes-step-' + step.state" :aria-current="step.state === 'now' ? 'step' : null" :data-testid="'step-' + step.name">
         <i aria-hidden="true"></i><b>{{ step.name }}</b><span class="bes-spoken">{{ said(step) }}</span><small>{{ step.hint }}</small></li></ol>

@@ -1,8 +1,9 @@
 """The first lines of a payment's page, with its way from proposal to burial."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from nicegui.element import Element
+from nicegui.events import GenericEventArguments
 
 from controller.console.feed import Content
 from controller.console.parts.frame import text_of
@@ -15,6 +16,10 @@ class PaymentHead(Element, component="payment.js", esm={"bes-draw": "draw"}):
         super().__init__()
         self.props.update(first=first, topic=topic, spends=spends)
 
-    def on_act(self, handler: Callable[[str], None]) -> None:
+    def on_act(self, handler: Callable[[str], Awaitable[None]]) -> None:
         """`handler` is given the name of the act."""
-        self.on("act", lambda event: handler(text_of(event.args, "name")))
+
+        async def handle(event: GenericEventArguments) -> None:
+            await handler(text_of(event.args, "name"))
+
+        self.on("act", handle)

@@ -22,6 +22,8 @@ from controller.views.treasury import (
     PendingPolicy,
     PolicyView,
     ProposalView,
+    ReceiveView,
+    RefreshWish,
     SpendingWish,
     TreasuryState,
 )
@@ -29,7 +31,7 @@ from shared.clock import Clock
 from shared.errors import Denied, NotFound
 
 VAULT, DRAFT = "aa" * 32, "bb" * 32
-WAITS, SIGNS, REFUSED, BURIED = "p-waits", "p-signs", "p-refused", "p-buried"
+WAITS, SIGNS, REFUSED, BURIED, STUCK = "p-waits", "p-signs", "p-refused", "p-buried", "p-stuck"
 HEIGHT = 240_112
 KRAKEN = "bcrt1q0j40vxxcxuvl3c03zze5ee29zxq2ymdvzv2jvt"
 APPROVAL = b"what Ben signs"
@@ -49,6 +51,9 @@ class FakeTreasury:
         self.trouble = ""
         self.proposed: list[SpendingWish] = []
         self.sealed: list[bytes] = []
+        self.raised: list[tuple[str, str, int, str]] = []
+        self.files: list[tuple[str, bytes]] = []
+        self.asked: list[str] = []
         self.payments = {
             one.proposal_id: one
             for one in (
@@ -72,6 +77,7 @@ class FakeTreasury:
                     rule="screening.sanctioned",
                     detail="the address stands on list 7 of 2026-11-20",
                 ),
+                self._payment(STUCK, "broadcast", approved_by=("Ben", "Rosa"), replaces="p-first"),
                 self._payment(BURIED, "buried", approved_by=("Ben", "Rosa"), block_height=HEIGHT - 20),
             )
         }
@@ -112,9 +118,17 @@ class FakeTreasury:
         unread = msgspec.structs.replace(view.summary, balance_sat=None)
         return msgspec.structs.replace(view, coins=None, summary=unread)
 
-    async def address(self, contract_id: str) -> str:
+    async def receive(self, contract_id: str, actor: Actor) -> ReceiveView:
+        actor.require(Permission.SPEND)
         await self.contract(contract_id)
-        return KRAKEN
+        return ReceiveView(
+            contract_id=contract_id,
+            address=KRAKEN,
+            branch=0,
+            index=17,
+            descriptor=_TEXT,
+            derived_by=("btclib", "rust-miniscript (bdk)"),
+        )
 
     def proposals(self, contract_id: str) -> tuple[ProposalView, ...]:
         return tuple(one for one in self.payments.values() if one.contract_id == contract_id)
@@ -165,10 +179,36 @@ class FakeTreasury:
         return self.payments[proposal_id]
 
     async def replace(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView:
-        raise NotImplementedError(proposal_id)
+        return self._raised("replace", proposal_id, fee_rate_sat_vb, reason, actor)
+
+    async def help(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView:
+        return self._raised("child", proposal_id, fee_rate_sat_vb, reason, actor)
+
+    def _raised(self, way: str, proposal_id: str, rate: int, reason: str, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        self.raised.append((way, proposal_id, rate, reason))
+        return self.proposal(WAITS)
+
+    async def ask_again(self, proposal_id: str, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        self.asked.append(proposal_id)
+        return self.proposal(proposal_id)
+
+    async def tell_boxes(self, contract_id: str, actor: Actor) -> ContractView:
+        actor.require(Permission.SPEND)
+        self.asked.append(contract_id)
+        return await self.contract(contract_id)
+
+    async def refresh(self, contract_id: str, wish: RefreshWish, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        raise Denied("treasury.nothing-due", "no free coin of this contract is due for a refresh")
 
     async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView:
-        raise NotImplementedError(proposal_id)
+        actor.require(Permission.SPEND)
+        if not psbt.startswith(b"psbt"):
+            raise Denied("answer.malformed", "the file is neither a binary PSBT nor base64")
+        self.files.append((party, psbt))
+        return self.proposal(proposal_id)
 
     # What there is
 
@@ -183,6 +223,7 @@ class FakeTreasury:
         block_height: int | None = None,
         rule: str = "",
         detail: str = "",
+        replaces: str = "",
     ) -> ProposalView:
         return ProposalView(
             proposal_id=id_,
@@ -207,6 +248,7 @@ class FakeTreasury:
             detail=detail,
             psbt=base64.b64encode(b"psbt\xff" + bytes(range(256)) * 2).decode(),
             to_sign=to_sign,
+            replaces=replaces,
         )
 
     def _boxes(self) -> tuple[BoxView, ...]:

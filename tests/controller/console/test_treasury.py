@@ -12,18 +12,22 @@ from nicegui import ElementFilter, ui
 from controller.console.feed import Feed, Key
 from controller.console.format import btc, money, parse_money
 from controller.console.parts.button import Button
+from controller.console.parts.copy_text import CopyText
+from controller.console.parts.file_box import FileBox
 from controller.console.parts.frame import Frame
+from controller.console.parts.panel import Head
 from controller.console.parts.payment import PaymentHead
+from controller.console.parts.qr_code import QrCode
 from controller.console.parts.seal import SealBox
 from controller.console.parts.spending_tree import SpendingTree
 from controller.console.topics import all_topics
-from controller.console.topics.treasury import patience
+from controller.console.topics.treasury import fee, patience
 from controller.console.topics.treasury.payment import steps
 from controller.views.ports import Operations
 from shared.clock import SystemClock
 from shared.errors import GatewayUnavailable
 from tests.controller.console.conftest import Enter, Visitor
-from tests.controller.console.fake_treasury import BURIED, DRAFT, REFUSED, SIGNS, VAULT, WAITS, FakeTreasury
+from tests.controller.console.fake_treasury import BURIED, DRAFT, REFUSED, SIGNS, STUCK, VAULT, WAITS, FakeTreasury
 from tests.controller.console.test_pages import elements, eventually, notice_code, sheet
 
 SEALED = base64.b64encode(b"Rosa says yes").decode()
@@ -40,16 +44,26 @@ def hand_in(visitor: Visitor, sealed: str) -> None:
     box._handle_event({"listener_id": listener.id, "args": {"sealed": sealed}})
 
 
-def take_back(visitor: Visitor) -> None:
+def act(visitor: Visitor, name: str) -> None:
     (head,) = elements(visitor.user, PaymentHead)
     listener = next(iter(head._event_listeners.values()))
-    head._handle_event({"listener_id": listener.id, "args": {"name": "cancel"}})
+    head._handle_event({"listener_id": listener.id, "args": {"name": name}})
+
+
+def hand_in_file(visitor: Visitor, party: str, text: str) -> None:
+    (box,) = elements(visitor.user, FileBox)
+    listener = next(iter(box._event_listeners.values()))
+    box._handle_event({"listener_id": listener.id, "args": {"name": party, "text": text}})
+
+
+def press(visitor: Visitor, test: str) -> None:
+    (button,) = (one for one in elements(visitor.user, Button) if one.props.get("data-testid") == test)
+    listener = next(iter(button._event_listeners.values()))
+    button._handle_event({"listener_id": listener.id, "args": None})
 
 
 def send(visitor: Visitor) -> None:
-    (button,) = (one for one in elements(visitor.user, Button) if one.props.get("data-testid") == "send")
-    listener = next(iter(button._event_listeners.values()))
-    button._handle_event({"listener_id": listener.id, "args": None})
+    press(visitor, "send")
 
 
 async def test_without_a_treasury_there_is_no_menu_entry_and_no_topic(visit: Enter, site: Operations) -> None:
@@ -68,8 +82,8 @@ async def test_what_needs_a_person_stands_first_and_names_who(site: Operations, 
     needs = await rows(site, treasury, "treasury-needs")
     assert [cells[0]["mark"] for cells in needs] == sorted(cells[0]["mark"] for cells in needs)
     said = [cells[1]["text"] for cells in needs]
-    assert said[0] == "Box box-one has stopped: its ledger forks"
-    assert any("box-three was never heard" in text for text in said)
+    assert said[0] == "Box edge-1 at west-1: stopped: its ledger forks"
+    assert any("Box edge-3 at west-1: never heard" in text for text in said)
     assert any("can soon be spent by the path “recovery”" in text for text in said)
     actions = {cells[1]["text"].split(" to ")[-1]: cells[2] for cells in needs}
     assert actions["Kraken deposit from Cold reserve"] == "Approve: Rosa"  # Anna proposed it, Ben has said yes
@@ -158,7 +172,7 @@ async def test_a_wrong_approval_is_refused_by_name(
 async def test_taking_back_wants_a_reason(visit: Enter, treasury: FakeTreasury) -> None:
     visitor = await visit("tess")
     await visitor.user.open(f"/treasury/payment/{WAITS}")
-    take_back(visitor)
+    act(visitor, "cancel")
     await visitor.user.should_see("Take the payment back")
     visitor.user.find("Reason").type("paid by hand")
     send(visitor)
@@ -210,6 +224,123 @@ async def test_boxes_answer_or_say_by_which_rule_not(site: Operations, treasury:
 )
 def test_steps_tell_how_far_it_came(treasury: FakeTreasury, payment: str, states: str) -> None:
     assert [step["state"] for step in steps(treasury.payments[payment])] == states.split()
+
+
+@pytest.mark.parametrize(("way", "figures"), [("replace", "2,080\u00a0sat more"), ("child", "The child pays")])
+async def test_a_fee_is_raised_with_old_and_new_figures(
+    visit: Enter, treasury: FakeTreasury, way: str, figures: str
+) -> None:
+    visitor = await visit("tess")
+    await visitor.user.open(f"/treasury/payment/{STUCK}")
+    act(visitor, "raise")
+    await visitor.user.should_see("Now 2,080\u00a0sat")
+    with visitor.user:
+        how = next(one for one in ElementFilter(kind=ui.select))
+        rate = next(one for one in ElementFilter(kind=ui.input) if one.props.get("data-testid") == "rate")
+        how.set_value(way)
+        rate.set_value("20")
+    await visitor.user.should_see(figures)
+    visitor.user.find("Reason").type("stuck for a day")
+    send(visitor)
+
+    async def raised() -> bool:
+        return treasury.raised == [(way, STUCK, 20, "stuck for a day")]
+
+    await eventually(raised)
+
+
+@pytest.mark.parametrize(
+    ("way", "rate", "change_sat", "against"),
+    [
+        ("replace", 10, 10**6, "no more than it pays now"),
+        ("replace", 201, 10**6, "200\u00a0sat/vB at most"),
+        ("replace", 199, 10**6, ""),
+        ("replace", 600, 10**6, "100,000\u00a0sat at most"),
+        ("child", 20, 500, "The change of 500\u00a0sat does not pay that"),
+    ],
+)
+def test_what_stands_against_a_higher_fee_is_said_before(
+    treasury: FakeTreasury, way: str, rate: int, change_sat: int, against: str
+) -> None:
+    stuck = msgspec.structs.replace(treasury.payments[STUCK], change_sat=change_sat)
+    assert treasury.view.policy is not None
+    new = fee.replacement(stuck, rate) if way == "replace" else fee.child(stuck, rate, 420)
+    said = fee.said(stuck, way, new, treasury.view.policy.limits)[1]
+    assert said == against if not against else against in said
+
+
+def test_a_child_lifts_its_parent_to_the_rate(treasury: FakeTreasury) -> None:
+    stuck = treasury.payments[STUCK]
+    new = fee.child(stuck, 20, 420)
+    both_vb = (stuck.weight_wu + 420 + 4 * 53 + 2) / 4
+    assert (stuck.fee_sat + new.fee_sat) / both_vb == pytest.approx(20, rel=0.01)
+
+
+async def test_a_signed_file_is_taken_in_the_name_of_its_key(visit: Enter, treasury: FakeTreasury) -> None:
+    visitor = await visit("tess")
+    await visitor.user.open(f"/treasury/payment/{SIGNS}")
+    (box,) = elements(visitor.user, FileBox)
+    assert box.props["first"]["names"] == ["box two", "box three"]  # box one has answered
+    hand_in_file(visitor, "box two", base64.b64encode(b"psbt\xff signed").decode())
+
+    async def taken() -> bool:
+        return treasury.files == [("box two", b"psbt\xff signed")]
+
+    await eventually(taken)
+    hand_in_file(visitor, "box two", base64.b64encode(b"something else").decode())
+    assert await notice_code(visitor.user) == "answer.malformed"
+
+
+async def test_silent_boxes_are_asked_again_by_who_may(visit: Enter, treasury: FakeTreasury) -> None:
+    visitor = await visit("vera")
+    await visitor.user.open(f"/treasury/payment/{SIGNS}")
+    act(visitor, "ask")
+    hand_in_file(visitor, "box two", "cHNidA==")
+    assert await notice_code(visitor.user) == "access.forbidden"
+    visitor = await visit("tess")
+    await visitor.user.open(f"/treasury/payment/{SIGNS}")
+    act(visitor, "ask")
+
+    async def asked() -> bool:
+        return treasury.asked == [SIGNS]
+
+    await eventually(asked)
+    assert treasury.files == []
+
+
+async def test_the_next_address_comes_with_its_place_and_a_picture(visit: Enter) -> None:
+    visitor = await visit("tess")
+    await visitor.user.open(f"/treasury/contract/{VAULT}")
+    press(visitor, "receive")
+    await visitor.user.should_see("Address number 17 of the receiving branch (0/17)")
+    await visitor.user.should_see("Derived by btclib and again by rust-miniscript (bdk)")
+    (code,) = elements(visitor.user, QrCode)
+    assert code.props["side"] in (29, 33)
+
+
+async def test_a_refusal_to_refresh_stays_in_its_dialog(visit: Enter) -> None:
+    visitor = await visit("tess")
+    await visitor.user.open(f"/treasury/contract/{VAULT}")
+    press(visitor, "refresh")
+    await visitor.user.should_see("Nobody is paid; only the fee leaves.")
+    visitor.user.find("Reason").type("opens soon")
+    send(visitor)
+    await visitor.user.should_see("[treasury.nothing-due]")
+
+
+async def test_a_box_tells_its_limits_ledger_clock_and_keys(visit: Enter, site: Operations) -> None:
+    visitor = await visit("vera")
+    await visitor.user.open("/treasury/box/box-two")
+    (head,) = elements(visitor.user, Head)
+    assert head.props["first"]["sentence"] == "Clock stale: no header for 3 h 05 min."
+    assert [one["value"] for one in head.props["first"]["figures"]][1:3] == ["240,093", "19\u00a0blocks"]
+    (row,) = sheet(visitor.user, "Limits left").props["first"]
+    assert (row["cells"][0]["text"], row["cells"][2]["load"]) == ("Cold reserve", 25)
+    texts = {one.props["test"]: one.props["text"] for one in elements(visitor.user, CopyText)}
+    assert texts["ledger-head"] == "9d" * 32
+    assert texts["box-keys"] == "02" + "ab" * 32
+    await visitor.user.open("/treasury/box/nope")
+    await visitor.user.should_see("No signing box 'nope'")
 
 
 async def test_a_refused_payment_says_by_which_rule(visit: Enter) -> None:

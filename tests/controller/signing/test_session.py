@@ -44,6 +44,36 @@ async def test_a_quorum_that_signed_in_time_is_not_forgotten_by_expiry(stage, sa
     assert progress.status is ProposalStatus.BROADCAST
 
 
+async def test_a_silent_box_is_asked_again_in_the_same_words(stage, safe) -> None:
+    progress = await stage.propose(safe)
+    with pytest.raises(Denied) as denied:
+        await stage.service.ask_again(progress.proposal_id, CAROL)
+    assert denied.value.rule == "proposal.wrong-status"
+    stage.box(safe, "b").silent = True
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    assert progress.status is ProposalStatus.SIGNING
+    stage.box(safe, "b").silent = False
+    await stage.service.ask_again(progress.proposal_id, CAROL)
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
+    first, again = stage.box(safe, "b").requests
+    assert first == again
+    assert len(stage.box(safe, "a").requests) == 1
+
+
+async def test_nobody_is_asked_again_where_nobody_is_silent(stage, safe) -> None:
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    stage.chain.test_accept = _away
+    with suppress(GatewayUnavailable):
+        await stage.run()
+    assert progress.status is ProposalStatus.SIGNING
+    with pytest.raises(Denied) as denied:
+        await stage.service.ask_again(progress.proposal_id, CAROL)
+    assert denied.value.rule == "proposal.nobody-silent"
+
+
 async def _away(*_: object) -> None:
     raise GatewayUnavailable("the node is away")
 

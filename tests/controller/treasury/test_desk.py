@@ -34,6 +34,10 @@ async def test_who_only_looks_spends_nothing(house: House) -> None:
         desk.cancel("p-1", "why", VIEWER),
         desk.replace("p-1", 5, "why", VIEWER),
         desk.import_signatures("p-1", "Anna", b"", VIEWER),
+        desk.help("p-1", 5, "why", VIEWER),
+        desk.ask_again("p-1", VIEWER),
+        desk.tell_boxes(of, VIEWER),
+        desk.receive(of, VIEWER),
     ):
         with pytest.raises(Forbidden):
             await work
@@ -53,7 +57,7 @@ async def test_a_program_proposes_nothing(house: House) -> None:
 async def test_no_address_before_every_box_has_registered(house: House) -> None:
     contract = await house.sealed()
     with pytest.raises(Denied) as denied:
-        await house.treasury.desk.address(contract.contract_id)
+        await house.treasury.desk.receive(contract.contract_id, CAROL)
     assert denied.value.rule == "treasury.not-registered"
 
 

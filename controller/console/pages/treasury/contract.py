@@ -6,6 +6,8 @@ from controller.console.pages.page import card
 from controller.console.pages.treasury.overview import PAYMENTS
 from controller.console.pages.treasury.page import TreasuryPage, sealed_bytes, title
 from controller.console.pages.treasury.propose import ProposeDialog
+from controller.console.pages.treasury.receive import RECEIVING, open_receive
+from controller.console.pages.treasury.refresh import RefreshDialog
 from controller.console.parts.button import Button
 from controller.console.parts.copy_text import CopyText
 from controller.console.parts.panel import Facts, Head
@@ -51,9 +53,8 @@ async def build(page: TreasuryPage) -> None:
     title(view.summary.name, "all contracts")
     with card().classes("bes-first"):
         Head(await page.follow("contract"), topic="contract")
-        if page.spends and view.policy is not None:
-            with ui.element("div").classes("bes-bulk").style("margin-top: 10px"):
-                Button("Propose a payment", ProposeDialog(page, view).open, primary=True, order=True, test="propose")
+        if page.spends:
+            _acts(page, view)
     await _meaning(page, view)
     with card("Payments", "newest first").classes("bes-first"):
         rows = await page.follow("contract-payments")
@@ -66,6 +67,17 @@ async def build(page: TreasuryPage) -> None:
             await _boxes(page)
     with card("Descriptor", "enough to find every coin without BES; keep a copy elsewhere"):
         CopyText(view.descriptor, test="descriptor")
+
+
+def _acts(page: TreasuryPage, view: ContractView) -> None:
+    """What can be done with it now."""
+    with ui.element("div").classes("bes-bulk").style("margin-top: 10px"):
+        if view.policy is not None:
+            Button("Propose a payment", ProposeDialog(page, view).open, primary=True, order=True, test="propose")
+        if view.summary.phase in RECEIVING:
+            Button("Receive", lambda: open_receive(page, view.summary.name), order=True, test="receive")
+        if view.policy is not None and locked_paths(view):
+            Button("Refresh coins", RefreshDialog(page, view).open, order=True, test="refresh")
 
 
 async def _meaning(page: TreasuryPage, view: ContractView) -> None:
@@ -100,10 +112,15 @@ def _policy(policy: PolicyView | None) -> None:
     Sheet(_APPROVERS, approver_rows(policy), topic="", caption="Approvers", empty="Nobody approves.")
 
 
+async def _tell(page: TreasuryPage) -> None:
+    await page.act(lambda actor: page.desk.tell_boxes(page.subject, actor))
+
+
 async def _boxes(page: TreasuryPage) -> None:
     with card("Boxes", "who has registered what"):
         rows = await page.follow("contract-boxes")
-        Sheet(_BOXES, rows, topic="contract-boxes", caption="Boxes", empty="No box holds a key of it.")
+        sheet = Sheet(_BOXES, rows, topic="contract-boxes", caption="Boxes", empty="No box holds a key of it.")
+        sheet.on_act(lambda _box, _act: _tell(page), operates=page.spends)
     with card("Sign the policy", "for owners"):
         first = await page.follow("contract-policy-to-sign")
 

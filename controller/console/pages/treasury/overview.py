@@ -33,7 +33,7 @@ _BOXES = (
     Column("box", "Box", lead=True),
     Column("state", "State", wrap=True),
     Column("heard", "Heard", end=True),
-    Column("place", "Site / node", wrap=True),
+    Column("place", "Site", wrap=True),
     Column("height", "Its block", end=True),
     Column("rows", "Ledger rows", end=True),
     Column("head", "Ledger head"),

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nicegui import ui
 
@@ -14,6 +15,8 @@ from controller.people.model import Actor, Permission
 from controller.views.ports import TreasuryDesk
 from shared.errors import Malformed
 
+Done = TypeVar("Done")
+Input = TypeVar("Input", bound=ui.element)
 _NEWS = (
     "treasury",
     "treasury-needs",
@@ -25,6 +28,7 @@ _NEWS = (
     "payment-approvals",
     "payment-boxes",
     "payment-to-sign",
+    "payment-files",
 )
 
 
@@ -47,13 +51,17 @@ class TreasuryPage:
         self.visit.listen(key)
         return kept.content
 
+    async def act(self, work: Callable[[Actor], Awaitable[Done]]) -> Done | None:
+        """Run it for a person who may spend, and show what came of it; None where it was refused, which is said."""
+        done = await self.visit.act(Permission.SPEND, work)
+        self.spoil()
+        return done
+
     def taking(self, work: Callable[[str, Actor], Awaitable[object]]) -> Callable[[str], Awaitable[bool]]:
         """`work` with what a person pasted, for those who may spend; a refusal is said above the page, False then."""
 
         async def take(text: str) -> bool:
-            done = await self.visit.act(Permission.SPEND, lambda actor: work(text, actor))
-            self.spoil()
-            return done is not None
+            return await self.act(lambda actor: work(text, actor)) is not None
 
         return take
 
@@ -69,6 +77,12 @@ def sealed_bytes(text: str) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise Malformed("this is not base64: paste the whole of what was signed") from error
+
+
+def field(element: Input) -> Input:
+    """An input in our own look."""
+    element.classes("bes-input").props("outlined dense options-dense")
+    return element
 
 
 def title(text: str, back: str, href: str = TREASURY) -> None:

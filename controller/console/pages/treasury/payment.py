@@ -3,9 +3,11 @@
 from nicegui import ui
 
 from controller.console.pages.page import card
+from controller.console.pages.treasury.fee import FeeDialog
 from controller.console.pages.treasury.page import TreasuryPage, sealed_bytes, title
 from controller.console.parts.command_dialog import Confirmation, Given, order_box, order_sheet
 from controller.console.parts.copy_text import CopyText
+from controller.console.parts.file_box import FileBox
 from controller.console.parts.payment import PaymentHead
 from controller.console.parts.seal import SealBox
 from controller.console.parts.sheet import Column, Sheet
@@ -53,7 +55,9 @@ async def build(page: TreasuryPage) -> None:
                 ui.label("txid").classes("bes-hint")
                 CopyText(proposal.txid, test="txid")
                 ui.label("PSBT, without signatures").classes("bes-hint").style("margin-top: 8px")
-                CopyText(proposal.psbt, test="psbt")
+                CopyText(proposal.psbt, test="psbt", file=f"{proposal.txid}.psbt", binary=True)
+            with card("Sign without a link", "air-gapped and hardware signers"):
+                await _files(page)
 
 
 async def _approve(page: TreasuryPage) -> None:
@@ -68,9 +72,28 @@ async def _approve(page: TreasuryPage) -> None:
     SealBox(first, topic="payment-to-sign", spends=page.spends, take=page.taking(approve))
 
 
-def _act(page: TreasuryPage, name: str) -> None:
+async def _files(page: TreasuryPage) -> None:
+    async def take(party: str, text: str) -> bool:
+        async def work(actor: Actor) -> ProposalView:
+            return await page.desk.import_signatures(page.subject, party, sealed_bytes(text), actor)
+
+        return await page.act(work) is not None
+
+    ui.label("Save the PSBT above, sign it elsewhere, and bring the signed file back.").classes("bes-text").style(
+        "margin-bottom: 8px"
+    )
+    FileBox(await page.follow("payment-files"), topic="payment-files", spends=page.spends, take=take)
+
+
+async def _act(page: TreasuryPage, name: str) -> None:
     if name == "cancel":
         _open_cancel(page)
+    elif name == "raise":
+        proposal = page.desk.proposal(page.subject)
+        contract = await page.visit.act(Permission.SPEND, lambda _actor: page.desk.contract(proposal.contract_id))
+        FeeDialog(page, proposal, contract).open()
+    elif name == "ask":
+        await page.act(lambda actor: page.desk.ask_again(page.subject, actor))
 
 
 def _open_cancel(page: TreasuryPage) -> None:

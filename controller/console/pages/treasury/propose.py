@@ -1,12 +1,11 @@
 """Propose a payment: path, whom of the allow-list, how much, how soon, why. Nothing is sent by it."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
 from nicegui import ui
 
 from controller.console.format import UNKNOWN, money, parse_money, plural
-from controller.console.pages.treasury.page import TreasuryPage
+from controller.console.pages.treasury.page import TreasuryPage, field
 from controller.console.parts.button import Button
 from controller.console.parts.command_dialog import Confirmation, Given, order_box, order_sheet
 from controller.console.topics.treasury.words import payment_href, short
@@ -19,14 +18,6 @@ _USUAL = 6
 _UNITS = {"btc": "BTC", "sat": "sat"}
 
 
-Field = TypeVar("Field", bound=ui.element)
-
-
-def _field(field: Field) -> Field:
-    field.classes("bes-input").props("outlined dense options-dense")
-    return field
-
-
 class _Line:
     """One destination and its amount; what it means in both units stands below."""
 
@@ -35,11 +26,11 @@ class _Line:
         self._changed = changed
         with ui.element("div").classes("bes-pay").props("data-testid=line") as self.box:
             named = {index: f"{one.name} · {short(one.address)}" for index, one in enumerate(listed)}
-            self._to = _field(ui.select(named, value=0 if len(listed) == 1 else None, label="To", on_change=self._show))
+            self._to = field(ui.select(named, value=0 if len(listed) == 1 else None, label="To", on_change=self._show))
             self._to.props("data-testid=to")
-            self._amount = _field(ui.input("Amount", on_change=self._show)).props("inputmode=decimal autocomplete=off")
+            self._amount = field(ui.input("Amount", on_change=self._show)).props("inputmode=decimal autocomplete=off")
             self._amount.props("data-testid=amount")
-            self._unit = _field(ui.select(_UNITS, value="btc", label="Unit", on_change=self._show))
+            self._unit = field(ui.select(_UNITS, value="btc", label="Unit", on_change=self._show))
             self.remove = Button("Remove", lambda: None, test="remove")
             self._said = ui.label().classes("bes-hint").props("data-testid=said")
         self._show()
@@ -91,7 +82,7 @@ class ProposeDialog:
         self._dialog.open()
 
     def _fields(self, view: ContractView, policy: PolicyView) -> None:
-        self._path = _field(
+        self._path = field(
             ui.select(
                 {path.name: f"{path.name}: {path.sentence}" for path in view.paths}, value=_usual(view), label="Path"
             )
@@ -101,7 +92,7 @@ class ProposeDialog:
         self._add(policy.allow_list)
         with ui.element("div").classes("bes-bulk"):
             Button("Pay one more", lambda: self._add(policy.allow_list), test="add-line")
-            self._speed = _field(ui.select(_SPEEDS, value=_USUAL, label="Wanted within")).style("min-width: 170px")
+            self._speed = field(ui.select(_SPEEDS, value=_USUAL, label="Wanted within")).style("min-width: 170px")
             self._speed.props("data-testid=speed")
         limits = policy.limits
         ui.label(

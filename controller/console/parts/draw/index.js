@@ -80,3 +80,25 @@ export async function copyText(component, element) {
   clearTimeout(component._besCopied);
   component._besCopied = setTimeout(() => (component.said = "Copy"), 3000);
 }
+
+// What the page holds already, as a file on the person's machine; `binary` texts are base64.
+export function saveFile(name, text, binary) {
+  const content = binary ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : text;
+  const url = URL.createObjectURL(new Blob([content]));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+// A file as text: its own where it is plain text, base64 of its bytes where it is not.
+export async function readFile(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (bytes.every((byte) => (byte >= 32 && byte < 127) || byte === 10 || byte === 13 || byte === 9)) {
+    return new TextDecoder().decode(bytes);
+  }
+  let letters = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) letters += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(letters);
+}

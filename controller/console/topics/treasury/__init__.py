@@ -1,6 +1,7 @@
 """What the treasury's pages say: contracts, payments, signing boxes."""
 
 from controller.console.feed import Topic
+from controller.console.topics.treasury.box import topics as of_boxes
 from controller.console.topics.treasury.contract import topics as of_contracts
 from controller.console.topics.treasury.overview import topics as of_all
 from controller.console.topics.treasury.patience import PatientDesk
@@ -11,4 +12,4 @@ from shared.clock import Clock
 
 def topics(desk: TreasuryDesk, clock: Clock) -> tuple[Topic, ...]:
     patient = PatientDesk(desk, clock)
-    return of_all(patient) + of_contracts(patient) + of_payments(patient)
+    return of_all(patient) + of_contracts(patient) + of_payments(patient) + of_boxes(patient)

@@ -19,6 +19,7 @@ PHASES = {
     "expired": "Past its deadline and not closed yet.",
     "closed": "Closed.",
 }
+_TELL = [{"name": "tell", "label": "Tell again"}]
 Build = Callable[[ContractView], Content]
 
 
@@ -178,18 +179,18 @@ def _in_force(view: ContractView) -> Content:
     return tag("not registered", 3) if version is None else {"text": f"version {version}"}
 
 
-def _pending(view: ContractView, box: str) -> tuple[Content, str]:
+def _pending(view: ContractView, box: str) -> tuple[Content, Content | str]:
     pending = view.pending
     if pending is None:
         return {"text": "nothing waits", "dim": True}, ""
     version = f"version {pending.policy_version}"
     if box in pending.refused:
-        return tag(f"{version} refused", 2), pending.refused[box]
+        return tag(f"{version} refused", 2), {"text": pending.refused[box], "acts": _TELL}
     if box in pending.registered:
         return tag(f"{version} taken"), ""
     if pending.signed < pending.needed:
         return tag(f"{version} waits for owners", 3), f"{pending.signed} of {pending.needed} have signed"
-    return tag(f"{version} asked"), "no answer yet"
+    return tag(f"{version} asked"), {"text": "no answer yet", "acts": _TELL}
 
 
 def to_sign(view: ContractView) -> Content:

@@ -8,6 +8,7 @@ from controller.console.format import MISSING, age, btc, duration, money, number
 from controller.console.topics.treasury.patience import OLD_S, PatientDesk
 from controller.console.topics.treasury.words import (
     blocks,
+    box_href,
     contract_href,
     may_approve,
     missing,
@@ -114,17 +115,11 @@ def _troubles(state: TreasuryState, age_s: float) -> list[Content]:
 
 
 def _box_need(box: BoxView, now_ms: int) -> Content | None:
-    if box.stopped:
-        text = f"Box {box.box_id} has stopped: {box.stopped}"
-        return _need(f"box-{box.box_id}", 1, text, "Find out why before anything else; it signs nothing.")
-    heard = age(box.heard_at_ms, now_ms)
-    if box.heard_at_ms is None or now_ms - box.heard_at_ms > SILENT_S * 1000:
-        text = f"Box {box.box_id} " + ("was never heard" if box.heard_at_ms is None else f"is silent for {heard}")
-        return _need(f"box-{box.box_id}", 2, text, f"Look after its node {box.node} at {box.site}.")
-    if box.clock_stale:
-        text = f"The clock of box {box.box_id} is stale: {box.clock_stale}"
-        return _need(f"box-{box.box_id}", 2, text, "It signs again when it has fresh headers.")
-    return None
+    state, mend = box_state(box, now_ms)
+    if not mend:
+        return None
+    text = f"Box {box.node} at {box.site}: {state}"
+    return _need(f"box-{box.box_id}", 1 if box.stopped else 2, text, mend, href=box_href(box.box_id))
 
 
 def _contract_needs(view: ContractView) -> list[Content]:
@@ -203,22 +198,28 @@ def contract_row(one: ContractSummary) -> Content:
     }
 
 
-def box_row(box: BoxView, now_ms: int) -> Content:
+def box_state(box: BoxView, now_ms: int) -> tuple[str, str]:
+    """In a word or two, and what mends it; the latter is empty where the box signs."""
     if box.stopped:
-        state = tag(f"stopped: {box.stopped}", 1)
-    elif box.heard_at_ms is None:
-        state = tag("never heard", 2)
-    elif box.clock_stale:
-        state = tag(f"clock stale: {box.clock_stale}", 2)
-    else:
-        state = tag("silent", 2) if now_ms - box.heard_at_ms > SILENT_S * 1000 else tag("signs")
+        return f"stopped: {box.stopped}", "Find out why before anything else; it signs nothing."
+    if box.heard_at_ms is None:
+        return "never heard", f"Look after its node {box.node} at {box.site}."
+    if now_ms - box.heard_at_ms > SILENT_S * 1000:
+        return f"silent for {age(box.heard_at_ms, now_ms)}", f"Look after its node {box.node} at {box.site}."
+    if box.clock_stale:
+        return f"clock stale: {box.clock_stale}", "It signs again when it has fresh headers."
+    return "signs", ""
+
+
+def box_row(box: BoxView, now_ms: int) -> Content:
+    state, mend = box_state(box, now_ms)
     return {
         "id": box.box_id,
         "cells": [
-            {"text": box.box_id, "title": ", ".join(box.public_keys)},
-            state,
+            {"text": box.node, "href": box_href(box.box_id), "title": box.box_id},
+            tag(state, 1 if box.stopped else 2 if mend else 0),
             "never" if box.heard_at_ms is None else f"{age(box.heard_at_ms, now_ms)} ago",
-            f"{box.site} / {box.node}",
+            box.site,
             "unknown" if box.height is None else number(box.height),
             "unknown" if box.ledger_seq is None else number(box.ledger_seq),
             {"text": short(box.ledger_head or "unknown"), "title": box.ledger_head or "", "mono": True},

@@ -7,7 +7,9 @@ from controller.console.format import MISSING, age, btc, money, number, plural, 
 from controller.console.topics.treasury.patience import PatientDesk
 from controller.console.topics.treasury.words import (
     ENDED,
+    FILES,
     STATUS,
+    UNCONFIRMED,
     UNSIGNED,
     blocks,
     folded,
@@ -15,6 +17,7 @@ from controller.console.topics.treasury.words import (
     missing,
     paid_sat,
     paid_to,
+    payment_href,
     role_of,
     tag,
 )
@@ -47,6 +50,10 @@ def topics(desk: PatientDesk) -> tuple[Topic, ...]:
     async def boxes(_site: str, proposal_id: str) -> Content:
         return {"rows": list(map(_box_row, desk.proposal(proposal_id).boxes))}
 
+    async def files(_site: str, proposal_id: str) -> Content:
+        proposal = desk.proposal(proposal_id)
+        return to_import(proposal, await desk.known_contract(proposal.contract_id))
+
     async def signing(_site: str, proposal_id: str) -> Content:
         return to_sign(desk.proposal(proposal_id))
 
@@ -55,6 +62,7 @@ def topics(desk: PatientDesk) -> tuple[Topic, ...]:
         Topic("payment-approvals", 1.0, approvals),
         Topic("payment-boxes", 1.0, boxes),
         Topic("payment-to-sign", 1.0, signing),
+        Topic("payment-files", 1.0, files),
     )
 
 
@@ -68,7 +76,6 @@ def head(proposal: ProposalView, height: int | None, now_ms: int) -> Content:
         ("Weight", number(proposal.weight_wu), "wu", ""),
         ("Void from block", number(proposal.expiry_height), "", expires),
     ]
-    acts = [{"name": "cancel", "label": "Take back"}] if proposal.status in UNSIGNED else []
     return {
         "sentence": f"{sat(paid_sat(proposal))} to {paid_to(proposal.payments)}: "
         f"{STATUS.get(proposal.status, proposal.status)}{_left(proposal)}",
@@ -78,8 +85,30 @@ def head(proposal: ProposalView, height: int | None, now_ms: int) -> Content:
         ],
         "steps": steps(proposal),
         "ended": {"rule": proposal.rule, "detail": proposal.detail} if proposal.rule or proposal.detail else None,
-        "acts": acts,
+        "acts": acts(proposal),
+        "others": others(proposal),
     }
+
+
+def acts(proposal: ProposalView) -> list[Content]:
+    """What a person may do about it now."""
+    if proposal.status in UNSIGNED:
+        return [{"name": "cancel", "label": "Take back"}]
+    if proposal.status in UNCONFIRMED:
+        return [{"name": "raise", "label": "Raise the fee"}]
+    if proposal.status == "signing" and any(box.state in ("waiting", "sent") for box in proposal.boxes):
+        return [{"name": "ask", "label": "Ask the boxes again"}]
+    return []
+
+
+def others(proposal: ProposalView) -> list[Content]:
+    """Payments that this one has to do with."""
+    known = (
+        ("Raises the fee of an earlier version", proposal.replaces),
+        ("Pays for a stuck payment", proposal.helps),
+        ("Replaced by", proposal.replaced_by),
+    )
+    return [{"label": label, "text": other, "href": payment_href(other)} for label, other in known if other]
 
 
 def _rate(proposal: ProposalView) -> str:
@@ -185,3 +214,24 @@ def to_sign(proposal: ProposalView) -> Content:
         return {"to_sign": "", "text": "No approval is awaited."}
     text = f"{len(proposal.approved_by)} of {proposal.approvals_needed} approvals are given."
     return {"to_sign": base64.b64encode(proposal.to_sign).decode(), "text": text}
+
+
+def to_import(proposal: ProposalView, view: ContractView | None) -> Content:
+    """Signatures that come by file: of a key without a box, or whose box has no link."""
+    path = None if view is None else next((one for one in view.paths if one.name == proposal.path), None)
+    answered = {box.party for box in proposal.boxes if box.state == "answered"}
+    names = [] if path is None else [key for key in path.keys if key not in answered]
+    if proposal.status not in FILES:
+        names = []
+        text = "Signed files are taken once it is approved and clear, until it is signed whole."
+    elif path is None:
+        text = "Whose signatures are missing is not known: the contract cannot be read now."
+    else:
+        text = "Every signature is checked by itself, as a box's is; a wrong one is refused and changes nothing."
+    return {
+        "text": text,
+        "names": names,
+        "ask": "Signed with the key of",
+        "label": "or paste the signed PSBT, in base64",
+        "action": "Hand in the signed file",
+    }

@@ -30,10 +30,18 @@ ENDED = frozenset({"buried", "expired", "refused", "cancelled", "replaced"})
 TONES = {"proposed": 3, "reorganised": 2, "refused": 2, "expired": 3}
 UNSIGNED = frozenset({"proposed", "approved", "cleared"})
 """No box was asked: it can be taken back."""
+UNCONFIRMED = frozenset({"finalised", "broadcast", "reorganised"})
+"""Signed whole and in no block: its fee can be raised."""
+FILES = frozenset({"cleared", "signing"})
+"""Files of signers are taken."""
 
 
 def contract_href(contract_id: str) -> str:
     return f"{TREASURY}/contract/{quote(contract_id, safe='')}"
+
+
+def box_href(box_id: str) -> str:
+    return f"{TREASURY}/box/{quote(box_id, safe='')}"
 
 
 def payment_href(proposal_id: str) -> str:
