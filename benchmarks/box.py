@@ -26,7 +26,7 @@ from agent.signer.policy.form import read
 from agent.signer.service import MOST_AT_ONCE, Equipment, Identity, SigningBox
 from agent.signer.sessions.registry import Registry
 from agent.signer.sessions.signatures import signed
-from agent.signer.sessions.simulation import require_accepted
+from agent.signer.sessions.simulation import objections
 from benchmarks.box_load import (
     BIRTH_HEIGHT,
     BOX,
@@ -205,7 +205,7 @@ def _steps(bench: _Bench, first: int, count: int) -> dict[str, int]:
         case = _timed(took.parse, partial(_case, bench, request))
         _timed(took.policy, partial(decide, case))
         whole = _timed(took.sign, partial(signed, case, bench.keys))
-        _timed(took.judge, partial(require_accepted, whole, case.coins, bench.judge))
+        _timed(took.judge, partial(objections, [(whole, case.coins)], bench.judge))
     return {name: round(statistics.median(found)) for name, found in took._asdict().items()}
 
 

@@ -110,6 +110,7 @@ class SigningBox:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await self._sessions.close()
 
     async def receive(self, raw: bytes) -> None:
         """A packet as it came; `Denied` where nobody who may speak has said it, and nothing is answered then."""

@@ -87,7 +87,7 @@ class Ledger:
 
     async def spent(self, contract_id: str, window_blocks: int, now: ChainTime) -> Spent:
         return await self._committer.call(
-            lambda connection: self._budget.spent(connection, contract_id, window_blocks, self._now(connection, now))
+            lambda connection: self._budget.spent(connection, contract_id, window_blocks, self._now(_newest(connection), now))
         )
 
     async def of_request(self, request_id: str) -> list[Entry]:
@@ -132,9 +132,8 @@ class Ledger:
     def _claim(self, connection: sqlite3.Connection) -> None:
         if table.newest(connection) is None:
             body = encode(OpenedBody(self._box_id, secrets.token_bytes(16)))
-            self._append(
-                connection, Note(kind=EntryKind.OPENED, body=body), Now(0, 0, self._boot_id, self._monotonic_ns())
-            )
+            note, now = Note(kind=EntryKind.OPENED, body=body), Now(0, 0, self._boot_id, self._monotonic_ns())
+            self._append(connection, None, note, now)
 
     async def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -149,7 +148,8 @@ class Ledger:
         if earlier is not None:
             return Debit(_same_contract(earlier, spend), fresh=False)
         _require_same_request(connection, spend)
-        now = self._now(connection, time_)
+        newest = _newest(connection)
+        now = self._now(newest, time_)
         holding.require_free(connection, spend, now.height)
         debit_sat, body = family.price(connection, spend)
         spent = self._budget.require(connection, spend, debit_sat, limits, now)
@@ -162,7 +162,7 @@ class Ledger:
             policy_version=spend.policy_version,
             body=encode(body),
         )
-        entry = self._append(connection, note, now, debit_sat, spent.lifetime_sat + debit_sat)
+        entry = self._append(connection, newest, note, now, debit_sat, spent.lifetime_sat + debit_sat)
         holding.hold(connection, entry.seq, spend.txid, body)
         return Debit(entry, fresh=True)
 
@@ -171,12 +171,18 @@ class Ledger:
             newest = table.latest(connection, note.kind, note.subject or "")
             if (newest.seq if newest else 0) != follows_seq:
                 raise Conflict(f"another {note.kind} row of {note.subject} was written first; read it and decide again")
-        return self._append(connection, note, self._later(connection, time_))
+        newest = _newest(connection)
+        return self._append(connection, newest, note, self._later(newest, time_))
 
     def _append(
-        self, connection: sqlite3.Connection, note: Note, now: Now, debit_sat: int = 0, spent_sat: int = 0
+        self,
+        connection: sqlite3.Connection,
+        newest: Entry | None,
+        note: Note,
+        now: Now,
+        debit_sat: int = 0,
+        spent_sat: int = 0,
     ) -> Entry:
-        newest = table.newest(connection)
         entry = Entry(
             seq=newest.seq + 1 if newest else 1,
             kind=note.kind.value,
@@ -197,26 +203,29 @@ class Ledger:
         )
         return table.insert(connection, entry)
 
-    def _now(self, connection: sqlite3.Connection, time_: ChainTime) -> Now:
+    def _now(self, newest: Entry, time_: ChainTime) -> Now:
         """Denied `clock.stale` where the chain stands lower than when the ledger was last written."""
-        now = self._later(connection, time_)
-        if time_.height < now.height - REORG_BLOCKS:
+        if time_.height < newest.height - REORG_BLOCKS:
             raise Denied(
                 "clock.stale",
-                f"the header clock stands at height {time_.height}, the ledger was written at {now.height}; "
+                f"the header clock stands at height {time_.height}, the ledger was written at {newest.height}; "
                 "send the headers that are missing",
             )
-        return now
+        return self._later(newest, time_)
 
-    def _later(self, connection: sqlite3.Connection, time_: ChainTime) -> Now:
-        newest = table.newest(connection)
-        height, mtp_s = (newest.height, newest.mtp_s) if newest else (0, 0)
-        return Now(max(time_.height, height), max(time_.mtp_s, mtp_s), self._boot_id, self._monotonic_ns())
+    def _later(self, newest: Entry, time_: ChainTime) -> Now:
+        height, mtp_s = max(time_.height, newest.height), max(time_.mtp_s, newest.mtp_s)
+        return Now(height, mtp_s, self._boot_id, self._monotonic_ns())
 
     def _head(self, connection: sqlite3.Connection) -> Head:
-        newest = table.newest(connection)
-        assert newest is not None, "an open ledger has a first row"
+        newest = _newest(connection)
         return Head(self._box_id, newest.seq, newest.digest)
+
+
+def _newest(connection: sqlite3.Connection) -> Entry:
+    newest = table.newest(connection)
+    assert newest is not None, "an open ledger has a first row"
+    return newest
 
 
 def _same_contract(earlier: Entry, spend: Spend) -> Entry:

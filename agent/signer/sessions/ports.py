@@ -29,7 +29,7 @@ class HeaderClock(Protocol):
 class Judge(Protocol):
     """`shared.bitcoin.kernel.Judge`: a process of its own, whose death is a refusal. Blocks."""
 
-    def accepts(self, raw: bytes, spent: Sequence[TxOut]) -> Verdict: ...
+    def accepts_all(self, cases: Sequence[tuple[bytes, Sequence[TxOut]]]) -> list[Verdict]: ...
 
 
 class Rounds(Protocol):

@@ -14,19 +14,18 @@ from agent.signer.policy import Case, Permit, decide
 from agent.signer.policy.form import read
 from agent.signer.rule import APPROVAL_POLICY_VERSION, LEDGER_ROLLBACK, PSBT_DISAGREE
 from agent.signer.sessions.answering import digest_of, note_of, stored_answer, told
+from agent.signer.sessions.desk import SigningDesk
 from agent.signer.sessions.door import require_fresh
-from agent.signer.sessions.musig import MusigSigner, require_fitting_round
+from agent.signer.sessions.musig import require_fitting_round
 from agent.signer.sessions.ports import HeaderClock, Judge, Keys, Rounds
 from agent.signer.sessions.registry import Registry
-from agent.signer.sessions.signatures import each_input, require_ours, signed
-from agent.signer.sessions.simulation import require_accepted
+from agent.signer.sessions.signatures import require_ours
 from agent.signer.sessions.witnesses import Witnesses
-from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import TxOut
 from shared.crypto.keys import key_id
 from shared.errors import BitcoinDisagreement, Denied
 from shared.log import get_logger
-from shared.wire.signing import SigningAnswer, SigningRequest
+from shared.wire.signing import Outcome, SigningAnswer, SigningRequest
 
 RESERVED_BLOCKS = 1008
 """How long the coins of a signed transaction stay reserved for it: about a week."""
@@ -55,6 +54,7 @@ class Sessions:
     def __init__(self, box_id: str, parts: Parts) -> None:
         self._box_id = box_id
         self._parts = parts
+        self._desk = SigningDesk(parts.keys, parts.rounds, parts.judge)
         self._running: dict[str, asyncio.Task[SigningAnswer]] = {}
         self.stopped = ""  # the rule by which nothing is signed any more, until people have looked
 
@@ -66,6 +66,13 @@ class Sessions:
             self._running[request.request_id] = running
             running.add_done_callback(lambda _: self._running.pop(request.request_id))
         return await asyncio.shield(running)
+
+    async def close(self) -> None:
+        """What runs is cut off; a signature that the token is making is waited for, and told after the next start."""
+        for session in self._running.values():
+            session.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await self._desk.close()
 
     async def _answer(self, request: SigningRequest) -> SigningAnswer:
         try:
@@ -91,25 +98,12 @@ class Sessions:
         require_fitting_round(case)
         require_ours(case, self._parts.keys, case.places[0])
         answer = self._plain(request, case.tx.txid, now)
-        if request.round == "nonce":  # signs nothing and so costs nothing
-            psbt = await asyncio.to_thread(self._nonces, case)
-            answer = msgspec.structs.replace(answer, outcome="nonce", psbt=psbt.raw)
-        else:
+        if request.round != "nonce":  # which signs nothing and so costs nothing
             await self._written_down(case, permit, now)
-            psbt = await asyncio.to_thread(self._signatures, case)
-            answer = msgspec.structs.replace(answer, outcome="signed", psbt=psbt.raw)
+        psbt = await self._desk.signed(case)
+        outcome: Outcome = "nonce" if request.round == "nonce" else "signed"
+        answer = msgspec.structs.replace(answer, outcome=outcome, psbt=psbt.raw)
         return told(answer, await ledger.record(note_of(request, answer), now))
-
-    def _nonces(self, case: Case) -> Psbt:
-        return each_input(case, self._parts.keys, MusigSigner(case, self._parts.rounds).nonce)
-
-    def _signatures(self, case: Case) -> Psbt:
-        if case.request.round == "partial":
-            psbt = each_input(case, self._parts.keys, MusigSigner(case, self._parts.rounds).partial)
-        else:
-            psbt = signed(case, self._parts.keys)
-        require_accepted(psbt, case.coins, self._parts.judge)
-        return psbt
 
     def _case(self, request: SigningRequest, now: ChainTime) -> Case:
         require_fresh(request, now.height, now.mtp_s, self._parts.now_ms())
