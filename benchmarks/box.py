@@ -46,11 +46,11 @@ from benchmarks.box_token import bare_signatures_per_s, new_key, soft_token
 from benchmarks.options import Options
 from shared.bitcoin.kernel import Judge
 from shared.crypto.keys import key_id
-from shared.crypto.signing import unseal
 from shared.errors import SettingInvalid
 from shared.wire.codec import decode
 from shared.wire.contract import MOST_SAT, Limits
-from shared.wire.signing import Packet, SigningAnswer, SigningRequest, domain
+from shared.wire.envelope import Envelope
+from shared.wire.signing import Packet, SigningAnswer, SigningRequest
 
 NAME = "box"
 SETTINGS = ("decisions", "widths", "folder")
@@ -128,7 +128,6 @@ class _Bench:
         self.load, self.registry, self.keys, self.judge = load, registry, keys, judge
         self._ledger = ledger
         self._waiting: dict[str, asyncio.Future[SigningAnswer]] = {}
-        self._box_keys = {key_id(BOX.verify_key): BOX.verify_key}
         equipment = Equipment(
             ledger=ledger,
             registry=registry,
@@ -186,7 +185,7 @@ class _Bench:
 
     def _heard(self, raw: bytes) -> bool:
         said = decode(raw, Packet)
-        answer, _ = unseal(domain("answer"), said.sealed, self._box_keys, SigningAnswer)
+        answer = decode(decode(said.sealed, Envelope).payload, SigningAnswer)
         self._waiting.pop(answer.request_id).set_result(answer)
         return True
 

@@ -39,6 +39,11 @@ def of_request(connection: sqlite3.Connection, request_id: str) -> list[Entry]:
     return [Entry(*row) for row in rows]
 
 
+def requests(connection: sqlite3.Connection) -> set[str]:
+    """Every id that any row was written for."""
+    return {row[0] for row in connection.execute("SELECT DISTINCT request_id FROM entry WHERE request_id IS NOT NULL")}
+
+
 def of_kind(connection: sqlite3.Connection, kind: EntryKind, subject: str, after_seq: int = 0) -> Iterator[Entry]:
     rows = connection.execute(
         f"{_SELECT} WHERE kind = ? AND subject = ? AND seq > ? ORDER BY seq", (kind, subject, after_seq)

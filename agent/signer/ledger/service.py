@@ -53,6 +53,7 @@ class Ledger:
         self._accept_torn_end = accept_torn_end
         self._budget = Budget()
         self._committer = GroupCommitter(path, migrations=SCHEMAS)
+        self._requests: set[str] = set()  # every id that has a row, so that a new one need not be looked for
 
     async def open(self) -> Head:
         """Ready to debit, every row verified. Corrupt where a byte is not as it was written; keep the file then."""
@@ -87,11 +88,15 @@ class Ledger:
 
     async def spent(self, contract_id: str, window_blocks: int, now: ChainTime) -> Spent:
         return await self._committer.call(
-            lambda connection: self._budget.spent(connection, contract_id, window_blocks, self._now(_newest(connection), now))
+            lambda connection: self._budget.spent(
+                connection, contract_id, window_blocks, self._now(_newest(connection), now)
+            )
         )
 
     async def of_request(self, request_id: str) -> list[Entry]:
         """Every row that a request left, in their order."""
+        if request_id not in self._requests:
+            return []
         return await self._committer.call(partial(table.of_request, request_id=request_id))
 
     async def debit_of(self, txid: str) -> Entry | None:
@@ -121,6 +126,7 @@ class Ledger:
         try:
             self._committer.start()
             self._committer.run(self._claim)
+            self._requests = self._committer.run(table.requests)
             return self._committer.run(partial(verify, box_id=self._box_id))
         except (sqlite3.Error, UnicodeDecodeError) as error:
             self._committer.stop()
@@ -147,7 +153,8 @@ class Ledger:
         earlier = table.debit_of(connection, spend.txid)
         if earlier is not None:
             return Debit(_same_contract(earlier, spend), fresh=False)
-        _require_same_request(connection, spend)
+        if spend.request_id in self._requests:
+            _require_same_request(connection, spend)
         newest = _newest(connection)
         now = self._now(newest, time_)
         holding.require_free(connection, spend, now.height)
@@ -201,6 +208,8 @@ class Ledger:
             previous=newest.digest if newest else genesis(self._box_id),
             digest=b"",
         )
+        if note.request_id is not None:
+            self._requests.add(note.request_id)
         return table.insert(connection, entry)
 
     def _now(self, newest: Entry, time_: ChainTime) -> Now:
