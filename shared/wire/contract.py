@@ -109,9 +109,9 @@ class Limits(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
 class SpendingPolicy(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """What the owners allow. `owners_needed` of the `owners` sign the policy that replaces this one.
 
-    Versions rise by one; a new one takes effect `cooling_blocks` of the old one after the box took it. An empty list
-    allows nothing. `witnesses` are the keys of the boxes that countersign the ledger, `witnesses_needed` of them
-    before each signature.
+    Versions rise by one; a new one takes effect `cooling_blocks` of the old one after the box took it, at once where it
+    only takes away (docs/signing-box.md). An empty list allows nothing. `witnesses` are the keys of the boxes that
+    countersign the ledger, `witnesses_needed` of them before each signature.
     """
 
     contract_id: Txid

@@ -6,7 +6,7 @@ from nacl.signing import VerifyKey
 
 from agent.signer.clock.model import ChainTime
 from agent.signer.ledger import Entry, EntryKind, Ledger, Note
-from agent.signer.policy.contract import Accepted, Contract, accept
+from agent.signer.policy.contract import Accepted, Contract
 from agent.signer.policy.document import check_policy, check_terms, descriptor_of, signed_policy
 from agent.signer.rule import INPUT_UNREGISTERED, REGISTER_POLICY, REGISTER_VERSION
 from shared.crypto.keys import key_id
@@ -74,13 +74,13 @@ class Registry:
         return await self._take(contract, policy, sealed, now)
 
     async def change(self, subject: str, sealed: bytes, now: ChainTime) -> Accepted:
-        """The next policy, signed by the owners whom the newest one names."""
+        """The next policy, signed by the owners whom the policy in force names: who still waits rules nothing."""
         contract = self.contract(subject)
         repeated = _repeated(contract, sealed)
         if repeated is not None:
             return repeated
-        newest = contract.policies[-1].policy
-        policy = signed_policy(sealed, [VerifyKey(owner) for owner in newest.owners], newest.owners_needed)
+        present, newest = contract.in_force(now.height).policy, contract.policies[-1].policy
+        policy = signed_policy(sealed, [VerifyKey(owner) for owner in present.owners], present.owners_needed)
         check_policy(policy, subject, newest.policy_version + 1, contract.network)
         return await self._take(contract, policy, sealed, now)
 
@@ -99,9 +99,7 @@ class Registry:
 def _with_policy(contract: Contract, row: Entry) -> Contract:
     """The row was checked before it was written; its height is when the box learnt of the policy."""
     policy = decode(decode(row.body, Envelope).payload, SpendingPolicy)
-    before = contract.policies[-1] if contract.policies else None
-    accepted = accept(contract.network, policy, before, row.height)
-    return Contract(contract.id, contract.terms, contract.descriptor, (*contract.policies, accepted))
+    return contract.with_policy(policy, row.height)
 
 
 def _repeated(contract: Contract | None, sealed: bytes) -> Accepted | None:

@@ -100,3 +100,13 @@ class TestOwners:
         again = await box.registry.register(box.terms, sealed_policy(policy(box.subject)), at(HEIGHT))
         assert again.policy.policy_version == 1
         assert await box.rows() == rows
+
+    async def test_owners_of_a_policy_that_waits_own_nothing_yet(self, box):
+        """Whoever stole a quorum of keys and puts in owners of his own cannot stop the others from mending it."""
+        thieves = [SigningKey(bytes([60 + n]) * 32) for n in range(3)]
+        taken = policy(box.subject, policy_version=2, owners=tuple(map(public, thieves)))
+        await box.registry.change(box.subject, sealed_policy(taken), at(HEIGHT))
+        document = policy(box.subject, policy_version=3)
+        await self.refused(box, "register.owners", sealed_policy(document, thieves[:2]))
+        mended = await box.registry.change(box.subject, sealed_policy(document), at(HEIGHT + 1))
+        assert (mended.policy, mended.effective_height) == (document, HEIGHT + 1)

@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.signer.policy import Case, Contract, Permit, decide
-from agent.signer.policy.contract import accept
 from agent.signer.policy.decision import PAYMENT, PROOF
 from agent.signer.policy.form import read
 from agent.signer.policy.weight import signed_weight_wu
@@ -24,7 +22,6 @@ from shared.wire.signing import SigningRequest
 from tests.agent.signer.scene import (
     HEIGHT,
     MASTERS,
-    NETWORK,
     SUPPLIER,
     TREE,
     WSH,
@@ -40,7 +37,8 @@ from tests.agent.signer.scene import (
 def case_of(psbt, descriptor: str = WSH, *, claimed=None, **policy_changed: object) -> Case:
     known = terms(descriptor)
     subject = contract_id(known)
-    accepted = accept(NETWORK, policy(subject, **policy_changed), None, 0)
+    contract = Contract(subject, known, parsed(known.descriptor), ())
+    contract = contract.with_policy(policy(subject, **policy_changed), 0)
     request = SigningRequest(
         request_id="request-1",
         site="tx1",
@@ -53,8 +51,7 @@ def case_of(psbt, descriptor: str = WSH, *, claimed=None, **policy_changed: obje
         expires_at_ms=1,
         expires_at_height=1,
     )
-    contract = Contract(subject, known, parsed(known.descriptor), (accepted,))
-    return Case(request, claimed or psbt, contract, accepted, contract.path("normal"), HEIGHT)
+    return Case(request, claimed or psbt, contract, contract.policies[0], contract.path("normal"), HEIGHT)
 
 
 def rule_of(case: Case) -> str:
@@ -164,11 +161,3 @@ def test_a_policy_of_an_unknown_version_is_not_in_force():
     with pytest.raises(Denied) as caught:
         contract.in_force(HEIGHT)
     assert caught.value.rule == "approval.policy-version"
-
-
-def test_a_destination_that_stays_listed_does_not_wait_again():
-    known = terms()
-    first = accept(NETWORK, policy(contract_id(known)), None, 100)
-    second = accept(NETWORK, msgspec.structs.replace(first.policy, policy_version=2), first, 900)
-    assert second.payable_from == first.payable_from
-    assert second.effective_height == 900 + first.policy.cooling_blocks
