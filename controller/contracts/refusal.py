@@ -43,7 +43,3 @@ class Refusal(StrEnum):
     # executions
     WEIGHT_BUDGET = "budget.weight"
     FEE_BUDGET = "budget.fee"
-    # forwards
-    BAD_ADAPTOR = "forward.bad-adaptor"
-    BAD_SIGNATURE = "forward.bad-signature"
-    ORACLE_LIES = "forward.oracle-lies"

@@ -67,6 +67,11 @@ class NumberEvent:
             announcement=found,
         )
 
+    @property
+    def nonces(self) -> tuple[bytes, ...]:
+        """One for each digit, x-only, 32 bytes."""
+        return tuple(bytes(nonce) for nonce in self.announcement.event.nonces)
+
     def point(self, prefix: Sequence[int]) -> bytes:
         """Of the sum of the oracle's signatures on these leading digits, 33 bytes. One digit at least."""
         if not 0 < len(prefix) <= self.nb_digits:

@@ -4,18 +4,21 @@ import msgspec
 
 from controller.contracts.compilation import compiled
 from controller.contracts.compiled import Compiled
-from controller.contracts.forward.curve import Hedge, Step, steps
 from controller.contracts.refusal import Refusal
 from controller.contracts.template.agreement import Agreement, check_address
 from controller.contracts.template.lock import check_deadline, check_quorum, multi
 from shared.bitcoin.address import script_of
+from shared.bitcoin.descriptor import Descriptor
+from shared.bitcoin.network import Network
 from shared.bitcoin.script import dust_sat
 from shared.errors import Denied
+from shared.forward.curve import Step, steps
+from shared.forward.oracle import REFUND_MARGIN_BLOCKS
+from shared.wire.contract import ContractTerms
+from shared.wire.forward import ForwardTerms, Hedge
 
 ORACLE_KEY_BYTES = 32
 MOST_OUTCOMES = 1 << 40
-REFUND_MARGIN_BLOCKS = 1_008
-"""A week for the oracle to speak before the collateral may go back."""
 
 
 class HashrateForward(msgspec.Struct, frozen=True, kw_only=True, tag="hashrate-forward"):
@@ -55,8 +58,18 @@ class HashrateForward(msgspec.Struct, frozen=True, kw_only=True, tag="hashrate-f
         return compiled(agreement, self, f"wsh({quorum})", expires_at_height=self.refund_height)
 
     def payouts(self) -> tuple[Step, ...]:
-        """What every outcome pays, in the fewest steps."""
-        return steps(self.hedge, unit=self.unit, outcomes=self.outcomes, rounding_sat=self.rounding_sat)
+        """What every outcome pays, in the fewest steps. Denied `template.too-many-outcomes`."""
+        try:
+            return steps(self.hedge, unit=self.unit, outcomes=self.outcomes, rounding_sat=self.rounding_sat)
+        except Denied as error:
+            raise Denied(Refusal.TOO_MANY_OUTCOMES, error.detail) from error
+
+    def terms(self, contract: ContractTerms) -> ForwardTerms:
+        """As both sides seal them. Keys are those of the contract's first address: a forward is funded once."""
+        derived = Descriptor.parse(contract.descriptor, Network(contract.network)).derive(0, 0)
+        miner_key, buyer_key = derived.keys
+        told = {name: getattr(self, name) for name in ForwardTerms.__struct_fields__ if hasattr(self, name)}
+        return ForwardTerms(**told, network=contract.network, miner_key=miner_key, buyer_key=buyer_key)
 
     def _check_oracle(self) -> None:
         if len(self.oracle_key) != ORACLE_KEY_BYTES or not self.event_id:

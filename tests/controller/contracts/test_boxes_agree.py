@@ -8,8 +8,8 @@ from agent.signer.policy.ownership import path_keys
 from controller.contracts.template.free import FreePolicy
 from shared.bitcoin.network import Network
 from shared.wire.contract import contract_id
-from tests.controller.contracts.forward.test_forward import FORWARD, PARTIES
 from tests.controller.contracts.scene import agreement, signed
+from tests.controller.contracts.template.test_forward import FORWARD, PARTIES
 from tests.controller.contracts.template.test_free import FIVE
 from tests.controller.contracts.template.test_templates import CASES
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from controller.contracts.refusal import Refusal
 from shared.errors import Denied
+from shared.forward.rule import TERMS
+from shared.wire.forward import Hedge
 
 MAX_STEPS = 2_000
 HASHES_PER_DIFFICULTY = 1 << 32
@@ -21,44 +22,27 @@ class Step(msgspec.Struct, frozen=True):
     miner_sat: int
 
 
-class Hedge(msgspec.Struct, frozen=True, kw_only=True):
-    """A miner who swaps what its hash rate earns for a fixed price.
+def earned_sat(hedge: Hedge, difficulty: int) -> int:
+    """Expected reward at a constant difficulty, rounded down."""
+    hashes = hedge.hashrate_ghs * 10**9 * hedge.duration_s
+    return hashes * hedge.reward_sat // (max(1, difficulty) * HASHES_PER_DIFFICULTY)
 
-    `hashrate_ghs` for `duration_s` earns `reward_sat` per block at average luck; `price_sat` is agreed. The miner gets
-    its collateral plus price less earnings, at least nothing and at most both collaterals.
-    """
 
-    hashrate_ghs: int
-    duration_s: int
-    reward_sat: int
-    price_sat: int
-    miner_collateral_sat: int
-    buyer_collateral_sat: int
-
-    @property
-    def total_sat(self) -> int:
-        return self.miner_collateral_sat + self.buyer_collateral_sat
-
-    def earned_sat(self, difficulty: int) -> int:
-        """Expected reward at a constant difficulty, rounded down."""
-        hashes = self.hashrate_ghs * 10**9 * self.duration_s
-        return hashes * self.reward_sat // (max(1, difficulty) * HASHES_PER_DIFFICULTY)
-
-    def miner_sat(self, difficulty: int) -> int:
-        """Rises with difficulty: the miner earns less and is made whole."""
-        wanted = self.miner_collateral_sat + self.price_sat - self.earned_sat(difficulty)
-        return min(self.total_sat, max(0, wanted))
+def miner_sat(hedge: Hedge, difficulty: int) -> int:
+    """Rises with difficulty: the miner earns less and is made whole."""
+    wanted = hedge.miner_collateral_sat + hedge.price_sat - earned_sat(hedge, difficulty)
+    return min(hedge.total_sat, max(0, wanted))
 
 
 def steps(hedge: Hedge, *, unit: int, outcomes: int, rounding_sat: int) -> tuple[Step, ...]:
     """The payout of every outcome 0 to `outcomes` - 1, where outcome n is a difficulty of n * `unit` or more.
 
     Payouts are rounded to multiples of `rounding_sat`, except nothing and everything, which are exact. Denied
-    `template.too-many-outcomes` where more than 2,000 steps remain: round more coarsely.
+    `forward.terms` where more than 2,000 steps remain: round more coarsely.
     """
 
     def paid(outcome: int) -> int:
-        exact = hedge.miner_sat(outcome * unit)
+        exact = miner_sat(hedge, outcome * unit)
         rounded = (exact + rounding_sat // 2) // rounding_sat * rounding_sat
         return hedge.total_sat if exact == hedge.total_sat else min(rounded, hedge.total_sat)
 
@@ -66,7 +50,7 @@ def steps(hedge: Hedge, *, unit: int, outcomes: int, rounding_sat: int) -> tuple
     for first, last in _plateaus(paid, outcomes):
         if len(found) == MAX_STEPS:
             raise Denied(
-                Refusal.TOO_MANY_OUTCOMES,
+                TERMS,
                 f"rounding to {rounding_sat:,} sat leaves more than {MAX_STEPS:,} payouts; round more coarsely",
             )
         found.append(Step(first, last, paid(first)))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.contracts.forward.digits import bounds, digits, prefixes
+from shared.forward.digits import bounds, digits, prefixes
 
 
 @given(st.integers(2, 10), st.integers(1, 5), st.data())
