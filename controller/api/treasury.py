@@ -10,7 +10,15 @@ from controller.api.access import Treasurer, Viewer
 from controller.api.energy import Reason, WithReason
 from controller.api.shape import MAX_BODY_BYTES, PERSON, Shapes, answer, body_of
 from controller.views.ports import TreasuryDesk
-from controller.views.treasury import ContractView, ProposalView, ReceiveView, RefreshWish, SpendingWish, TreasuryState
+from controller.views.treasury import (
+    ContractView,
+    DraftView,
+    ProposalView,
+    ReceiveView,
+    RefreshWish,
+    SpendingWish,
+    TreasuryState,
+)
 from shared.errors import TooLarge
 
 
@@ -42,6 +50,7 @@ class TreasuryRoutes:
         add, contract, proposal = router.add_api_route, gives(ContractView), gives(ProposalView)
         add("/treasury", self.state, responses=gives(TreasuryState))
         add("/contracts", self.draft, methods=["POST"], status_code=201, responses=gives(ContractView, status=201))
+        add("/contracts/preview", self.preview, methods=["POST"], responses=gives(DraftView))
         one = "/contracts/{contract_id}"
         add(one, self.contract, responses=contract)
         add(one + "/address", self.receive, responses=gives(ReceiveView))
@@ -83,12 +92,13 @@ class TreasuryRoutes:
         """Node, boxes, contracts and open proposals of one moment."""
         return answer(await self._desk.state())
 
+    async def preview(self, request: Request, actor: Treasurer) -> Response:
+        """What a template with an agreement would become; nothing is written down."""
+        return answer(await self._desk.preview(await _document(request), actor))
+
     async def draft(self, request: Request, actor: Treasurer) -> Response:
         """Compile a template with an agreement and write it down as a draft."""
-        body = await request.body()
-        if len(body) > MAX_BODY_BYTES:
-            raise TooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
-        return answer(await self._desk.draft(body, actor), status=201)
+        return answer(await self._desk.draft(await _document(request), actor), status=201)
 
     async def contract(self, contract_id: str, _actor: Viewer) -> Response:
         """What it means in sentences, its paths with their costs, its coins and when they open."""
@@ -148,3 +158,11 @@ class TreasuryRoutes:
         """What an air-gapped signer added to the exported PSBT."""
         file = await body_of(request, SignedFile)
         return answer(await self._desk.import_signatures(proposal_id, file.party, file.psbt, actor))
+
+
+async def _document(request: Request) -> bytes:
+    """A form as it came; the treasury reads it. TooLarge."""
+    body = await request.body()
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+    return body

@@ -1,6 +1,9 @@
 """What console and API ask of the treasury. Fills `controller.views.ports.TreasuryDesk`."""
 
+import asyncio
+
 from controller.contracts.calendar import refreshes
+from controller.contracts.compiled import Compiled
 from controller.contracts.route import routes
 from controller.contracts.service import ContractService
 from controller.gateways.bitcoind.treasury import TreasuryChain
@@ -10,15 +13,24 @@ from controller.signing.progress import ProposalProgress
 from controller.signing.service import SigningService
 from controller.signing.spending import SpendingRequest, descriptor_of
 from controller.treasury.boxes import BoxDirectory
-from controller.treasury.form import read
+from controller.treasury.form import ContractForm, read
 from controller.treasury.refusal import TreasuryRefusal
-from controller.treasury.view import box_view, contract_view, proposal_view, summary_of
-from controller.views.treasury import ContractView, ProposalView, ReceiveView, RefreshWish, SpendingWish, TreasuryState
+from controller.treasury.view import box_view, contract_view, draft_view, proposal_view, summary_of
+from controller.views.treasury import (
+    ContractView,
+    DraftView,
+    ProposalView,
+    ReceiveView,
+    RefreshWish,
+    SpendingWish,
+    TreasuryState,
+)
 from shared.bitcoin.network import Network
 from shared.errors import Denied, GatewayError, Malformed
 from shared.wire.codec import encode
 
 RECEIVING = 0
+FORWARD = "hashrate-forward"
 SAT_KVB_PER_SAT_VB = 1_000
 DERIVED_BY = ("btclib", "rust-miniscript (bdk)")
 """`Descriptor.derive` raises where these two come to different scripts."""
@@ -75,6 +87,11 @@ class Desk:
             raise Denied(
                 TreasuryRefusal.NOT_REGISTERED, "no address is given out before every box has registered the contract"
             )
+        if found.terms.template == FORWARD:
+            raise Denied(
+                TreasuryRefusal.NO_ADDRESS,
+                "a forward is paid in by its funding transaction, once both sides hold all promises of the other",
+            )
         index = await self._chain.next_index(found.terms, RECEIVING)
         return ReceiveView(
             contract_id=contract_id,
@@ -85,14 +102,15 @@ class Desk:
             derived_by=DERIVED_BY,
         )
 
+    async def preview(self, document: bytes, actor: Actor) -> DraftView:
+        actor.require(Permission.SPEND)
+        form = read(document)
+        return draft_view(await self._compiled(form))
+
     async def draft(self, document: bytes, actor: Actor) -> ContractView:
         actor.require(Permission.SPEND)
         form = read(document)
-        if form.agreement.network is not self._network:
-            raise Malformed(f"body: this treasury is on {self._network.value}, not on {form.agreement.network.value}")
-        for box_id in form.boxes:
-            self._boxes.get(box_id)
-        compiled = form.template.compile(form.agreement.agreement())
+        compiled = await self._compiled(form)
         drafted = await self._contracts.draft(compiled, form.boxes, actor=actor.name, succeeds=form.succeeds)
         return await self.contract(drafted.contract_id)
 
@@ -176,6 +194,14 @@ class Desk:
 
     async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView:
         return self._shown(await self._signing.import_signatures(proposal_id, party, psbt, _person(actor)))
+
+    async def _compiled(self, form: ContractForm) -> Compiled:
+        """Off the event loop: a policy may take long to compile."""
+        if form.agreement.network is not self._network:
+            raise Malformed(f"body: this treasury is on {self._network.value}, not on {form.agreement.network.value}")
+        for box_id in form.boxes:
+            self._boxes.get(box_id)
+        return await asyncio.to_thread(form.template.compile, form.agreement.agreement())
 
     async def _balance(self, contract_id: str) -> int | None:
         """None where the node cannot be asked; unknown is not zero."""

@@ -1,11 +1,13 @@
 """What a treasurer sends to draft a contract, as JSON objects with names; documents on the wire are arrays."""
 
+import re
 from typing import TypeVar
 
 import msgspec
 
 from controller.contracts.template.agreement import Agreement
 from controller.contracts.template.escrow import PowerEscrow
+from controller.contracts.template.forward import HashrateForward
 from controller.contracts.template.free import FreePolicy
 from controller.contracts.template.operating import OperatingWallet
 from controller.contracts.template.payout import BatchPayout, RevenueSplit
@@ -23,11 +25,13 @@ Template = (
     | BatchPayout
     | RevenueSplit
     | PowerEscrow
+    | HashrateForward
     | FreePolicy
 )
 
 
 T = TypeVar("T", bound=msgspec.Struct)
+_NUMBERED = re.compile(r"`\$\[(\d+)\]`")
 
 
 class PartyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,18 +86,15 @@ class AgreementForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     def agreement(self) -> Agreement:
         """Malformed with the field that a box would not read."""
         plain = {name: getattr(self, name) for name in self.__struct_fields__}
-        try:
-            return Agreement(
-                **plain
-                | {
-                    "parties": tuple(_wired(Party, one) for one in self.parties),
-                    "approvers": tuple(_wired(Approver, one) for one in self.approvers),
-                    "allow_list": tuple(_wired(Destination, one) for one in self.allow_list),
-                    "limits": _wired(Limits, self.limits),
-                }
-            )
-        except msgspec.ValidationError as error:
-            raise Malformed(f"body: agreement: {error}") from error
+        return Agreement(
+            **plain
+            | {
+                "parties": _each_wired(Party, self.parties, "parties"),
+                "approvers": _each_wired(Approver, self.approvers, "approvers"),
+                "allow_list": _each_wired(Destination, self.allow_list, "allow_list"),
+                "limits": wired(Limits, self.limits, "agreement.limits"),
+            }
+        )
 
 
 class ContractForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -113,6 +114,14 @@ def read(document: bytes) -> ContractForm:
         raise Malformed(f"body: {error}") from error
 
 
-def _wired(kind: type[T], named: msgspec.Struct) -> T:
-    """The same fields in the same order, checked as a box would."""
-    return msgspec.convert(msgspec.structs.astuple(named), kind)
+def wired(kind: type[T], named: msgspec.Struct, place: str) -> T:
+    """The same fields in the same order, checked as a box would; Malformed with the place in the document."""
+    try:
+        return msgspec.convert(msgspec.structs.astuple(named), kind)
+    except msgspec.ValidationError as error:
+        said = _NUMBERED.sub(lambda found: f"`$.{place}.{kind.__struct_fields__[int(found[1])]}`", str(error))
+        raise Malformed(f"body: {said}") from error
+
+
+def _each_wired(kind: type[T], named: tuple[msgspec.Struct, ...], place: str) -> tuple[T, ...]:
+    return tuple(wired(kind, one, f"agreement.{place}[{index}]") for index, one in enumerate(named))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from controller.contracts.calendar import calendar
+from controller.contracts.compiled import Compiled
 from controller.contracts.cost import cost
 from controller.contracts.model import Contract
 from controller.contracts.ports import ContractCoin
@@ -22,6 +23,7 @@ from controller.views.treasury import (
     ContractSummary,
     ContractView,
     DestinationView,
+    DraftView,
     LimitsView,
     OpeningView,
     PathView,
@@ -31,7 +33,7 @@ from controller.views.treasury import (
     ProposalView,
 )
 from shared.wire.codec import encode
-from shared.wire.contract import SpendingPolicy
+from shared.wire.contract import SpendingPolicy, contract_id
 
 FEE_RATES_SAT_VB = (1, 5, 20, 100)
 _P2WSH_OUTPUT = bytes(34)
@@ -88,6 +90,19 @@ def contract_view(
         closed_reason=contract.closed_reason,
         drafted_by=contract.drafted_by,
         drafted_at_ms=contract.drafted_at_ms,
+    )
+
+
+def draft_view(compiled: Compiled) -> DraftView:
+    terms = compiled.terms
+    return DraftView(
+        contract_id=contract_id(terms),
+        name=terms.name,
+        template=terms.template,
+        network=terms.network,
+        descriptor=terms.descriptor,
+        paths=tuple(map(_path, routes(terms.descriptor, terms.parties))),
+        expires_at_height=compiled.expires_at_height,
     )
 
 

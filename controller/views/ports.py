@@ -29,7 +29,15 @@ from controller.views.hold import HoldView, Released
 from controller.views.journal import JournalPage
 from controller.views.miner import MinerDetail
 from controller.views.site import NodeView, SiteView
-from controller.views.treasury import ContractView, ProposalView, ReceiveView, RefreshWish, SpendingWish, TreasuryState
+from controller.views.treasury import (
+    ContractView,
+    DraftView,
+    ProposalView,
+    ReceiveView,
+    RefreshWish,
+    SpendingWish,
+    TreasuryState,
+)
 from shared.clock import Clock
 
 
@@ -154,6 +162,10 @@ class TreasuryDesk(Protocol):
 
     async def receive(self, contract_id: str, actor: Actor) -> ReceiveView:
         """The next unused receiving address; Denied until every box has registered the contract."""
+        ...
+
+    async def preview(self, document: bytes, actor: Actor) -> DraftView:
+        """What `draft` would write down; refused as it would be."""
         ...
 
     async def draft(self, document: bytes, actor: Actor) -> ContractView:

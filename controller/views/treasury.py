@@ -150,6 +150,18 @@ class PendingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     to_sign: bytes
 
 
+class DraftView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a form would become, with the id that it would have; nothing is written down."""
+
+    contract_id: str
+    name: str
+    template: str
+    network: str
+    descriptor: str
+    paths: tuple[PathView, ...]
+    expires_at_height: int | None
+
+
 class ContractView(msgspec.Struct, frozen=True, kw_only=True):
     """`sentences` and `paths` are read from the descriptor. `policy` is the one in force, null before the first."""
 

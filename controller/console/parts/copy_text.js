@@ -7,7 +7,7 @@ export default {
       <pre ref="text" class="bes-raw" tabindex="0" :data-testid="test">{{ text }}</pre>
       <div class="bes-copy-acts">
         <button type="button" class="bes-button bes-small" :data-testid="'copy-' + test" @click="copy"><span role="status">{{ said }}</span></button>
-        <button v-if="file" type="button" class="bes-button bes-small" :data-testid="'save-' + test" @click="save">Save as {{ file }}</button>
+        <button v-if="file" type="button" class="bes-button bes-small" :data-testid="'save-' + test" :title="file" @click="save">Save as a file</button>
       </div>
     </div>`,
   props: { text: String, test: String, file: String, binary: Boolean },

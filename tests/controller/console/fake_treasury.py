@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 
 from controller.people.model import Actor, Permission
+from controller.treasury.form import read
+from controller.treasury.view import draft_view
 from controller.views.treasury import (
     AllowanceView,
     ApproverView,
@@ -15,6 +17,7 @@ from controller.views.treasury import (
     ContractSummary,
     ContractView,
     DestinationView,
+    DraftView,
     LimitsView,
     OpeningView,
     PathView,
@@ -29,6 +32,7 @@ from controller.views.treasury import (
 )
 from shared.clock import Clock
 from shared.errors import Denied, NotFound
+from tests.controller.contracts.scene import static_key
 
 VAULT, DRAFT = "aa" * 32, "bb" * 32
 WAITS, SIGNS, REFUSED, BURIED, STUCK = "p-waits", "p-signs", "p-refused", "p-buried", "p-stuck"
@@ -54,6 +58,7 @@ class FakeTreasury:
         self.raised: list[tuple[str, str, int, str]] = []
         self.files: list[tuple[str, bytes]] = []
         self.asked: list[str] = []
+        self.drafted: list[bytes] = []
         self.payments = {
             one.proposal_id: one
             for one in (
@@ -140,8 +145,16 @@ class FakeTreasury:
 
     # What changes something
 
+    async def preview(self, document: bytes, actor: Actor) -> DraftView:
+        """By the real compiler."""
+        actor.require(Permission.SPEND)
+        form = read(document)
+        return draft_view(form.template.compile(form.agreement.agreement()))
+
     async def draft(self, document: bytes, actor: Actor) -> ContractView:
-        raise NotImplementedError(document)
+        await self.preview(document, actor)
+        self.drafted.append(document)
+        return self._draft()
 
     async def approve_policy(self, contract_id: str, sealed: bytes, actor: Actor) -> ContractView:
         actor.require(Permission.SPEND)
@@ -253,6 +266,7 @@ class FakeTreasury:
 
     def _boxes(self) -> tuple[BoxView, ...]:
         def box(id_: str, node: str, **more: object) -> BoxView:
+            number = int(node[-1])
             said = {
                 "box_id": id_,
                 "site": "west-1",
@@ -263,7 +277,7 @@ class FakeTreasury:
                 "ledger_head": "9d" * 32,
                 "clock_stale": "",
                 "stopped": "",
-                "public_keys": ("02" + "ab" * 32,),
+                "public_keys": (static_key(number),),
                 "allowances": (AllowanceView(VAULT, 3, 37_500_000, 912_500_000),),
             }
             return BoxView(**(said | more))  # type: ignore[arg-type]

@@ -1,6 +1,9 @@
 """Who may do what at the treasury's desk, and what it says where it knows nothing."""
 
+import dataclasses
+
 import httpx
+import msgspec
 import pytest
 
 from controller.api import build
@@ -8,6 +11,8 @@ from controller.contracts.ports import ContractCoin
 from controller.people.model import Actor, Permission
 from controller.people.service import People
 from controller.views.treasury import RefreshWish, SpendingWish
+from shared.bitcoin.descriptor import Descriptor
+from shared.bitcoin.network import Network
 from shared.clock import SystemClock
 from shared.errors import Denied, Forbidden
 from shared.wire.contract import ContractTerms
@@ -27,6 +32,7 @@ async def test_who_only_looks_spends_nothing(house: House) -> None:
     desk, of = house.treasury.desk, contract.contract_id
     for work in (
         desk.draft(b"{}", VIEWER),
+        desk.preview(b"{}", VIEWER),
         desk.approve_policy(of, b"", VIEWER),
         desk.propose(of, WISH, VIEWER),
         desk.refresh(of, REFRESH, VIEWER),
@@ -59,6 +65,25 @@ async def test_no_address_before_every_box_has_registered(house: House) -> None:
     with pytest.raises(Denied) as denied:
         await house.treasury.desk.receive(contract.contract_id, CAROL)
     assert denied.value.rule == "treasury.not-registered"
+
+
+async def test_a_forward_gives_out_no_address(house: House) -> None:
+    contract = await house.registered()
+    forward = msgspec.structs.replace(contract.terms, template="hashrate-forward")
+    house.treasury.contracts.book._contracts[contract.contract_id] = dataclasses.replace(contract, terms=forward)
+    with pytest.raises(Denied) as denied:
+        await house.treasury.desk.receive(contract.contract_id, CAROL)
+    assert denied.value.rule == "treasury.no-address"
+
+
+async def test_an_address_tells_where_it_stands_in_the_descriptor(house: House) -> None:
+    contract = await house.registered()
+    found = await house.treasury.desk.receive(contract.contract_id, CAROL)
+    descriptor = Descriptor.parse(found.descriptor, Network.REGTEST)
+    assert (found.branch, found.index, found.address) == (0, 0, descriptor.address(0, 0))
+    await house.rpc.call(tuple[str, ...], "generatetoaddress", 1, found.address)
+    again = await house.treasury.desk.receive(contract.contract_id, CAROL)
+    assert (again.index, again.address) == (1, descriptor.address(0, 1))
 
 
 async def test_a_refresh_needs_a_coin_that_is_due(house: House) -> None:

@@ -1,9 +1,12 @@
 """Is the money safe, and does anything wait for me? Then payments, contracts, boxes."""
 
+from nicegui import ui
+
 from controller.console.pages.page import card, heading
 from controller.console.pages.treasury.page import TreasuryPage
 from controller.console.parts.panel import Head
 from controller.console.parts.sheet import Column, Sheet
+from controller.console.topics.treasury.words import TREASURY
 
 _NEEDS = (
     Column("mark", "", lead=True),
@@ -56,8 +59,11 @@ async def build(page: TreasuryPage) -> None:
     with card("Payments", "open ones; those that ended stand with their contract").classes("bes-first"):
         await _sheet(page, PAYMENTS, "treasury-payments", "Open payments", "No payment is open.")
     with card("Contracts"):
-        empty = "No contract yet. A draft is made by the API: POST /api/v1/contracts."
+        empty = "No contract yet. Draft the first one."
         await _sheet(page, _CONTRACTS, "treasury-contracts", "Contracts", empty)
+        if page.spends:
+            with ui.element("a").classes("bes-button").props(f"href={TREASURY}/draft data-testid=draft"):
+                ui.label("Draft a contract")
     with card("Signing boxes", "what each box said itself"):
         await _sheet(page, _BOXES, "treasury-boxes", "Signing boxes", "No signing box is known.")
     with card("What the boxes would still sign", "as each box counts it"):

@@ -44,6 +44,9 @@ class TreasuryPage:
     def spends(self) -> bool:
         return self.visit.may(Permission.SPEND)
 
+    def now_ms(self) -> int:
+        return self.visit.operations.clock.now_ms()
+
     async def follow(self, topic: str) -> Content:
         """The newest content of a topic about the subject, and the wish to be told of later ones."""
         key = Key(topic, "", self.subject)

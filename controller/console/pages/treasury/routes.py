@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 
-from controller.console.pages.treasury import box, contract, overview, payment
+from controller.console.pages.treasury import box, contract, draft, overview, payment
 from controller.console.pages.treasury.page import TreasuryPage
 
 PAGES: dict[str, Callable[[TreasuryPage], Awaitable[None]]] = {
     "/treasury": overview.build,
     "/treasury/box/{subject}": box.build,
     "/treasury/contract/{subject}": contract.build,
+    "/treasury/draft": draft.build,
     "/treasury/payment/{subject}": payment.build,
 }

@@ -35,8 +35,9 @@ def head(box: BoxView, height: int | None, now_ms: int) -> Content:
     """In the form of a miner's head."""
     behind = None if height is None or box.height is None else max(0, height - box.height)
     state, mend = box_state(box, now_ms)
+    silent = bool(mend) and not box.stopped and not box.clock_stale
     figures = [
-        ("Last heard", "never" if box.heard_at_ms is None else age(box.heard_at_ms, now_ms), "", mend != ""),
+        ("Last heard", "never" if box.heard_at_ms is None else age(box.heard_at_ms, now_ms), "", silent),
         ("Its own clock stands at block", number(box.height), "", bool(box.clock_stale)),
         ("Behind the node", "unknown" if behind is None else plural(behind, "block"), "", bool(behind)),
         ("Rows of its ledger", number(box.ledger_seq), "", False),
@@ -50,7 +51,7 @@ def head(box: BoxView, height: int | None, now_ms: int) -> Content:
             for label, value, unit, suspect in figures
         ],
         "read": f"{box.site} / {box.node}",
-        "stale": bool(mend),
+        "stale": silent,
     }
 
 

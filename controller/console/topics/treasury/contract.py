@@ -80,17 +80,18 @@ def head(view: ContractView, age_s: float, now_ms: int) -> Content:
 
 def tree(view: ContractView) -> Content:
     """The ways to spend, for the drawing; a lock that is open for a coin stands out."""
-    return {"root": view.summary.name, "paths": [_branch(path, view) for path in view.paths]}
+    return {"root": view.summary.name, "paths": [branch_of(path, view.coins or ()) for path in view.paths]}
 
 
-def _branch(path: PathView, view: ContractView) -> Content:
+def branch_of(path: PathView, coins: tuple[CoinView, ...]) -> Content:
+    """One way to spend; `coins` tell whether its lock is open for any of them."""
     locked = path.older_blocks is not None or path.after_height is not None
     parts = []
     if path.after_height is not None:
         parts.append(f"from block {number(path.after_height)}")
     if path.older_blocks is not None:
         parts.append(f"after {blocks(path.older_blocks)} of rest")
-    states = [opening.state for coin in view.coins or () for opening in coin.openings if opening.path == path.name]
+    states = [opening.state for coin in coins for opening in coin.openings if opening.path == path.name]
     state = next((state for state in ("open", "due") if state in states), "")
     said = {"open": "open for {}", "due": "opens soon for {}"}.get(state, "")
     if len(path.keys) == 1:
@@ -118,7 +119,7 @@ def path_rows(view: ContractView) -> Content:
                 path.name,
                 path.role,
                 f"{path.needed} of {', '.join(path.keys)}",
-                _lock(path),
+                locks_of(path),
                 number(path.input_wu),
                 number(path.vsize_vb),
                 *(number(fee) for _, fee in sorted(path.fees_sat.items())),
@@ -134,7 +135,7 @@ def fee_rates(view: ContractView) -> tuple[int, ...]:
     return tuple(sorted({rate for path in view.paths for rate in path.fees_sat}))
 
 
-def _lock(path: PathView) -> str:
+def locks_of(path: PathView) -> str:
     parts = [] if path.after_height is None else [f"from block {number(path.after_height)}"]
     if path.older_blocks is not None:
         parts.append(f"{blocks(path.older_blocks)} of rest")
