@@ -28,6 +28,7 @@ from shared.wire.contract import (
     Approver,
     ContractTerms,
     Destination,
+    KeyRole,
     Limits,
     Party,
     SpendingPath,
@@ -50,6 +51,7 @@ def _key(name: str) -> SigningKey:
 
 OPERATOR, OWNER, BOX = _key("operator"), _key("owner"), _key("box")
 _APPROVERS = {name: _key(name) for name in ("Ann", "Bob")}
+_PROPOSER = "Ida"
 _SECOND, _THIRD = bytes([2]) * 32, bytes([3]) * 32
 _PAYEE = p2wpkh(public_key_of(bytes([7]) * 32))
 
@@ -76,13 +78,14 @@ class Load:
 
     def sealed_policy(self) -> bytes:
         approvers = tuple(Approver(name, name, "approver", key.verify_key.encode()) for name, key in _APPROVERS.items())
+        proposer = Approver(_PROPOSER, _PROPOSER, "proposer", _key(_PROPOSER).verify_key.encode())
         address = address_of(_PAYEE, NETWORK)
         assert address is not None
         policy = SpendingPolicy(
             contract_id=self.contract_id,
             policy_version=1,
             approvals_needed=len(approvers),
-            approvers=approvers,
+            approvers=(*approvers, proposer),
             owners=(OWNER.verify_key.encode(),),
             owners_needed=1,
             allow_list=(Destination("payee", address, 0),),
@@ -103,7 +106,8 @@ class Load:
                 policy_version=1,
                 path="quorum",
                 psbt=psbt.raw,
-                approvals=self._approvals(psbt.txid),
+                proposal=self._sealed(psbt.txid, "proposer", _key(_PROPOSER)),
+                approvals=tuple(self._sealed(psbt.txid, "approver", key) for key in _APPROVERS.values()),
                 expires_at_ms=NOW_MS + 86_400_000,
                 expires_at_height=HEIGHT + 1_000,
             )
@@ -123,11 +127,9 @@ class Load:
         signed = replace(entry, partial_signatures={public_key_of(_SECOND): signature})
         return Psbt(version=0, tx=tx, inputs=(signed,), outputs=(PsbtOutput(), PsbtOutput()))
 
-    def _approvals(self, txid: str) -> tuple[bytes, ...]:
-        approval = Approval(
-            self.contract_id, NETWORK.value, 1, txid, PAID_SAT, HEIGHT + 100, "approver", initiator="Ida"
-        )
-        return tuple(seal(APPROVAL_DOMAIN, approval, [key]) for key in _APPROVERS.values())
+    def _sealed(self, txid: str, role: KeyRole, key: SigningKey) -> bytes:
+        document = Approval(self.contract_id, NETWORK.value, 1, txid, PAID_SAT, HEIGHT + 100, role, _PROPOSER)
+        return seal(APPROVAL_DOMAIN, document, [key])
 
 
 def packet(request: SigningRequest) -> bytes:

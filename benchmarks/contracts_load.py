@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+import msgspec
 from nacl.signing import SigningKey
 
 from controller.signing.combine import with_nonces
@@ -45,11 +46,11 @@ from shared.wire.contract import (
 INDEXES = 64
 HEIGHT = 500
 LOCK_HEIGHT = 100
-INITIATOR = "treasurer"
+PROPOSER = "treasurer"
 COIN_SAT, PAID_SAT = 1_000_000, 600_000
 _NETWORK = Network.REGTEST
 _RATE_SAT_KVB = 5_000
-_APPROVERS = {name: SigningKey(hashlib.sha256(name.encode()).digest()) for name in ("first", "second")}
+_PEOPLE = {name: SigningKey(hashlib.sha256(name.encode()).digest()) for name in ("first", "second", PROPOSER)}
 _PAYEE = p2wpkh(ExtendedKey.from_seed(b"benchmark payee " * 2, _NETWORK).public_key)
 
 
@@ -97,11 +98,10 @@ def executions(contract: Contract, count: int, fund: Fund = invented) -> Iterato
             f"e-{contract.contract_id[:8]}-{number}",
             contract.contract_id,
             contract.terms.paths[0].name,
-            INITIATOR,
             HEIGHT + 144,
             base,
             partials,
-            _approvals(contract, draft.tx.txid),
+            *_words(contract, draft.tx.txid),
         )
 
 
@@ -117,7 +117,8 @@ def _contract(name: str, text: str, keys: Mapping[str, str], path: SpendingPath,
         birth_height=1,
     )
     approvers = tuple(
-        Approver(person, person, "approver", key.verify_key.encode()) for person, key in _APPROVERS.items()
+        Approver(person, person, "proposer" if person == PROPOSER else "approver", key.verify_key.encode())
+        for person, key in _PEOPLE.items()
     )
     address = address_of(_PAYEE, _NETWORK)
     assert address is not None
@@ -200,7 +201,8 @@ def _hasher(psbt: Psbt) -> Sighasher:
     return Sighasher(psbt.tx, [entry.spent for entry in psbt.inputs if entry.spent is not None])
 
 
-def _approvals(contract: Contract, txid: str) -> tuple[bytes, ...]:
+def _words(contract: Contract, txid: str) -> tuple[bytes, tuple[bytes, ...]]:
+    """The proposer's document, and the approvals of the others."""
     approval = Approval(
         contract_id=contract.contract_id,
         network=contract.terms.network,
@@ -209,6 +211,8 @@ def _approvals(contract: Contract, txid: str) -> tuple[bytes, ...]:
         external_sat=PAID_SAT,
         expiry_height=min(HEIGHT + 144, HIGHEST_HEIGHT),
         role="approver",
-        initiator=INITIATOR,
+        initiator=PROPOSER,
     )
-    return tuple(seal(APPROVAL_DOMAIN, approval, [key]) for key in _APPROVERS.values())
+    proposal = seal(APPROVAL_DOMAIN, msgspec.structs.replace(approval, role="proposer"), [_PEOPLE[PROPOSER]])
+    approvers = (key for person, key in _PEOPLE.items() if person != PROPOSER)
+    return proposal, tuple(seal(APPROVAL_DOMAIN, approval, [key]) for key in approvers)

@@ -23,7 +23,7 @@ from shared.errors import TooLarge
 
 
 class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person's own key signed, in base64: `bes sign document` makes it of `to_sign`."""
+    """What a person's own key signed, in base64: `bes sign document` makes it of `to_sign` or `to_seal`."""
 
     sealed: bytes
 
@@ -77,6 +77,7 @@ class TreasuryRoutes:
         one = "/proposals/{proposal_id}"
         add(one, self.proposal, responses=proposal)
         for name, work, body in (
+            ("seal", self.seal, Sealed),
             ("approvals", self.approve, Sealed),
             ("cancel", self.cancel, WithReason),
             ("replacement", self.replace, HigherFee),
@@ -121,7 +122,7 @@ class TreasuryRoutes:
         return answer(self._desk.proposals(contract_id))
 
     async def propose(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
-        """Choose coins and build the transaction; it then waits for approvals."""
+        """Choose coins and build the transaction; its proposer then signs it."""
         return answer(await self._desk.propose(contract_id, await body_of(request, SpendingWish), actor), status=201)
 
     async def refresh(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
@@ -131,6 +132,10 @@ class TreasuryRoutes:
     async def proposal(self, proposal_id: str, _actor: Viewer) -> Response:
         """Where it stands: approvals, boxes, verdict, transaction."""
         return answer(self._desk.proposal(proposal_id))
+
+    async def seal(self, proposal_id: str, request: Request, actor: Treasurer) -> Response:
+        """The proposer's own signature; from then on others may approve."""
+        return answer(await self._desk.seal(proposal_id, (await body_of(request, Sealed)).sealed, actor))
 
     async def approve(self, proposal_id: str, request: Request, actor: Treasurer) -> Response:
         """One person's signed yes. Whose it is says the key, not who sends it."""

@@ -1,19 +1,19 @@
-"""Whether what a person signed is a yes to this transaction.
-
-The boxes ask the same of the same bytes; here it is asked first, so that a mistake is told to the person who made it.
-"""
-
-from functools import lru_cache
-
-from nacl.signing import VerifyKey
+"""Whether what a person signed is a yes to this transaction."""
 
 from controller.signing.event import SpendingProposed
 from controller.signing.ports import Contract
 from controller.signing.refusal import SigningRefusal
-from shared.crypto.keys import key_id
-from shared.crypto.signing import unseal
-from shared.errors import Denied, WireError
-from shared.wire.contract import APPROVAL_DOMAIN, Approval, ApprovalRole, Approver, SpendingPath
+from controller.signing.word import WordRules, check_counts, word_of
+from shared.errors import Denied
+from shared.person import folded
+from shared.wire.contract import Approval, Approver, KeyRole, SpendingPath
+
+_RULES = WordRules(
+    SigningRefusal.APPROVER_UNKNOWN,
+    SigningRefusal.APPROVER_TWICE,
+    SigningRefusal.APPROVAL_POLICY,
+    SigningRefusal.APPROVAL_EXPIRED,
+)
 
 
 def path_of(contract: Contract, name: str) -> SpendingPath:
@@ -39,31 +39,15 @@ def wanted_approval(proposal: SpendingProposed, contract: Contract, initiator: s
     )
 
 
-def role_for(path: SpendingPath) -> ApprovalRole:
+def role_for(path: SpendingPath) -> KeyRole:
     """A recovery is approved by the people of the recovery, everything else by approvers."""
     return "recovery" if path.role == "recovery" else "approver"
 
 
 def approver_of(sealed: bytes, wanted: Approval, contract: Contract, height: int) -> Approver:
     """The person whose yes this is; Denied by name where it is none."""
-    keys, trusted = _trusted(contract.policy.approvers)
-    try:
-        approval, signed_by = unseal(APPROVAL_DOMAIN, sealed, trusted, Approval)
-    except WireError as error:
-        raise Denied(SigningRefusal.APPROVER_UNKNOWN, f"not signed by an approver of the policy: {error}") from error
-    if len(signed_by) != 1:  # a box counts every key, and refuses the person who comes twice
-        persons = sorted({keys[name].person for name in signed_by})
-        raise Denied(
-            SigningRefusal.APPROVER_TWICE, f"one approval is one key's; here {len(signed_by)} of {', '.join(persons)}"
-        )
-    approver = keys[signed_by[0]]
-    if approval.policy_version != wanted.policy_version or approval.policy_version != contract.policy.policy_version:
-        raise Denied(
-            SigningRefusal.APPROVAL_POLICY,
-            f"signed under policy {approval.policy_version}; in force is {contract.policy.policy_version}",
-        )
-    if approval.expiry_height != wanted.expiry_height or height >= approval.expiry_height:
-        raise Denied(SigningRefusal.APPROVAL_EXPIRED, f"void from block {approval.expiry_height}; it is {height} now")
+    approval, approver = word_of(sealed, contract, _RULES)
+    check_counts(approval, wanted, contract, height, _RULES)
     if approval.role != wanted.role or approver.role != wanted.role:
         raise Denied(SigningRefusal.APPROVAL_ROLE, f"this path is approved in the role {wanted.role!r}")
     if wanted.role == "recovery" and approver.person not in contract.policy.recovery_role_people:
@@ -73,14 +57,3 @@ def approver_of(sealed: bytes, wanted: Approval, contract: Contract, height: int
     if approval != wanted:
         raise Denied(SigningRefusal.APPROVAL_ELSEWHERE, f"it approves {approval.txid}, not {wanted.txid} as proposed")
     return approver
-
-
-@lru_cache(maxsize=64)
-def _trusted(approvers: tuple[Approver, ...]) -> tuple[dict[str, Approver], dict[str, VerifyKey]]:
-    keys = {VerifyKey(one.public_key): one for one in approvers}
-    return {key_id(key): one for key, one in keys.items()}, {key_id(key): key for key in keys}
-
-
-def folded(person: str) -> str:
-    """A name as boxes compare it: neither case nor spaces make another person."""
-    return " ".join(person.split()).casefold()

@@ -45,6 +45,14 @@ class SpendingProposed(msgspec.Struct, frozen=True, kw_only=True):
     depth: int = 6
 
 
+class ProposalSealed(msgspec.Struct, frozen=True):
+    """`person` proposes it by his own key; `sealed` is what he signed, as it came."""
+
+    proposal_id: str
+    person: str
+    sealed: bytes
+
+
 class ApprovalGiven(msgspec.Struct, frozen=True):
     """`sealed` is what the person signed, as it came; boxes check it by themselves."""
 
@@ -230,6 +238,7 @@ class SpendingDenied(msgspec.Struct, frozen=True):
 codec = EventCodec(
     (
         SpendingProposed,
+        ProposalSealed,
         ApprovalGiven,
         ProposalApproved,
         VerdictPassed,

@@ -45,7 +45,8 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class ProposalStatus(StrEnum):
-    PROPOSED = "proposed"  # waits for approvals
+    PROPOSED = "proposed"  # waits for its proposer's own signature
+    SEALED = "sealed"  # waits for approvals
     APPROVED = "approved"  # waits for the verdict
     CLEARED = "cleared"  # waits for its first round
     SIGNING = "signing"
@@ -69,7 +70,7 @@ ENDED = frozenset(
         ProposalStatus.REPLACED,
     }
 )
-UNSIGNED = frozenset({ProposalStatus.PROPOSED, ProposalStatus.APPROVED, ProposalStatus.CLEARED})
+UNSIGNED = frozenset({ProposalStatus.PROPOSED, ProposalStatus.SEALED, ProposalStatus.APPROVED, ProposalStatus.CLEARED})
 COMPLETE = frozenset(
     {
         ProposalStatus.FINALISED,

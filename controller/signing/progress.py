@@ -40,13 +40,17 @@ class SigningRound:
 class ProposalProgress:
     """Starts with `SpendingProposed`; `apply` takes every later event of the stream in order.
 
+    `account` asked for it; `proposer` is who signed that he proposes it, empty until somebody has.
+
     A transition that the state machine does not have is Corrupt: only this package writes these streams, each time
     with the version that it decided on.
     """
 
     def __init__(self, proposal: SpendingProposed, event: RecordedEvent) -> None:
         self.proposal = proposal
-        self.person = event.actor
+        self.account = event.actor
+        self.proposer = ""
+        self.proposer_seal = b""
         self.proposed_at_ms = self.changed_at_ms = event.at_ms
         self.status = S.PROPOSED
         self.version = event.version
@@ -92,6 +96,9 @@ class ProposalProgress:
         self.version, self.changed_at_ms = event.version, event.at_ms
         take(self, fact)
         return True
+
+    def _proposed_by(self, fact: fact_of.ProposalSealed) -> None:
+        self.proposer, self.proposer_seal, self.status = fact.person, fact.sealed, S.SEALED
 
     def _approved_by(self, fact: fact_of.ApprovalGiven) -> None:
         self.approvals[fact.person] = fact.sealed
@@ -177,8 +184,9 @@ def _to(status: ProposalStatus) -> Callable[[ProposalProgress, Any], None]:
 _ANY = frozenset(ProposalStatus)
 _BEFORE_FINAL = UNSIGNED | {S.SIGNING}
 _STEPS: dict[type[msgspec.Struct], Step] = {
-    fact_of.ApprovalGiven: (frozenset({S.PROPOSED}), ProposalProgress._approved_by),
-    fact_of.ProposalApproved: (frozenset({S.PROPOSED}), _to(S.APPROVED)),
+    fact_of.ProposalSealed: (frozenset({S.PROPOSED}), ProposalProgress._proposed_by),
+    fact_of.ApprovalGiven: (frozenset({S.SEALED}), ProposalProgress._approved_by),
+    fact_of.ProposalApproved: (frozenset({S.SEALED}), _to(S.APPROVED)),
     fact_of.VerdictPassed: (frozenset({S.APPROVED}), _to(S.CLEARED)),
     fact_of.RoundStarted: (frozenset({S.CLEARED, S.SIGNING}), ProposalProgress._round),
     fact_of.RequestSent: (_ANY, ProposalProgress._sent),

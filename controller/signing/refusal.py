@@ -20,6 +20,16 @@ class SigningRefusal(StrEnum):
     FEE_TOO_LOW = "replacement.fee-too-low"
     NO_ROOM = "replacement.no-room"
     NOTHING_STUCK = "child.nothing-stuck"
+    # the proposer's own word
+    PROPOSAL_MISSING = "proposal.missing"
+    PROPOSER_UNKNOWN = "proposal.unknown-proposer"
+    PROPOSER_RENAMED = "proposal.initiator"
+    PROPOSER_OTHER = "proposal.other-person"
+    PROPOSED_TWICE = "proposal.duplicate"
+    PROPOSAL_ELSEWHERE = "proposal.other-tx"
+    PROPOSAL_EXPIRED = "proposal.expired"
+    PROPOSAL_POLICY = "proposal.policy-version"
+    PROPOSAL_ROLE = "proposal.role"
     # approvals
     APPROVER_UNKNOWN = "approval.unknown-approver"
     APPROVER_PROPOSED = "approval.initiator"

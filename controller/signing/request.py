@@ -62,6 +62,7 @@ def signing_effect(
         policy_version=proposal.policy_version,
         path=path,
         psbt=psbt,
+        proposal=progress.proposer_seal,
         approvals=tuple(progress.approvals.values()),
         round=kind.value,
         family=proposal.family,

@@ -9,7 +9,7 @@ import msgspec
 
 from controller.journal import Append, Commit, Journal
 from controller.signing.airgap import additions_of_file
-from controller.signing.approval import approver_of, folded, wanted_approval
+from controller.signing.approval import approver_of, wanted_approval
 from controller.signing.board import ProposalBoard
 from controller.signing.conductor import Conductor, Office
 from controller.signing.event import (
@@ -17,6 +17,7 @@ from controller.signing.event import (
     ApprovalGiven,
     ProposalApproved,
     ProposalCancelled,
+    ProposalSealed,
     SpendingDenied,
     SpendingProposed,
     codec,
@@ -26,6 +27,7 @@ from controller.signing.inbox import AnswerInbox
 from controller.signing.model import UNSIGNED, Coin, Payment, Person, ProposalStatus
 from controller.signing.ports import Contract
 from controller.signing.progress import ProposalProgress
+from controller.signing.proposer import people_of_account, proposal_of, proposer_of
 from controller.signing.refusal import SigningRefusal
 from controller.signing.replacement import child_of, replaced
 from controller.signing.spending import (
@@ -44,6 +46,7 @@ from controller.signing.watch import ChainWatch
 from shared.clock import Clock
 from shared.errors import BesError, Denied
 from shared.log import get_logger
+from shared.person import folded
 from shared.wire.contract import Approval
 
 LONGEST_EXPIRY_BLOCKS = 2_016
@@ -53,7 +56,8 @@ _log = get_logger("signing.service")
 class SigningService:
     """`Denied` carries the rule's id of every refusal; what was refused is in the journal too.
 
-    A proposal is durable when `propose` returns; approvals, boxes and chain carry it on. `board` is the read model.
+    A proposal is durable when `propose` returns; its proposer, approvers, boxes and chain carry it on. `board` is the
+    read model.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class SigningService:
         self._choosing = asyncio.Lock()  # two proposals must not choose the same coins
 
     async def propose(self, request: SpendingRequest, person: Person) -> ProposalProgress:
-        """Choose coins, build the transaction and write it down; it now waits for approvals."""
+        """Choose coins, build the transaction and write it down; its proposer signs it next (`seal`)."""
         return await self._denied_too(request.contract_id, person, lambda: self._propose(request, person))
 
     async def replace(
@@ -110,17 +114,39 @@ class SigningService:
             request.contract_id, person, lambda: self._follow(request, person, stuck, make, replaces=False)
         )
 
+    def proposals(self, proposal_id: str) -> dict[str, Approval]:
+        """What its proposer signs, under APPROVAL_DOMAIN, by the person as whom the account may propose."""
+        progress = self.progress(proposal_id)
+        contract = self._contract(progress.proposal.contract_id)
+        subject = wanted_approval(progress.proposal, contract, progress.proposer)
+        return {person: proposal_of(subject, person) for person in people_of_account(progress.account, contract.policy)}
+
+    async def seal(self, proposal_id: str, sealed: bytes) -> ProposalProgress:
+        """Take the proposer's own signature; from now on it waits for the approvals of others."""
+        tip = await self._office.chain.tip()
+        progress = self._in(proposal_id, ProposalStatus.PROPOSED)
+        contract = self._contract(progress.proposal.contract_id)
+        subject = wanted_approval(progress.proposal, contract, progress.proposer)
+        person = proposer_of(sealed, subject, contract, tip.height)
+        may_propose = people_of_account(progress.account, contract.policy)
+        if person not in may_propose:
+            detail = f"{progress.account} asked for it and proposes as {', '.join(may_propose)}; {person} signed"
+            raise Denied(SigningRefusal.PROPOSER_OTHER, detail)
+        await self._write(progress, [ProposalSealed(proposal_id, person, sealed)], person)
+        return progress
+
     def approval(self, proposal_id: str) -> Approval:
         """What an approver of this proposal has to sign, under APPROVAL_DOMAIN."""
         progress = self.progress(proposal_id)
-        return wanted_approval(progress.proposal, self._contract(progress.proposal.contract_id), progress.person)
+        if not progress.proposer:
+            raise Denied(SigningRefusal.PROPOSAL_MISSING, f"its proposer, {progress.account}, has to sign it first")
+        return wanted_approval(progress.proposal, self._contract(progress.proposal.contract_id), progress.proposer)
 
     async def approve(self, proposal_id: str, sealed: bytes) -> ProposalProgress:
         """Take one person's signed yes; with enough of them the proposal goes on by itself."""
-        progress = self._in(proposal_id, ProposalStatus.PROPOSED)
-        contract = self._contract(progress.proposal.contract_id)
-        wanted = wanted_approval(progress.proposal, contract, progress.person)
         tip = await self._office.chain.tip()
+        progress = self._in(proposal_id, ProposalStatus.PROPOSED, ProposalStatus.SEALED)
+        contract, wanted = self._contract(progress.proposal.contract_id), self.approval(proposal_id)
         approver = approver_of(sealed, wanted, contract, tip.height)
         if folded(approver.person) in map(folded, progress.approvals):
             raise Denied(SigningRefusal.APPROVER_TWICE, f"{approver.person} has approved it already")

@@ -173,6 +173,10 @@ class Desk:
         )
         return self._shown(await self._signing.propose(request, person))
 
+    async def seal(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        return self._shown(await self._signing.seal(proposal_id, sealed))
+
     async def approve(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView:
         actor.require(Permission.SPEND)
         return self._shown(await self._signing.approve(proposal_id, sealed))
@@ -216,12 +220,14 @@ class Desk:
 
     def _shown(self, progress: ProposalProgress) -> ProposalView:
         contract = self._contracts.book.get(progress.proposal.contract_id)
-        to_sign = None
-        height = self._chain.known_height
-        in_force = height is not None and contract.policy_at(height) is not None
-        if progress.status is ProposalStatus.PROPOSED and contract.may_propose and in_force:
-            to_sign = encode(self._signing.approval(progress.proposal_id))
-        return proposal_view(progress, contract, height, to_sign)
+        to_seal, to_sign = {}, None
+        height, proposal_id = self._chain.known_height, progress.proposal_id
+        if contract.may_propose and height is not None and contract.policy_at(height) is not None:
+            if progress.status is ProposalStatus.PROPOSED:
+                to_seal = {person: encode(one) for person, one in self._signing.proposals(proposal_id).items()}
+            elif progress.status is ProposalStatus.SEALED:
+                to_sign = encode(self._signing.approval(proposal_id))
+        return proposal_view(progress, contract, height, to_seal, to_sign)
 
 
 def _person(actor: Actor) -> Person:

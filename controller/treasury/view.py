@@ -107,7 +107,11 @@ def draft_view(compiled: Compiled) -> DraftView:
 
 
 def proposal_view(
-    progress: ProposalProgress, contract: Contract, height: int | None, to_sign: bytes | None
+    progress: ProposalProgress,
+    contract: Contract,
+    height: int | None,
+    to_seal: dict[str, bytes],
+    to_sign: bytes | None,
 ) -> ProposalView:
     proposal = progress.proposal
     in_force = _in_force(contract, height)
@@ -123,7 +127,8 @@ def proposal_view(
         weight_wu=proposal.weight_wu,
         txid=proposal.txid,
         reason=proposal.reason,
-        proposed_by=progress.person,
+        asked_by=progress.account,
+        proposed_by=progress.proposer,
         proposed_at_ms=progress.proposed_at_ms,
         expiry_height=proposal.expiry_height,
         approved_by=tuple(progress.approvals),
@@ -133,6 +138,7 @@ def proposal_view(
         rule=progress.rule,
         detail=progress.detail,
         psbt=base64.b64encode(proposal.psbt).decode(),
+        to_seal=to_seal,
         to_sign=to_sign,
         replaces=proposal.replaces,
         replaced_by=progress.replaced_by,

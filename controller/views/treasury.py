@@ -99,7 +99,7 @@ class ReceiveView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApproverView(msgspec.Struct, frozen=True, kw_only=True):
-    """A key by which a person approves; `role` is approver or recovery."""
+    """A key by which a person approves or proposes; `role` is approver, recovery or proposer."""
 
     name: str
     person: str
@@ -194,8 +194,11 @@ class AskedBoxView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
-    """`status`: proposed, approved, cleared, signing, finalised, broadcast, confirmed, reorganised, buried, expired,
-    refused, cancelled, replaced. `rule` and `detail` say why it ended, if it did not end well. `to_sign` is what an
+    """`status`: proposed, sealed, approved, cleared, signing, finalised, broadcast, confirmed, reorganised, buried,
+    expired, refused, cancelled, replaced. `rule` and `detail` say why it ended, if it did not end well.
+
+    `asked_by` is the account that asked for it, `proposed_by` the person who signed that he proposes it, empty until
+    then. `to_seal` is what the proposer signs, by the person as whom that account may propose; `to_sign` is what an
     approver signs; `psbt` is base64. `replaces`, `replaced_by` and `helps` are ids of other proposals.
     """
 
@@ -210,6 +213,7 @@ class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
     weight_wu: Weight
     txid: str
     reason: str
+    asked_by: str
     proposed_by: str
     proposed_at_ms: unit.Millis
     expiry_height: int
@@ -220,6 +224,7 @@ class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     detail: str
     psbt: str
+    to_seal: dict[str, bytes]
     to_sign: bytes | None
     replaces: str = ""
     replaced_by: str = ""

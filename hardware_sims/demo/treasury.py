@@ -27,6 +27,7 @@ from shared.errors import GatewayRefused, GatewayUnavailable
 BOXES = ("box-houston", "box-reykjavik", "box-container-7")
 OWNERS = ("Olga", "Omar")
 APPROVERS = ("Anna", "Ben")
+PROPOSER = "Paul"
 RECOVERERS = ("Rosa", "Ruth")
 PIN = "24681357"
 _OFFICER_PIN = "13572468"

@@ -1,25 +1,37 @@
 """The treasury's part of the story: a vault, a payout, attacks that are refused, and a recovery rehearsed."""
 
 import base64
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
 from hardware_sims.chain.purse import PurseCoin
 from hardware_sims.demo.client import JsonClient, wait_for
-from hardware_sims.demo.disproved import Disproved, require
+from hardware_sims.demo.disproved import require
 from hardware_sims.demo.forger import forged_answer
 from hardware_sims.demo.offline import signed_offline
-from hardware_sims.demo.treasury import APPROVERS, OWNERS, RECOVERERS, Treasury
+from hardware_sims.demo.payment import (
+    WAIT_S,
+    approved,
+    asked_for,
+    document_of,
+    proposal_when,
+    proposed,
+    proposers_word,
+    text,
+)
+from hardware_sims.demo.treasury import APPROVERS, OWNERS, PROPOSER, RECOVERERS, Treasury
 from shared.bitcoin.address import address_of, script_of
 from shared.bitcoin.network import Network
 from shared.bitcoin.script import p2wpkh
 from shared.bitcoin.signature import public_key_of
 from shared.bitcoin.transaction import OutPoint, Transaction, TxOut
+from shared.crypto.keys import load_or_create
 from shared.crypto.signing import seal
 from shared.errors import GatewayRefused
 from shared.wire.codec import decode
-from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, SpendingPolicy
+from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, SpendingPolicy
 
 BTC = 100_000_000
 RECOVERY_BLOCKS = 30
@@ -29,7 +41,6 @@ SIGNER_NAMES = ("Houston", "Reykjavik", "Container 7")
 SIGNERS = "signers"
 RECOVERY = f"recovery after {RECOVERY_BLOCKS}"
 _FEE_SAT = 10_000
-_WAIT_S = 90.0
 Told = Callable[[JsonClient, Treasury], str]
 
 
@@ -50,13 +61,13 @@ def registered(api: JsonClient, treasury: Treasury) -> str:
         here = [box for box in state["boxes"] if box["height"] is not None and box["height"] >= 101]
         return state if len(here) == len(treasury.boxes) and state["height"] is not None else None
 
-    wait_for("all boxes have told their keys and follow the chain", boxes_here, _WAIT_S)
+    wait_for("all boxes have told their keys and follow the chain", boxes_here, WAIT_S)
     drafted = api.post("/contracts", _form(treasury))
     treasury.contract_id = drafted["summary"]["contract_id"]
     policy = decode(base64.b64decode(drafted["pending"]["to_sign"]), SpendingPolicy)
     for owner in OWNERS:
         sealed = seal(POLICY_DOMAIN, policy, [treasury.people.key(owner)])
-        api.post(f"/contracts/{treasury.contract_id}/approvals", {"sealed": _text(sealed)})
+        api.post(f"/contracts/{treasury.contract_id}/approvals", {"sealed": text(sealed)})
     contract = _contract_when(api, treasury, lambda view: view["summary"]["phase"] == "registered")
     return f"{len(contract['paths'])} ways to spend: " + " / ".join(path["sentence"] for path in contract["paths"])
 
@@ -76,13 +87,13 @@ def paid(api: JsonClient, treasury: Treasury) -> str:
     payments = [
         {"address": _address(treasury, name), "amount_sat": sat, "name": name} for name, sat in PAID_SAT.items()
     ]
-    proposal = _proposed(api, treasury, SIGNERS, payments, "rent and power of November")
-    _approved(api, treasury, proposal, APPROVERS)
-    sent = _proposal_when(api, proposal["proposal_id"], {"broadcast", "confirmed"})
+    proposal = proposed(api, treasury, SIGNERS, payments, "rent and power of November")
+    approved(api, treasury, proposal, APPROVERS)
+    sent = proposal_when(api, proposal["proposal_id"], {"broadcast", "confirmed"})
     treasury.node.mine(1, treasury.purse)
-    _proposal_when(api, proposal["proposal_id"], {"confirmed"})
+    proposal_when(api, proposal["proposal_id"], {"confirmed"})
     treasury.node.mine(5, treasury.purse)
-    buried = _proposal_when(api, proposal["proposal_id"], {"buried"})
+    buried = proposal_when(api, proposal["proposal_id"], {"buried"})
     real = Transaction.parse(bytes.fromhex(treasury.node.call("getrawtransaction", sent["txid"], 0)))
     require(real.txid == buried["txid"], "the chain holds another transaction")
     off_wu = buried["weight_wu"] - real.weight_wu
@@ -95,14 +106,32 @@ def attacked(api: JsonClient, treasury: Treasury) -> str:
     """A payment to a stranger: refused by the door's rules, and by a box that is asked behind their back."""
     stranger = address_of(p2wpkh(public_key_of(b"\x07" * 32)), Network.REGTEST)
     payment = {"address": stranger, "amount_sat": BTC // 10, "name": ""}
-    proposal = _proposed(api, treasury, SIGNERS, [payment], "an invoice that nobody knows")
-    approvals = _approved(api, treasury, proposal, APPROVERS)
-    refused = _proposal_when(api, proposal["proposal_id"], {"refused"})
+    proposal = proposed(api, treasury, SIGNERS, [payment], "an invoice that nobody knows")
+    approvals = approved(api, treasury, proposal, APPROVERS)
+    refused = proposal_when(api, proposal["proposal_id"], {"refused"})
     box = treasury.boxes[0]
-    answer = forged_answer(treasury, box, refused, approvals, SIGNERS)
+    answer = forged_answer(treasury, box, refused, proposers_word(treasury, proposal), approvals, SIGNERS)
     require(answer.outcome == "refused", f"{box.name} answered {answer.outcome}")
     require(answer.rule == "output.unlisted", f"{box.name} refused by {answer.rule}")
-    return f"the controller: {refused['rule']}; {box.name}, asked with the controller's own key: {answer.rule}"
+    return (
+        f"the controller: {refused['rule']}; {box.name}, asked with the controller's own key: {answer.rule}; "
+        f"what only the controller proposed, in {PROPOSER}'s name: {_proposed_in_anothers_name(api, treasury)}"
+    )
+
+
+def _proposed_in_anothers_name(api: JsonClient, treasury: Treasury) -> str:
+    """The rule by which a box refuses a good payment, approved by two, that nobody but the controller proposed."""
+    payment = {"address": _address(treasury, "landlord"), "amount_sat": BTC // 10, "name": "landlord"}
+    proposal = asked_for(api, treasury, SIGNERS, [payment], "its proposer knows nothing of it")
+    document = document_of(proposal["to_seal"][PROPOSER])
+    forged = seal(APPROVAL_DOMAIN, document, [load_or_create(treasury.operator_key)])
+    approval = msgspec.structs.replace(document, role="approver")
+    approvals = [seal(APPROVAL_DOMAIN, approval, [treasury.people.key(name)]) for name in APPROVERS]
+    box = treasury.boxes[1]
+    answer = forged_answer(treasury, box, proposal, forged, approvals, SIGNERS)
+    require(answer.rule == "proposal.unknown-proposer", f"{box.name} {answer.outcome}: {answer.rule}")
+    api.post(f"/proposals/{proposal['proposal_id']}/cancel", {"reason": "nobody proposed it"})
+    return answer.rule
 
 
 def recovered(api: JsonClient, treasury: Treasury) -> str:
@@ -120,15 +149,15 @@ def recovered(api: JsonClient, treasury: Treasury) -> str:
         early = False
     require(early, "the recovery path was open too early")
     treasury.node.mine(RECOVERY_BLOCKS, treasury.purse)
-    proposal = _proposed(api, treasury, RECOVERY, [payment], "rehearsal of a recovery")
-    _approved(api, treasury, proposal, RECOVERERS)
-    _proposal_when(api, proposal["proposal_id"], {"signing", "cleared"})
+    proposal = proposed(api, treasury, RECOVERY, [payment], "rehearsal of a recovery")
+    approved(api, treasury, proposal, RECOVERERS)
+    proposal_when(api, proposal["proposal_id"], {"signing", "cleared"})
     signed = signed_offline(base64.b64decode(proposal["psbt"]), treasury.people.recovery_secret())
     path = f"/proposals/{proposal['proposal_id']}/signatures"
-    api.post(path, {"party": "Rosa", "psbt": _text(signed)})
-    _proposal_when(api, proposal["proposal_id"], {"broadcast"})
+    api.post(path, {"party": "Rosa", "psbt": text(signed)})
+    proposal_when(api, proposal["proposal_id"], {"broadcast"})
     treasury.node.mine(6, treasury.purse)
-    _proposal_when(api, proposal["proposal_id"], {"buried"})
+    proposal_when(api, proposal["proposal_id"], {"buried"})
     return f"refused before {RECOVERY_BLOCKS} blocks, then {left_sat / BTC:.4f} BTC moved by Rosa's key alone"
 
 
@@ -140,8 +169,8 @@ def _form(treasury: Treasury) -> dict[str, Any]:
     ]
     rosa = {"name": "Rosa", "person": "Rosa", "key": people.recovery_key, "role": "recovery"}
     approvers = [
-        {"name": name, "person": name, "role": role, "public_key": _text(people.key(name).verify_key.encode())}
-        for names, role in ((APPROVERS, "approver"), (RECOVERERS, "recovery"))
+        {"name": name, "person": name, "role": role, "public_key": text(people.key(name).verify_key.encode())}
+        for names, role in ((APPROVERS, "approver"), (RECOVERERS, "recovery"), ((PROPOSER,), "proposer"))
         for name in names
     ]
     listed = [{"name": name, "address": _address(treasury, name), "added_at_height": 0} for name in (*PAID_SAT, "safe")]
@@ -159,7 +188,7 @@ def _form(treasury: Treasury) -> dict[str, Any]:
             "epoch": 1,
             "birth_height": 0,
             "parties": [*signers, rosa],
-            "owners": [_text(people.key(owner).verify_key.encode()) for owner in OWNERS],
+            "owners": [text(people.key(owner).verify_key.encode()) for owner in OWNERS],
             "owners_needed": 2,
             "approvers": approvers,
             "approvals_needed": 2,
@@ -197,44 +226,9 @@ def _pay(treasury: Treasury, outputs: list[TxOut]) -> None:
     treasury.node.call("sendrawtransaction", treasury.purse.paid([coin], [*outputs, change]).raw.hex())
 
 
-def _proposed(
-    api: JsonClient, treasury: Treasury, path: str, payments: list[dict[str, Any]], reason: str
-) -> dict[str, Any]:
-    wish = {"path": path, "payments": payments, "reason": reason, "fee_rate_sat_vb": 5}
-    proposal: dict[str, Any] = api.post(f"/contracts/{treasury.contract_id}/proposals", wish)
-    return proposal
-
-
-def _approved(api: JsonClient, treasury: Treasury, proposal: dict[str, Any], names: tuple[str, ...]) -> list[bytes]:
-    """What each of them signed."""
-    approval = decode(base64.b64decode(proposal["to_sign"]), Approval)
-    given = [seal(APPROVAL_DOMAIN, approval, [treasury.people.key(name)]) for name in names]
-    for sealed in given:
-        api.post(f"/proposals/{proposal['proposal_id']}/approvals", {"sealed": _text(sealed)})
-    return given
-
-
 def _contract_when(api: JsonClient, treasury: Treasury, so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     def looked() -> dict[str, Any] | None:
         view: dict[str, Any] = api.get(f"/contracts/{treasury.contract_id}")
         return view if so(view) else None
 
-    return wait_for("the vault gets on", looked, _WAIT_S)
-
-
-def _proposal_when(api: JsonClient, proposal_id: str, wanted: set[str]) -> dict[str, Any]:
-    last = ""
-
-    def looked() -> dict[str, Any] | None:
-        nonlocal last
-        view: dict[str, Any] = api.get(f"/proposals/{proposal_id}")
-        last = json.dumps({name: view[name] for name in ("status", "rule", "detail", "boxes")})
-        if view["status"] in {"refused", "expired"} - wanted:
-            raise Disproved(f"the proposal ended: {last}")
-        return view if view["status"] in wanted else None
-
-    return wait_for(f"the proposal is {' or '.join(sorted(wanted))}", looked, _WAIT_S)
-
-
-def _text(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
+    return wait_for("the vault gets on", looked, WAIT_S)

@@ -33,7 +33,8 @@ Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 NetworkName = Literal["main", "testnet4", "signet", "regtest"]
 PathRole = Literal["signer", "recovery", "deputy", "offline"]
-ApprovalRole = Literal["approver", "recovery"]
+KeyRole = Literal["approver", "recovery", "proposer"]
+"""What a key of a policy is for; a key of any role also proposes, one of role "proposer" does nothing else."""
 
 
 class Party(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -86,11 +87,11 @@ class Destination(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_f
 
 
 class Approver(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
-    """A key by which a person approves; a person may have several keys and still counts once."""
+    """A key by which a person proposes or approves; a person may have several keys and still counts once."""
 
     name: Name
     person: Name
-    role: ApprovalRole
+    role: KeyRole
     public_key: Key
 
 
@@ -130,10 +131,12 @@ class SpendingPolicy(msgspec.Struct, array_like=True, frozen=True, forbid_unknow
 
 
 class Approval(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
-    """One person's yes to one transaction, sealed under APPROVAL_DOMAIN by a key of the policy.
+    """One person's word about one transaction, sealed under APPROVAL_DOMAIN by one key of the policy.
 
-    `external_sat` is what leaves the contract without the fee. `initiator` is the person who proposed the payment as
-    the approver saw it: the controller cannot rename him afterwards. Void from `expiry_height` on.
+    With the role "proposer" it says "I propose it", and `initiator` is the person whose key seals it; a transaction has
+    exactly one of these. With any other role it is a yes to it, and `initiator` is that proposer: nobody can put
+    another in his place afterwards. `external_sat` is what leaves the contract without the fee. Void from
+    `expiry_height` on.
     """
 
     contract_id: Txid
@@ -142,7 +145,7 @@ class Approval(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fiel
     txid: Txid
     external_sat: Sat
     expiry_height: Height
-    role: ApprovalRole
+    role: KeyRole
     initiator: Name
     version: Annotated[int, Meta(ge=1)] = WIRE_VERSION
 

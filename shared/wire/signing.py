@@ -89,9 +89,10 @@ class RegistrationAnswer(msgspec.Struct, array_like=True, frozen=True, kw_only=T
 class SigningRequest(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """Down: sign this transaction by this path. All else is derived by the box from the bytes of the PSBT.
 
-    `approvals` are sealed `Approval`s. `family` are the txids that this one replaces, oldest first. A MuSig2 session
-    takes two requests with ids of their own: round "nonce", then round "partial" with everybody's nonces in the PSBT.
-    With a `message` the PSBT is a BIP-322 proof of control of the script of its first input, and no coin moves.
+    `proposal` is the sealed `Approval` of role "proposer", `approvals` are those of the others. `family` are the txids
+    that this one replaces, oldest first. A MuSig2 session takes two requests with ids of their own: round "nonce", then
+    round "partial" with everybody's nonces in the PSBT. With a `message` the PSBT is a BIP-322 proof of control of the
+    script of its first input, and no coin moves.
     """
 
     version: int = WIRE_VERSION
@@ -102,6 +103,7 @@ class SigningRequest(msgspec.Struct, array_like=True, frozen=True, kw_only=True)
     policy_version: Whole
     path: Name
     psbt: bytes
+    proposal: bytes
     approvals: tuple[bytes, ...]
     round: Round = "sign"
     family: tuple[Txid, ...] = ()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agent.signer.policy.approvals import enough_people_approve
+from agent.signer.policy.approvals import one_proposes_and_others_approve
 from agent.signer.policy.case import Case
 from agent.signer.policy.coins import (
     coins_are_proven,
@@ -31,7 +31,7 @@ PAYMENT = (
     destinations_are_listed,
     outputs_relay,
     fee_is_bounded,
-    enough_people_approve,
+    one_proposes_and_others_approve,
 )
 
 PROOF = (
@@ -44,7 +44,7 @@ PROOF = (
     sighash_covers_everything,
     path_is_open,
     message_is_signed_and_nothing_moves,
-    enough_people_approve,
+    one_proposes_and_others_approve,
 )
 
 

@@ -15,6 +15,7 @@ from shared.bitcoin.network import Network
 from shared.crypto.keys import key_id
 from shared.crypto.signing import unseal
 from shared.errors import ContractError, Denied, SignatureInvalid, WireError
+from shared.person import folded
 from shared.wire.contract import POLICY_DOMAIN, ContractTerms, SpendingPath, SpendingPolicy
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -77,8 +78,7 @@ def check_policy(policy: SpendingPolicy, contract_id: str, version: int, network
     _require_distinct(REGISTER_POLICY, "owner", [each.hex() for each in policy.owners])
     _require_distinct(REGISTER_POLICY, "witness", [each.hex() for each in policy.witnesses])
     _require_distinct(REGISTER_POLICY, "address", [each.address for each in policy.allow_list])
-    people = {each.person for each in policy.approvers if each.role == "approver"}
-    _require_enough("approvers", len(people), policy.approvals_needed)
+    _check_people(policy)
     _require_enough("owners", len(policy.owners), policy.owners_needed)
     _require_enough("witnesses", len(policy.witnesses), policy.witnesses_needed)
     strangers = set(policy.recovery_role_people) - {each.person for each in policy.approvers if each.role == "recovery"}
@@ -89,6 +89,17 @@ def check_policy(policy: SpendingPolicy, contract_id: str, version: int, network
             script_of(destination.address, network)
     except ContractError as error:
         raise Denied(REGISTER_POLICY, error.detail) from error
+
+
+def _check_people(policy: SpendingPolicy) -> None:
+    """Enough people approve whoever proposes; spellings of one name are one person."""
+    people = {folded(each.person) for each in policy.approvers}
+    approvers = {folded(each.person) for each in policy.approvers if each.role == "approver"}
+    _require_enough("approvers", len(approvers), policy.approvals_needed)
+    if people == approvers and len(approvers) == policy.approvals_needed:
+        raise Denied(
+            REGISTER_POLICY, f"all {len(approvers)} people have to approve, so nobody could propose; name a proposer"
+        )
 
 
 def _check_path(path: SpendingPath, names: set[str], leaves: int) -> None:

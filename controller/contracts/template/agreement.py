@@ -6,6 +6,7 @@ from controller.contracts.refusal import Refusal
 from shared.bitcoin.address import script_of
 from shared.bitcoin.network import Network
 from shared.errors import BitcoinMalformed, Denied
+from shared.person import folded
 from shared.wire.contract import Approver, Destination, Limits, Party
 
 
@@ -80,13 +81,17 @@ def _check_names(agreement: Agreement) -> None:
 
 def _check_people(agreement: Agreement) -> None:
     """Enough different people for every signature and approval that will be asked for."""
-    approvers = {approver.person for approver in agreement.approvers if approver.role == "approver"}
+    people = {folded(approver.person) for approver in agreement.approvers}
+    approvers = {folded(approver.person) for approver in agreement.approvers if approver.role == "approver"}
     for what, needed, found in (
         ("owners sign a policy", agreement.owners_needed, len(set(agreement.owners))),
         ("people approve a payment", agreement.approvals_needed, len(approvers)),
     ):
         if not 1 <= needed <= found:
             raise Denied(Refusal.BAD_QUORUM, f"{needed} {what}, and there are {found}")
+    if people == approvers and len(approvers) == agreement.approvals_needed:
+        detail = f"all {len(approvers)} people have to approve, so nobody could propose; name a proposer beside them"
+        raise Denied(Refusal.BAD_QUORUM, detail)
     if not 0 <= agreement.witnesses_needed <= len(agreement.witnesses):
         raise Denied(Refusal.BAD_QUORUM, f"{agreement.witnesses_needed} witnesses are more than there are")
     keys = [approver.public_key for approver in agreement.approvers]

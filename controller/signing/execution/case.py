@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from controller.signing.approval import approver_of, folded, path_of, role_for
+import msgspec
+
+from controller.signing.approval import approver_of, path_of, role_for
 from controller.signing.combine import path_leaf
 from controller.signing.execution.card import Card
 from controller.signing.execution.model import Executed, Execution
@@ -12,6 +14,7 @@ from controller.signing.execution.partial import Additions, Base
 from controller.signing.fee import WITNESS_SCALE, transaction_wu
 from controller.signing.ownership import key_path_aggregate
 from controller.signing.plan import is_musig
+from controller.signing.proposer import proposer_of
 from controller.signing.refusal import SigningRefusal
 from shared.bitcoin.consensus import failed_input
 from shared.bitcoin.descriptor.derived import Derived
@@ -22,6 +25,7 @@ from shared.bitcoin.sighash import Sighasher
 from shared.bitcoin.signature import verify_ecdsa
 from shared.bitcoin.transaction import Transaction, TxIn, TxOut
 from shared.errors import BitcoinMalformed, Denied
+from shared.person import folded
 from shared.wire.contract import Approval, SpendingPath
 
 
@@ -39,7 +43,7 @@ def executed(card: Card, execution: Execution, height: int) -> Executed:
     """Parse strictly, match, decide, build and judge; `Denied` or `BitcoinMalformed` by name otherwise."""
     case = _matched(card, execution)
     external_sat, fee_sat = _decided(case, height)
-    _check_approvals(case, execution, external_sat, height)
+    proposer = _proposed_and_approved(case, execution, external_sat, height)
     base = Base(execution.base, len(case.base.inputs))
     added = [base.additions(partial) for partial in execution.partials]
     tx = case.base.tx
@@ -53,6 +57,7 @@ def executed(card: Card, execution: Execution, height: int) -> Executed:
         raise Denied(SigningRefusal.ANSWER_SIGNATURE, _blamed(case, added))
     return Executed(
         final.txid,
+        proposer,
         final.raw,
         tuple((entry.outpoint.txid, entry.outpoint.vout) for entry in inputs),
         external_sat,
@@ -102,9 +107,10 @@ def _decided(case: Case, height: int) -> tuple[int, int]:
     return external_sat, fee_sat
 
 
-def _check_approvals(case: Case, execution: Execution, external_sat: int, height: int) -> None:
+def _proposed_and_approved(case: Case, execution: Execution, external_sat: int, height: int) -> str:
+    """Who proposed it, where enough others approved."""
     contract = case.card.contract
-    wanted = Approval(
+    subject = Approval(
         contract_id=contract.contract_id,
         network=contract.terms.network,
         policy_version=contract.policy.policy_version,
@@ -112,12 +118,15 @@ def _check_approvals(case: Case, execution: Execution, external_sat: int, height
         external_sat=external_sat,
         expiry_height=execution.expiry_height,
         role=role_for(case.path),
-        initiator=execution.initiator,
+        initiator="",
     )
+    proposer = proposer_of(execution.proposal, subject, contract, height)
+    wanted = msgspec.structs.replace(subject, initiator=proposer)
     persons = {folded(approver_of(sealed, wanted, contract, height).person) for sealed in execution.approvals}
     if len(persons) < contract.policy.approvals_needed:
         detail = f"{len(persons)} of {contract.policy.approvals_needed} persons approved {wanted.txid}"
         raise Denied(SigningRefusal.APPROVALS_MISSING, detail)
+    return proposer
 
 
 def _check_weight(case: Case, final: Transaction, fee_sat: int) -> None:

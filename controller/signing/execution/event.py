@@ -6,7 +6,7 @@ from controller.journal import EventCodec
 
 
 class ContractExecuted(msgspec.Struct, frozen=True, kw_only=True):
-    """Base and approvals as they came, and the final transaction: enough to judge it all again.
+    """Base, proposal and approvals as they came, and the final transaction: enough to judge it all again.
 
     `predicted_wu` is what the contract's cost said, `weight_wu` what came of it.
     """
@@ -14,9 +14,10 @@ class ContractExecuted(msgspec.Struct, frozen=True, kw_only=True):
     execution_id: str
     contract_id: str
     path: str
-    initiator: str
+    proposer: str
     txid: str
     base: bytes
+    proposal: bytes
     approvals: tuple[bytes, ...]
     raw: bytes
     inputs: tuple[tuple[str, int], ...]

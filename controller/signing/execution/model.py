@@ -6,15 +6,17 @@ from controller.signing.ports import Contract
 
 
 class Execution(msgspec.Struct, frozen=True, array_like=True):
-    """One spending of a registered contract, from bytes. `partials` are PSBTs of the signers, `approvals` sealed."""
+    """One spending of a registered contract, from bytes. `partials` are PSBTs of the signers; people sealed `proposal`
+    and `approvals`.
+    """
 
     execution_id: str
     contract_id: str
     path: str
-    initiator: str
     expiry_height: int
     base: bytes
     partials: tuple[bytes, ...]
+    proposal: bytes
     approvals: tuple[bytes, ...]
 
 
@@ -22,6 +24,7 @@ class Executed(msgspec.Struct, frozen=True, array_like=True):
     """A final transaction that passed everything which one transaction alone can be asked."""
 
     txid: str
+    proposer: str
     raw: bytes
     inputs: tuple[tuple[str, int], ...]
     external_sat: int

@@ -126,9 +126,10 @@ def _append(execution: Execution, done: Executed, height: int) -> Append:
         execution_id=execution.execution_id,
         contract_id=execution.contract_id,
         path=execution.path,
-        initiator=execution.initiator,
+        proposer=done.proposer,
         txid=done.txid,
         base=execution.base,
+        proposal=execution.proposal,
         approvals=execution.approvals,
         raw=done.raw,
         inputs=done.inputs,
@@ -138,7 +139,7 @@ def _append(execution: Execution, done: Executed, height: int) -> Append:
         predicted_wu=done.predicted_wu,
         height=height,
     )
-    return Append(PREFIX + execution.execution_id, (codec.encode(fact, execution.initiator),), 0)
+    return Append(PREFIX + execution.execution_id, (codec.encode(fact, done.proposer),), 0)
 
 
 def _refuse(one: Waiting, error: BesError) -> None:

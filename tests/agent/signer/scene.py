@@ -1,6 +1,7 @@
 """A treasury vault, the people around it and one signing box, with real scripts, signatures and ledger.
 
-Ida proposes; Ann (who has two keys) and Bob approve; Rea and Rob may recover. The box holds the key of party `a`.
+Ida proposes; Ann (who has two keys) and Bob approve; Rea and Rob may recover; a payout service has a key by which it
+proposes and does nothing else. The box holds the key of party `a`.
 """
 
 import asyncio
@@ -57,7 +58,7 @@ WSH = "wsh(or_d(multi(2,{a},{b},{c}),and_v(v:pkh({r}),older(144))))".format(**_K
 TREE = "tr({c},{{multi_a(2,{a},{b}),and_v(v:pk({r}),older(144))}})".format(**_KEYS)
 
 OWNERS = tuple(SigningKey(bytes([10 + n]) * 32) for n in range(3))
-ANN, ANN_TOO, BOB, REA, ROB, IDA = (SigningKey(bytes([20 + n]) * 32) for n in range(6))
+ANN, ANN_TOO, BOB, REA, ROB, IDA, PAYOUTS = (SigningKey(bytes([20 + n]) * 32) for n in range(7))
 SUPPLIER = p2wpkh(public_key_of(b"\x07" * 32))
 STRANGER = p2wpkh(public_key_of(b"\x08" * 32))
 
@@ -118,6 +119,7 @@ def policy(subject: str, **changed: object) -> SpendingPolicy:
             Approver("ida", "Ida", approver, public(IDA)),
             Approver("rea", "Rea", "recovery", public(REA)),
             Approver("rob", "Rob", "recovery", public(ROB)),
+            Approver("payouts", "Payouts", "proposer", public(PAYOUTS)),
         ),
         owners=tuple(map(public, OWNERS)),
         owners_needed=2,
@@ -285,6 +287,14 @@ def approvals(
     return tuple(seal(APPROVAL_DOMAIN, approval, [signer]) for signer in signers)
 
 
+def proposal(
+    subject: str, psbt: Psbt, external_sat: int, *signers: SigningKey, by: str = "Ida", **changed: object
+) -> bytes:
+    """What `by` signs to propose it; her key is Ida's where no other is told."""
+    plain = Approval(subject, "regtest", 1, psbt.txid, external_sat, HEIGHT + 10_000, "proposer", by)
+    return seal(APPROVAL_DOMAIN, msgspec.structs.replace(plain, **changed), signers or (IDA,))
+
+
 class Box:
     """One box with the vault registered; what it says reaches its `peers`, its answers `hear` instead, where set."""
 
@@ -350,10 +360,11 @@ class Box:
     def request(self, psbt: Psbt, /, *, given: tuple[bytes, ...] | None = None, **changed: object) -> SigningRequest:
         """What an honest controller would send, but for what is `changed`."""
         self._count += 1
+        rest = {derived.script for derived in self._own_scripts()}
+        external_sat = sum(out.amount_sat for out in psbt.tx.outputs if out.script not in rest)
         if given is None:
-            rest = {derived.script for derived in self._own_scripts()}
-            external_sat = sum(out.amount_sat for out in psbt.tx.outputs if out.script not in rest)
             given = approvals(self.subject, psbt, external_sat)
+        version = changed.get("policy_version", 1)
         plain = SigningRequest(
             request_id=f"request-{self._count}",
             site="tx1",
@@ -362,6 +373,7 @@ class Box:
             policy_version=1,
             path="normal",
             psbt=psbt.raw,
+            proposal=proposal(self.subject, psbt, external_sat, policy_version=version),
             approvals=given,
             expires_at_ms=self.now_ms + 30 * 86_400_000,
             expires_at_height=HEIGHT + 10_000,

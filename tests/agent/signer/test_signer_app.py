@@ -28,7 +28,18 @@ from shared.wire.signing import (
     domain,
 )
 from shared.wire.topics import down, up
-from tests.agent.signer.scene import OPERATOR, OWNERS, SUPPLIER, approvals, coin, policy, public, sealed_policy, terms
+from tests.agent.signer.scene import (
+    OPERATOR,
+    OWNERS,
+    SUPPLIER,
+    approvals,
+    coin,
+    policy,
+    proposal,
+    public,
+    sealed_policy,
+    terms,
+)
 from tests.softhsm import PIN, SoftHsm
 
 pytestmark = pytest.mark.broker
@@ -139,6 +150,7 @@ async def test_a_token_signs_over_the_broker_what_policy_allows(tmp_path, hsm, b
             policy_version=1,
             path="normal",
             psbt=psbt.raw,
+            proposal=proposal(subject, psbt, 100_000),
             approvals=approvals(subject, psbt, 100_000),
             expires_at_ms=4_000_000_000_000,
             expires_at_height=100,

@@ -78,8 +78,10 @@ async def live(folder: Path, name: str, fuse: Fuse) -> ProposalStatus:
 async def _paid(stage: Stage, contract) -> ProposalStatus:
     open_ = list(stage.board.open())
     progress = open_[0] if open_ else await stage.propose(contract)
+    if progress.status is ProposalStatus.PROPOSED:
+        await stage.seal(progress.proposal_id)
     for person in ("ann", "ben"):
-        if progress.status is ProposalStatus.PROPOSED and person not in progress.approvals:
+        if progress.status is ProposalStatus.SEALED and person not in progress.approvals:
             await stage.approve(progress.proposal_id, person)
     for _ in range(12):
         await stage.service.tick()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import msgspec
 from nacl.signing import SigningKey
 
 from controller.journal import Dispatcher, Journal
@@ -400,6 +401,7 @@ class Stage:
         return self.boxes[contract.contract_id, party]
 
     async def propose(self, contract: Contract, amount_sat: int = 1_000_000, path: str = "", **more):
+        """By Carol, who has signed it."""
         request = SpendingRequest(
             contract_id=contract.contract_id,
             path=path or contract.terms.paths[0].name,
@@ -407,12 +409,24 @@ class Stage:
             reason="invoice 7",
             **more,
         )
-        return await self.service.propose(request, CAROL)
+        progress = await self.service.propose(request, CAROL)
+        return await self.seal(progress.proposal_id)
+
+    async def seal(self, proposal_id: str, person: str = "carol"):
+        return await self.service.seal(proposal_id, self.proposed(proposal_id, person))
+
+    def proposed(self, proposal_id: str, person: str, **changed: object) -> bytes:
+        """What a person signs to propose it."""
+        subject = self.service.proposals(proposal_id)["carol"]
+        changed = {"initiator": person} | changed
+        return seal(APPROVAL_DOMAIN, msgspec.structs.replace(subject, **changed), [PEOPLE[person]])
 
     def yes(self, proposal_id: str, person: str) -> bytes:
         return seal(APPROVAL_DOMAIN, self.service.approval(proposal_id), [PEOPLE[person]])
 
     async def approve(self, proposal_id: str, *people: str) -> None:
+        if not self.service.progress(proposal_id).proposer:
+            await self.seal(proposal_id)
         for person in people or ("ann", "ben"):
             await self.service.approve(proposal_id, self.yes(proposal_id, person))
 

@@ -38,6 +38,7 @@ PROPOSED = fact_of.SpendingProposed(
     reason="r",
 )
 FACTS = (
+    fact_of.ProposalSealed(ID, "carol", b""),
     fact_of.ApprovalGiven(ID, "ann", b""),
     fact_of.ProposalApproved(ID, ("ann",)),
     fact_of.VerdictPassed(ID, TXID, ()),
@@ -86,6 +87,8 @@ def test_any_order_of_events_stays_inside_the_state_machine(facts) -> None:
             assert progress.version == len(kept)  # refused without a trace
             continue
         kept.append(event)
+        if progress.approvals or progress.signed:
+            assert progress.proposer  # nothing is approved or signed that nobody proposed
         if before in ENDED:
             assert progress.status is before  # an end is an end
         if progress.status in (ProposalStatus.BROADCAST, ProposalStatus.CONFIRMED, ProposalStatus.BURIED):
@@ -101,8 +104,8 @@ def test_any_order_of_events_stays_inside_the_state_machine(facts) -> None:
 
 def test_a_second_final_transaction_is_corrupt() -> None:
     progress = ProposalProgress(PROPOSED, recorded(PROPOSED, 1))
-    final = FACTS[9]
-    for fact in (*FACTS[:6], final):
+    final = FACTS[10]
+    for fact in (*FACTS[:7], final):
         progress.apply(recorded(fact, progress.version + 1), fact)
     other = msgspec.structs.replace(final, wtxid="ef" * 32)
     with pytest.raises(Corrupt):

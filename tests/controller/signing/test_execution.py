@@ -160,7 +160,9 @@ async def test_policy_holds_for_many_as_for_one(tmp_path: Path, scene) -> None:
         twice = replaced(case, approvals=(case.approvals[0],) * 2)
         assert await refused(service, twice) == "execution.approvals-missing"
         assert await refused(service, replaced(case, approvals=cases[4].approvals)) == "approval.other-tx"
-        assert await refused(service, replaced(case, initiator="first")) == "approval.initiator"
+        assert await refused(service, replaced(case, proposal=b"")) == "proposal.missing"
+        assert await refused(service, replaced(case, proposal=case.approvals[0])) == "proposal.role"
+        assert await refused(service, replaced(case, proposal=cases[4].proposal)) == "proposal.other-tx"
         assert await refused(service, replaced(case, contract_id="00" * 32)) == "spending.unknown-contract"
 
 

@@ -70,6 +70,7 @@ async def test_recovery_waits_for_its_coins(stage, safe) -> None:
     from shared.bitcoin.psbt.psbt import Psbt
 
     assert [entry.sequence for entry in Psbt.parse(ripe.proposal.psbt).tx.inputs] == [10] * len(ripe.proposal.inputs)
+    await stage.seal(ripe.proposal_id)
     with pytest.raises(Denied) as role:
         await stage.service.approve(ripe.proposal_id, stage.yes(ripe.proposal_id, "ann"))
     assert role.value.rule == "approval.role"
@@ -135,7 +136,7 @@ async def test_approvals_are_of_two_other_persons_for_this_transaction(stage, sa
     assert await refused(seal(APPROVAL_DOMAIN, wanted, [PEOPLE["ann"], PEOPLE["ben"]])) == "approval.duplicate"
     await stage.approve(progress.proposal_id, "ann")
     assert await refused(stage.yes(progress.proposal_id, "ann")) == "approval.duplicate"
-    assert progress.status is S.PROPOSED
+    assert progress.status is S.SEALED
     await stage.approve(progress.proposal_id, "ben")
     assert progress.status is S.SIGNING
 

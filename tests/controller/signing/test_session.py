@@ -14,7 +14,7 @@ from tests.controller.signing.money import CAROL
 
 async def test_a_payment_from_a_vault_goes_all_the_way(stage, safe) -> None:
     progress = await stage.propose(safe)
-    assert progress.status is ProposalStatus.PROPOSED
+    assert progress.status is ProposalStatus.SEALED
     await stage.approve(progress.proposal_id)
     await stage.run()
     assert progress.status is ProposalStatus.BROADCAST
@@ -144,7 +144,7 @@ async def test_too_few_boxes_end_the_proposal_by_name(stage, safe) -> None:
     assert (progress.status, progress.rule) == (ProposalStatus.REFUSED, "signing.no-quorum")
     assert not stage.chain.broadcasts
     again = await stage.propose(safe)  # its coins are free again
-    assert again.status is ProposalStatus.PROPOSED
+    assert again.status is ProposalStatus.SEALED
 
 
 async def test_a_box_that_sends_a_wrong_signature_is_blamed(stage, wallet, safe) -> None:

@@ -17,6 +17,7 @@ REQUEST = SigningRequest(
     policy_version=1,
     path="normal",
     psbt=b"psbt",
+    proposal=b"proposal",
     approvals=(),
     expires_at_ms=1_000,
     expires_at_height=10,

@@ -22,6 +22,8 @@ from tests.agent.signer.scene import (
     HEIGHT,
     IDA,
     MASTERS,
+    OPERATOR,
+    PAYOUTS,
     REA,
     ROB,
     STRANGER,
@@ -33,6 +35,7 @@ from tests.agent.signer.scene import (
     change,
     coin,
     payment,
+    proposal,
     with_tx,
 )
 
@@ -170,6 +173,34 @@ def approved(external_sat: int = 100_000, signers: object = (ANN, BOB), **change
     return of
 
 
+def proposed(*signers: SigningKey, external_sat: int = 100_000, **changed: object):
+    """An attack by the proposer's document; it is Ida's where nobody else is told."""
+
+    def of(box: Box) -> dict[str, object]:
+        return {"proposal": proposal(box.subject, payment(), external_sat, *signers, **changed)}
+
+    return of
+
+
+def both(*attacks: Callable[[Box], dict[str, object]]):
+    return lambda box: {name: value for attack in attacks for name, value in attack(box).items()}
+
+
+def flipped(sealed: bytes) -> bytes:
+    return sealed[:-1] + bytes((sealed[-1] ^ 1,))
+
+
+def replayed_proposal(box: Box) -> dict[str, object]:
+    """Ida's own document, of a payment that she did propose."""
+    other = payment(coins=[coin(salt=1)])
+    return {"proposal": proposal(box.subject, other, 100_000)}
+
+
+def second_proposal(box: Box) -> dict[str, object]:
+    """Another proposer's document, where approvals stand."""
+    return {"given": (*approved()(box)["given"], proposed(PAYOUTS, by="Payouts")(box)["proposal"])}
+
+
 SPEND = (
     Case("payment to an unlisted script", "output.unlisted", lambda: payment(pays=(TxOut(100_000, STRANGER),))),
     Case(
@@ -286,6 +317,42 @@ LOCKS = (
     ),
     Case("a path that the contract has not", "path.mismatch", changed=lambda _box: {"path": "emergency"}),
 )
+PROPOSALS = (
+    Case("nobody proposes", "proposal.missing", changed=lambda _box: {"proposal": b""}),
+    Case("a rogue controller proposes in Ida's name", "proposal.unknown-proposer", changed=proposed(OPERATOR)),
+    Case("Bob proposes in Ida's name", "proposal.initiator", changed=proposed(BOB)),
+    Case("Bob proposes in Ida's name, written otherwise", "proposal.initiator", changed=proposed(BOB, by=" IDA ")),
+    Case(
+        "a proposal with a flipped bit",
+        "proposal.unknown-proposer",
+        changed=lambda box: {"proposal": flipped(proposed()(box)["proposal"])},
+    ),
+    Case("no document at all", "proposal.unknown-proposer", changed=lambda _box: {"proposal": b"\x93\x00"}),
+    Case("a proposal of another payment", "proposal.other-tx", changed=replayed_proposal),
+    Case("a proposal of another amount", "proposal.other-tx", changed=proposed(external_sat=99_999)),
+    Case("a proposal for another network", "proposal.other-tx", changed=proposed(network="main")),
+    Case("a proposal for another contract", "proposal.other-tx", changed=proposed(contract_id="cd" * 32)),
+    Case("a proposal under an old policy", "proposal.policy-version", changed=proposed(policy_version=2)),
+    Case("a proposal that expired", "proposal.expired", changed=proposed(expiry_height=HEIGHT)),
+    Case("an approval in the place of the proposal", "proposal.role", changed=proposed(role="approver")),
+    Case("two propose in one document", "proposal.duplicate", changed=proposed(IDA, PAYOUTS)),
+    Case("a second proposal among the approvals", "proposal.duplicate", changed=second_proposal),
+    Case(
+        "an approver who proposed it himself, the approvals naming Ida",
+        "approval.initiator",
+        changed=proposed(BOB, by="Bob"),
+    ),
+    Case(
+        "an approver who proposed it himself, the approvals naming him",
+        "approval.initiator",
+        changed=both(proposed(BOB, by="Bob"), approved(initiator="Bob")),
+    ),
+    Case(
+        "an approver who proposed it by her other key",
+        "approval.initiator",
+        changed=both(proposed(ANN_TOO, by="Ann"), approved(initiator="Ann")),
+    ),
+)
 APPROVALS = (
     Case("nobody approved", "approval.missing", changed=lambda _box: {"given": ()}),
     Case("one of two approved", "approval.missing", changed=approved(signers=(ANN,))),
@@ -293,11 +360,12 @@ APPROVALS = (
     Case(
         "an approval with a flipped bit",
         "approval.missing",
-        changed=lambda box: {"given": tuple(each[:-1] + bytes((each[-1] ^ 1,)) for each in approved()(box)["given"])},
+        changed=lambda box: {"given": tuple(map(flipped, approved()(box)["given"]))},
     ),
     Case(
         "recovery people approve a payment", "approval.missing", changed=approved(signers=(REA, ROB), role="recovery")
     ),
+    Case("a key that only proposes approves", "approval.missing", changed=approved(signers=(ANN, PAYOUTS))),
     Case("one approver twice", "approval.duplicate", changed=approved(signers=(ANN, ANN))),
     Case("two keys of one person", "approval.duplicate", changed=approved(signers=(ANN, ANN_TOO))),
     Case("the initiator approves", "approval.initiator", changed=approved(signers=(IDA, BOB))),
@@ -315,7 +383,7 @@ REQUESTS = (
     Case("expired by height", "request.expired", changed=lambda _box: {"expires_at_height": HEIGHT - 1}),
     Case("a contract that is not registered", "input.unregistered", changed=lambda _box: {"contract_id": "ee" * 32}),
 )
-ATTACKS = SPEND + COINS + FORM + SIGHASHES + LOCKS + APPROVALS + REQUESTS
+ATTACKS = SPEND + COINS + FORM + SIGHASHES + LOCKS + PROPOSALS + APPROVALS + REQUESTS
 
 
 @pytest.mark.parametrize("case", ATTACKS, ids=lambda case: case.name)

@@ -6,8 +6,10 @@ from nacl.signing import SigningKey
 
 from shared.crypto.signing import seal
 from shared.errors import Denied
-from shared.wire.contract import POLICY_DOMAIN, Destination, contract_id
+from shared.wire.contract import POLICY_DOMAIN, Approver, Destination, contract_id
 from tests.agent.signer.scene import (
+    ANN,
+    BOB,
     HEIGHT,
     OWNERS,
     WSH,
@@ -18,6 +20,8 @@ from tests.agent.signer.scene import (
     sealed_policy,
     terms,
 )
+
+APPROVERS = (Approver("ann", "Ann", "approver", public(ANN)), Approver("bob", "Bob", "approver", public(BOB)))
 
 
 class TestOwners:
@@ -57,6 +61,8 @@ class TestOwners:
         [
             {"approvers": ()},
             {"approvals_needed": 4},
+            {"approvers": APPROVERS[:2]},  # whoever proposes is missing among those who approve
+            {"approvers": (APPROVERS[0], msgspec.structs.replace(APPROVERS[1], person=" a\u200bNN "))},
             {"owners": ()},
             {"owners": (public(OWNERS[0]),) * 2},
             {"witnesses_needed": 1},

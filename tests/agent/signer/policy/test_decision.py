@@ -30,6 +30,7 @@ from tests.agent.signer.scene import (
     parsed,
     payment,
     policy,
+    proposal,
     terms,
 )
 
@@ -47,6 +48,7 @@ def case_of(psbt, descriptor: str = WSH, *, claimed=None, **policy_changed: obje
         policy_version=1,
         path="normal",
         psbt=psbt.raw,
+        proposal=proposal(subject, psbt, 100_000),
         approvals=approvals(subject, psbt, 100_000),
         expires_at_ms=1,
         expires_at_height=1,
