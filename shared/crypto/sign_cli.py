@@ -15,7 +15,7 @@ from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, Spend
 
 FAILED = 1
 
-app = typer.Typer(help="Sign an approval or a policy with your own key.", no_args_is_help=True)
+app = typer.Typer(help="Sign a proposal, an approval or a policy with your own key.", no_args_is_help=True)
 KeyFile = Annotated[Path, typer.Option("--key", help="Your secret key; nobody else reads this file")]
 
 
@@ -63,11 +63,14 @@ def _read(text: str) -> Approval | SpendingPolicy:
 
 
 def _approval(document: Approval) -> tuple[str, ...]:
+    asks = f"propose, as {document.initiator}; you then cannot approve it"
+    if document.role != "proposer":
+        asks = f"approve, as {document.role}; proposed by {document.initiator}"
     return (
+        f"you       {asks}",
         f"payment   {document.external_sat:,} sat leave contract {document.contract_id[:16]}… on {document.network}",
         f"txid      {document.txid}",
-        f"proposed  by {document.initiator}, under policy {document.policy_version}",
-        f"as        {document.role}; void from block {document.expiry_height:,} on",
+        f"policy    {document.policy_version}; void from block {document.expiry_height:,} on",
     )
 
 

@@ -36,9 +36,11 @@ from tests.controller.contracts.scene import static_key
 
 VAULT, DRAFT = "aa" * 32, "bb" * 32
 WAITS, SIGNS, REFUSED, BURIED, STUCK = "p-waits", "p-signs", "p-refused", "p-buried", "p-stuck"
+UNSEALED = "p-new"
 HEIGHT = 240_112
 KRAKEN = "bcrt1q0j40vxxcxuvl3c03zze5ee29zxq2ymdvzv2jvt"
 APPROVAL = b"what Ben signs"
+PROPOSAL = b"what the proposer signs"
 _TEXT = (
     "wsh(or_d(multi(2,[d34db33f/48h/1h/0h/2h]tpubA/<0;1>/*,[c0ffee00/48h/1h/0h/2h]tpubB/<0;1>/*),and_v(...)))#k2vw8q3z"
 )
@@ -55,6 +57,7 @@ class FakeTreasury:
         self.trouble = ""
         self.proposed: list[SpendingWish] = []
         self.sealed: list[bytes] = []
+        self.proposers: list[bytes] = []
         self.raised: list[tuple[str, str, int, str]] = []
         self.files: list[tuple[str, bytes]] = []
         self.asked: list[str] = []
@@ -62,7 +65,7 @@ class FakeTreasury:
         self.payments = {
             one.proposal_id: one
             for one in (
-                self._payment(WAITS, "proposed", to_sign=APPROVAL, approved_by=("Ben",)),
+                self._payment(WAITS, "sealed", to_sign=APPROVAL, approved_by=("Ben",)),
                 self._payment(
                     SIGNS,
                     "signing",
@@ -166,14 +169,25 @@ class FakeTreasury:
         if sum(one.amount_sat for one in wish.payments) > 1_000_000_000:
             raise Denied("limit.per-tx", "more than 1,000,000,000 sat in one payment")
         self.proposed.append(wish)
+        return self.unsealed(actor.name, payments=wish.payments, reason=wish.reason)
+
+    def unsealed(self, account: str, **more: object) -> ProposalView:
+        """A payment that waits for its proposer from now on."""
+        named = {"Anna": PROPOSAL, "Ben": PROPOSAL + b", Ben"}
         made = msgspec.structs.replace(
-            self._payment("p-new", "proposed", to_sign=APPROVAL),
-            payments=wish.payments,
-            reason=wish.reason,
-            proposed_by=actor.name,
+            self._payment(UNSEALED, "proposed"), asked_by=account, proposed_by="", to_seal=named, **more
         )
-        self.payments = {"p-new": made} | self.payments
+        self.payments = {UNSEALED: made} | self.payments
         return made
+
+    async def seal(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        self.proposers.append(sealed)
+        one = self.proposal(proposal_id)
+        self.payments[proposal_id] = msgspec.structs.replace(
+            one, status="sealed", proposed_by="Anna", to_seal={}, to_sign=APPROVAL
+        )
+        return self.payments[proposal_id]
 
     async def approve(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView:
         actor.require(Permission.SPEND)
@@ -250,6 +264,7 @@ class FakeTreasury:
             weight_wu=832,
             txid="4f" * 32,
             reason="power bill of November",
+            asked_by="anna",
             proposed_by="Anna",
             proposed_at_ms=self.now_ms - 372_000,
             expiry_height=HEIGHT + 132,
@@ -260,6 +275,7 @@ class FakeTreasury:
             rule=rule,
             detail=detail,
             psbt=base64.b64encode(b"psbt\xff" + bytes(range(256)) * 2).decode(),
+            to_seal={},
             to_sign=to_sign,
             replaces=replaces,
         )

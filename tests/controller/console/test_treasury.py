@@ -27,7 +27,17 @@ from controller.views.ports import Operations
 from shared.clock import SystemClock
 from shared.errors import GatewayUnavailable
 from tests.controller.console.conftest import Enter, Visitor
-from tests.controller.console.fake_treasury import BURIED, DRAFT, REFUSED, SIGNS, STUCK, VAULT, WAITS, FakeTreasury
+from tests.controller.console.fake_treasury import (
+    BURIED,
+    DRAFT,
+    REFUSED,
+    SIGNS,
+    STUCK,
+    UNSEALED,
+    VAULT,
+    WAITS,
+    FakeTreasury,
+)
 from tests.controller.console.test_pages import elements, eventually, notice_code, sheet
 from tests.controller.contracts.scene import static_key
 
@@ -157,6 +167,34 @@ async def test_a_pasted_approval_reaches_the_desk(visit: Enter, treasury: FakeTr
     await eventually(taken)
 
 
+async def test_a_payment_waits_for_its_proposer_first(visit: Enter, site: Operations, treasury: FakeTreasury) -> None:
+    treasury.unsealed("treasury desk")
+    visitor = await visit("tess")
+    await visitor.user.open(f"/treasury/payment/{UNSEALED}")
+    (box,), (head,) = elements(visitor.user, SealBox), elements(visitor.user, PaymentHead)
+    assert [one["name"] for one in box.props["first"]["people"]] == ["Anna", "Ben"]
+    assert base64.b64decode(box.props["first"]["to_sign"]) == b"what the proposer signs"
+    assert "waits for its proposer's signature" in head.props["first"]["sentence"]
+    assert "asked for by treasury desk, proposed by nobody yet" in head.props["first"]["why"]
+    assert [step["state"] for step in steps(treasury.payments[UNSEALED])] == ["now", *["open"] * 6]
+    approvals = sheet(visitor.user, "Approvals").props["first"]
+    assert {row["cells"][1]["text"] for row in approvals} == {"asked once its proposer has signed"}
+    needs = await rows(site, treasury, "treasury-needs")
+    assert any("Propose it with a key: anybody with a key" in str(cells) for cells in needs)
+    hand_in(visitor, SEALED)
+
+    async def taken() -> bool:
+        return (treasury.proposers, treasury.sealed) == ([b"Rosa says yes"], [])
+
+    await eventually(taken)
+    hand_in(visitor, SEALED)
+
+    async def approved() -> bool:
+        return treasury.sealed == [b"Rosa says yes"]
+
+    await eventually(approved)
+
+
 @pytest.mark.parametrize(
     ("sealed", "code"), [("not base64!", "input.malformed"), ("Zm9yZWlnbg==", "approval.approver-unknown")]
 )
@@ -217,10 +255,10 @@ async def test_boxes_answer_or_say_by_which_rule_not(site: Operations, treasury:
 @pytest.mark.parametrize(
     ("payment", "states"),
     [
-        (WAITS, "now open open open open open"),
-        (SIGNS, "done done now open open open"),
-        (BURIED, "done done done done done done"),
-        (REFUSED, "done done failed open open open open"),
+        (WAITS, "done now open open open open open"),
+        (SIGNS, "done done done now open open open"),
+        (BURIED, "done done done done done done done"),
+        (REFUSED, "done done done failed open open open open"),
     ],
 )
 def test_steps_tell_how_far_it_came(treasury: FakeTreasury, payment: str, states: str) -> None:

@@ -13,6 +13,7 @@ from shared.wire.codec import encode
 from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, Approver, Destination, Limits, SpendingPolicy
 
 APPROVAL = Approval("ab" * 32, "regtest", 1, "cd" * 32, 1_500_000, 244, "approver", "Tess")
+PROPOSAL = msgspec.structs.replace(APPROVAL, role="proposer")
 POLICY = SpendingPolicy(
     contract_id="ab" * 32,
     policy_version=3,
@@ -39,7 +40,12 @@ def key_file(tmp_path):
 @pytest.mark.parametrize(
     ("document", "domain", "words"),
     [
-        (APPROVAL, APPROVAL_DOMAIN, ("1,500,000 sat", "cd" * 32, "by Tess", "block 244")),
+        (
+            APPROVAL,
+            APPROVAL_DOMAIN,
+            ("approve, as approver; proposed by Tess", "1,500,000 sat", "cd" * 32, "block 244"),
+        ),
+        (PROPOSAL, APPROVAL_DOMAIN, ("propose, as Tess", "cannot approve it", "1,500,000 sat", "cd" * 32)),
         (POLICY, POLICY_DOMAIN, ("policy    3", "2 of Anna", "landlord bcrt1qlandlord", "3,000 in all")),
     ],
 )

@@ -1,4 +1,4 @@
-"""One payment: what leaves, how far it has come, approvals, boxes, and what an approver signs."""
+"""One payment: what leaves, how far it has come, approvals, boxes, and what its proposer and those who approve sign."""
 
 from nicegui import ui
 
@@ -49,8 +49,8 @@ async def build(page: TreasuryPage) -> None:
                 rows = await page.follow("payment-boxes")
                 Sheet(_BOXES, rows, topic="payment-boxes", caption="Signing boxes", empty="No box is asked now.")
         with ui.element("div").classes("bes-stack"):
-            with card("Approve", "with a key of your own").classes("bes-first"):
-                await _approve(page)
+            with card("Sign", "with a key of your own").classes("bes-first"):
+                await _sign(page)
             with card("Transaction", f"by the path “{proposal.path}”"):
                 ui.label("txid").classes("bes-hint")
                 CopyText(proposal.txid, test="txid")
@@ -60,16 +60,18 @@ async def build(page: TreasuryPage) -> None:
                 await _files(page)
 
 
-async def _approve(page: TreasuryPage) -> None:
-    async def approve(text: str, actor: Actor) -> ProposalView:
-        return await page.desk.approve(page.subject, sealed_bytes(text), actor)
+async def _sign(page: TreasuryPage) -> None:
+    async def take(text: str, actor: Actor) -> ProposalView:
+        waits_for_proposer = page.desk.proposal(page.subject).status == "proposed"
+        work = page.desk.seal if waits_for_proposer else page.desk.approve
+        return await work(page.subject, sealed_bytes(text), actor)
 
     ui.label(
         "This page could lie. Before you sign, compare address and amount on a machine of your own: the bytes below "
         "bind contract, transaction, amount and expiry, and boxes count nothing else."
     ).classes("bes-text").style("margin-bottom: 10px")
     first = await page.follow("payment-to-sign")
-    SealBox(first, topic="payment-to-sign", spends=page.spends, take=page.taking(approve))
+    SealBox(first, topic="payment-to-sign", spends=page.spends, take=page.taking(take))
 
 
 async def _files(page: TreasuryPage) -> None:

@@ -7,6 +7,7 @@ from controller.console.feed import Content, Topic
 from controller.console.format import MISSING, age, btc, duration, money, number, plural, sat
 from controller.console.topics.treasury.patience import OLD_S, PatientDesk
 from controller.console.topics.treasury.words import (
+    FOR_PEOPLE,
     blocks,
     box_href,
     contract_href,
@@ -15,6 +16,7 @@ from controller.console.topics.treasury.words import (
     paid_sat,
     paid_to,
     payment_href,
+    proposer,
     short,
     status_tag,
     tag,
@@ -63,12 +65,12 @@ def head(state: TreasuryState, needed: list[Content]) -> Content:
     unread = len(state.contracts) - len(known)
     total = sum(known) if known or not state.contracts else None
     signing = sum(not box.stopped and not box.clock_stale and box.heard_at_ms is not None for box in state.boxes)
-    waiting = sum(one.status == "proposed" for one in state.proposals)
+    waiting = sum(one.status in FOR_PEOPLE for one in state.proposals)
     figures = [
         ("In contracts", btc(total).removesuffix("\u00a0BTC"), "BTC" if total is not None else "", unread > 0),
         ("Node at block", number(state.height) if state.height is not None else "unknown", state.network, False),
         ("Boxes that sign", f"{signing} of {len(state.boxes)}", "", signing < len(state.boxes)),
-        ("Wait for approval", number(waiting), "", False),
+        ("Wait for people", number(waiting), "", False),
         ("On their way", number(len(state.proposals) - waiting), "", False),
     ]
     without = f" · without {plural(unread, 'contract')} whose coins cannot be read" if unread else ""
@@ -148,13 +150,15 @@ def _payment_need(proposal: ProposalView, contracts: Contracts, now_ms: int) -> 
     what = f"{sat(paid_sat(proposal))} to {paid_to(proposal.payments)} from {proposal.contract}"
     if proposal.status == "reorganised":
         return _need(proposal.proposal_id, 2, f"{what}: its block left the chain", "Watch it.", href=href, since=since)
-    if proposal.status != "proposed":
+    if proposal.status not in FOR_PEOPLE:
         return None
     return _need(proposal.proposal_id, 3, what, _who(proposal, contracts), href=href, since=since)
 
 
 def _who(proposal: ProposalView, contracts: Contracts) -> str:
-    """Who still has to approve."""
+    """Who has to sign next: its proposer, then those who approve."""
+    if proposal.status == "proposed":
+        return f"Propose it with a key: {proposer(proposal)}"
     view, left = contracts.get(proposal.contract_id), missing(proposal)
     persons = None if view is None else may_approve(view, proposal)
     if left is None or persons is None:
@@ -175,7 +179,7 @@ def payment_row(proposal: ProposalView, contracts: Contracts, height: int | None
             {"text": proposal.contract, "href": contract_href(proposal.contract_id)},
             status_tag(proposal),
             f"{len(proposal.approved_by)} of {needed}",
-            _who(proposal, contracts) if proposal.status == "proposed" else "",
+            _who(proposal, contracts) if proposal.status in FOR_PEOPLE else "",
             {"text": f"{age(proposal.proposed_at_ms, now_ms)} ago", "title": proposal.reason, "dim": True},
             {"text": f"block {number(proposal.expiry_height)}" + ("" if left is None else f", {blocks(left)}")},
         ],

@@ -12,28 +12,30 @@ from controller.console.topics.treasury.words import (
     UNCONFIRMED,
     UNSIGNED,
     blocks,
-    folded,
     grouped,
     missing,
     paid_sat,
     paid_to,
     payment_href,
+    proposer,
     role_of,
     tag,
 )
 from controller.views.treasury import AskedBoxView, ContractView, ProposalView
+from shared.person import folded
 
-STEPS = ("proposed", "approved", "signing", "broadcast", "confirmed", "buried")
+STEPS = ("proposed", "sealed", "approved", "signing", "broadcast", "confirmed", "buried")
 _REACHED = {
     "proposed": 0,
-    "approved": 1,
-    "cleared": 1,
-    "signing": 2,
-    "finalised": 2,
-    "broadcast": 3,
-    "reorganised": 3,
-    "confirmed": 4,
-    "buried": 5,
+    "sealed": 1,
+    "approved": 2,
+    "cleared": 2,
+    "signing": 3,
+    "finalised": 3,
+    "broadcast": 4,
+    "reorganised": 4,
+    "confirmed": 5,
+    "buried": 6,
 }
 _BOX_TONES = {"waiting": 0, "sent": 0, "answered": 0}
 
@@ -79,7 +81,7 @@ def head(proposal: ProposalView, height: int | None, now_ms: int) -> Content:
     return {
         "sentence": f"{sat(paid_sat(proposal))} to {paid_to(proposal.payments)}: "
         f"{STATUS.get(proposal.status, proposal.status)}{_left(proposal)}",
-        "why": f"{proposal.reason} · proposed by {proposal.proposed_by} {age(proposal.proposed_at_ms, now_ms)} ago",
+        "why": f"{proposal.reason} · {_by(proposal)} {age(proposal.proposed_at_ms, now_ms)} ago",
         "figures": [
             {"label": label, "value": value, "unit": unit, "also": also} for label, value, unit, also in figures
         ],
@@ -111,6 +113,15 @@ def others(proposal: ProposalView) -> list[Content]:
     return [{"label": label, "text": other, "href": payment_href(other)} for label, other in known if other]
 
 
+def _by(proposal: ProposalView) -> str:
+    """The person who signed that he proposes it, and the account that asked for it where that has another name."""
+    if not proposal.proposed_by:
+        return f"asked for by {proposal.asked_by}, proposed by nobody yet;"
+    if folded(proposal.proposed_by) == folded(proposal.asked_by):
+        return f"proposed by {proposal.proposed_by}"
+    return f"proposed by {proposal.proposed_by}, asked for by {proposal.asked_by}"
+
+
 def _rate(proposal: ProposalView) -> str:
     """The fee over the largest possible size, so at least this much a vbyte."""
     if not proposal.weight_wu:
@@ -120,7 +131,7 @@ def _rate(proposal: ProposalView) -> str:
 
 def _left(proposal: ProposalView) -> str:
     left = missing(proposal)
-    if proposal.status != "proposed" or left is None:
+    if proposal.status != "sealed" or left is None:
         return ""
     return f"; {plural(left, 'approval')} of {proposal.approvals_needed} still needed"
 
@@ -145,13 +156,17 @@ def steps(proposal: ProposalView) -> list[Content]:
 
 def _traces(proposal: ProposalView) -> int:
     if proposal.block_height is not None:
-        return 4
+        return 5
     if proposal.boxes:
+        return 3
+    if missing(proposal) == 0:
         return 2
-    return 1 if missing(proposal) == 0 else 0
+    return 1 if proposal.proposed_by else 0
 
 
 def _hint(step: str, proposal: ProposalView) -> str:
+    if step == "sealed":
+        return proposal.proposed_by
     if step == "approved":
         needed = MISSING if proposal.approvals_needed is None else number(proposal.approvals_needed)
         return f"{len(proposal.approved_by)} of {needed}"
@@ -194,7 +209,9 @@ def _approval(person: str, proposal: ProposalView, given: dict[str, str]) -> Con
         return tag("approved")
     if folded(person) == folded(proposal.proposed_by):
         return {"text": "proposed it, cannot approve it", "dim": True}
-    if proposal.status != "proposed":
+    if proposal.status == "proposed":
+        return {"text": "asked once its proposer has signed", "dim": True}
+    if proposal.status != "sealed":
         return {"text": "not asked any more", "dim": True}
     return tag("may approve", 3)
 
@@ -209,9 +226,13 @@ def _box_row(box: AskedBoxView) -> Content:
 
 
 def to_sign(proposal: ProposalView) -> Content:
-    """What an approver signs with a key of his own."""
+    """What the proposer, and after him each approver, signs with a key of his own: one text for each person who may."""
+    if proposal.to_seal:
+        people = [{"name": name, "to_sign": base64.b64encode(raw).decode()} for name, raw in proposal.to_seal.items()]
+        text = f"Waits for its proposer: {proposer(proposal)}. Nobody can approve it before; who proposes it cannot."
+        return {"to_sign": people[0]["to_sign"], "text": text, "people": people}
     if proposal.to_sign is None:
-        return {"to_sign": "", "text": "No approval is awaited."}
+        return {"to_sign": "", "text": "No signature of a person is awaited."}
     text = f"{len(proposal.approved_by)} of {proposal.approvals_needed} approvals are given."
     return {"to_sign": base64.b64encode(proposal.to_sign).decode(), "text": text}
 

@@ -6,13 +6,15 @@ from controller.console.feed import Content
 from controller.console.format import NBSP, plural
 from controller.console.topics.words import CONSOLE
 from controller.views.treasury import ContractView, OpeningView, PaymentView, ProposalView
+from shared.person import folded
 
 TREASURY = f"{CONSOLE}/treasury"
 BLOCKS_PER_DAY = 144
 _BLOCKS_PER_HOUR = 6
 
 STATUS = {
-    "proposed": "waits for approval",
+    "proposed": "waits for its proposer's signature",
+    "sealed": "waits for approval",
     "approved": "approved; the verdict is awaited",
     "cleared": "approved and clear; boxes are asked next",
     "signing": "boxes sign",
@@ -27,8 +29,10 @@ STATUS = {
     "replaced": "replaced by another version of it",
 }
 ENDED = frozenset({"buried", "expired", "refused", "cancelled", "replaced"})
-TONES = {"proposed": 3, "reorganised": 2, "refused": 2, "expired": 3}
-UNSIGNED = frozenset({"proposed", "approved", "cleared"})
+TONES = {"proposed": 3, "sealed": 3, "reorganised": 2, "refused": 2, "expired": 3}
+FOR_PEOPLE = frozenset({"proposed", "sealed"})
+"""It waits for people: for its proposer, then for those who approve."""
+UNSIGNED = FOR_PEOPLE | {"approved", "cleared"}
 """No box was asked: it can be taken back."""
 UNCONFIRMED = frozenset({"finalised", "broadcast", "reorganised"})
 """Signed whole and in no block: its fee can be raised."""
@@ -100,13 +104,15 @@ def may_approve(contract: ContractView, proposal: ProposalView) -> tuple[str, ..
     return tuple(person for person in persons if folded(person) not in barred)
 
 
+def proposer(proposal: ProposalView) -> str:
+    """Who may sign that he proposes it: the person of the account that asked, or anybody with a key of the policy."""
+    people = tuple(proposal.to_seal)
+    return people[0] if len(people) == 1 else "anybody with a key" if people else "not known who"
+
+
 def role_of(contract: ContractView, proposal: ProposalView) -> str:
     path = next((path for path in contract.paths if path.name == proposal.path), None)
     return "recovery" if path is not None and path.role == "recovery" else "approver"
-
-
-def folded(person: str) -> str:
-    return " ".join(person.split()).casefold()
 
 
 def missing(proposal: ProposalView) -> int | None:
