@@ -43,7 +43,7 @@ def key_file(tmp_path):
         (
             APPROVAL,
             APPROVAL_DOMAIN,
-            ("approve, as approver; proposed by Tess", "1,500,000 sat", "cd" * 32, "block 244"),
+            ("approve, as approver; proposed by Tess", "1,500,000 sat", "block 244"),
         ),
         (PROPOSAL, APPROVAL_DOMAIN, ("propose, as Tess", "cannot approve it", "1,500,000 sat", "cd" * 32)),
         (POLICY, POLICY_DOMAIN, ("policy    3", "2 of Anna", "landlord bcrt1qlandlord", "3,000 in all")),
