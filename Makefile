@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 TEST_STAMP := $(VENV)/.set-up-for-tests
 
+export BITCOIND
+
 .PHONY: help setup demo test fuzz lint fmt bench lock clean
 
 help:
 	@echo "make demo            a simulated site, its agent and the controller; prints the console's address"
 	@echo "make demo CHECK=1    the same story without a person; exits non-zero where a step fails"
+	@echo "make demo BITCOIND=/path/to/bitcoind    with a real node; make test and make bench know it too"
 	@echo "make test            every test"
 	@echo "make fuzz            the property tests again, on thousands of new examples"
 	@echo "make lint            ruff, mypy, import-linter"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pbk
 
 from benchmarks.contracts_load import HEIGHT, INDEXES, executions, musig_contract, wsh_contract
-from benchmarks.contracts_node import rpc_accepts_per_s
+from benchmarks.contracts_node import node_name, rpc_accepts_per_s
 from benchmarks.options import Options
 from controller.gateways.executors.pool import ExecutorProcess
 from controller.journal import Journal
@@ -58,7 +58,7 @@ def run(options: Options) -> dict[str, object]:
         "callers": callers,
         "workers": workers,
         "approvals_each": 2,
-        "rpc_node": "the simulated regtest node, testmempoolaccept only",
+        "rpc_node": f"{node_name()} on regtest, testmempoolaccept only",
     }
     return {"cases": cases, "conditions": conditions}
 

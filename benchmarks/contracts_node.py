@@ -1,5 +1,6 @@
 """The node's own path to compare with: final transactions of real coins, asked about over JSON-RPC one by one."""
 
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from controller.gateways.bitcoind.rpc import JsonRpc
 from controller.signing.execution.card import card_of
 from controller.signing.execution.case import executed
 from controller.signing.ports import Contract
+from hardware_sims.chain.bitcoind import version_of
 from hardware_sims.chain.purse import Purse, PurseCoin
 from shared.bitcoin.network import Network
 from shared.bitcoin.transaction import Transaction, TxOut
@@ -21,6 +23,12 @@ from shared.bitcoin.transaction import Transaction, TxOut
 _MATURE_BLOCKS = 101
 _FEE_SAT = 10_000
 _REST_SAT = 10_000
+
+
+def node_name() -> str:
+    """Which node answers: the program that BITCOIND names, or the simulated one."""
+    program = os.environ.get("BITCOIND")
+    return "the simulated node" if not program else version_of(program).splitlines()[0]
 
 
 async def rpc_accepts_per_s(contract: Contract, count: int) -> int | None:

@@ -2,14 +2,16 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from hardware_sims.chain.bitcoind import Bitcoind
 from hardware_sims.chain.node import ChainNode, NodeOptions
 from hardware_sims.chain.rpc.server import RpcOptions, RpcServer
 from shared import log
@@ -37,6 +39,22 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     cookie_file: str | None
     height: int
+
+
+async def run_real(program: str, options: ChainOptions, folder: Path, *, ready: Callable[[Ready], None]) -> None:
+    """The same with a real node: until it ends, which `stop` makes it do, or until cancelled."""
+    if options.block_every_s or options.node.estimate_sat_vb is not None:
+        raise SettingInvalid("block-every and estimate are of the simulated node; leave them out beside a real one")
+    rpc = options.rpc
+    port = rpc.port or _free_port()
+    node = Bitcoind(program, folder / "bitcoind", port, user=rpc.user, password=rpc.password)
+    try:
+        await asyncio.to_thread(node.start)
+        cookie = str(node.cookie_file) if rpc.password is None else None
+        ready(Ready(url=node.url, cookie_file=cookie, height=node.caller().call("getblockcount")))
+        await asyncio.to_thread(node.wait)
+    finally:
+        node.stop()
 
 
 async def run(options: ChainOptions, *, ready: Callable[[Ready], None]) -> None:
@@ -69,6 +87,7 @@ def chain(
     block_every: Annotated[float, typer.Option(min=0, help="seconds between blocks; 0 mines on demand only")] = 0.0,
     mine_to: Annotated[str, typer.Option(help="the address that these blocks pay")] = "",
     estimate: Annotated[int | None, typer.Option(min=1, help="sat/vB that fee estimates answer; none else")] = None,
+    bitcoind: Annotated[str, typer.Option(envvar="BITCOIND", help="start this program on regtest instead")] = "",
 ) -> None:
     """Simulate a Bitcoin node on regtest with Bitcoin Core's JSON-RPC. Prints one JSON line when it answers."""
     log.configure()
@@ -81,12 +100,24 @@ def chain(
         block_every_s=block_every,
         mine_to=mine_to,
     )
-    asyncio.run(_until_told(options))
+    serving = run_real(bitcoind, options, folder, ready=_told) if bitcoind else run(options, ready=_told)
+    asyncio.run(_until_told(serving))
 
 
-async def _until_told(options: ChainOptions) -> None:
+def _told(line: Ready) -> None:
+    print(msgspec.json.encode(line).decode(), flush=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _until_told(serving: Coroutine[Any, Any, None]) -> None:
     """Stop cleanly on SIGTERM and SIGINT."""
-    task = asyncio.ensure_future(run(options, ready=lambda line: print(msgspec.json.encode(line).decode(), flush=True)))
+    task = asyncio.ensure_future(serving)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)

@@ -1,7 +1,5 @@
 """The treasury of a demo: a regtest node, three signing boxes with tokens of their own, and the people of a vault."""
 
-import base64
-import http.client
 import json
 import os
 import re
@@ -10,19 +8,17 @@ import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from nacl.signing import SigningKey
 
+from hardware_sims.chain.caller import RpcCaller
 from hardware_sims.chain.purse import Purse
 from hardware_sims.demo.cast import BES, Actor
-from hardware_sims.demo.client import TIMEOUT_S
 from hardware_sims.demo.scene import SITE
 from shared.bitcoin.signature import public_key_of
 from shared.crypto.keys import load_or_create
-from shared.errors import GatewayRefused, GatewayUnavailable
+from shared.errors import GatewayUnavailable
 
 BOXES = ("box-houston", "box-reykjavik", "box-container-7")
 OWNERS = ("Olga", "Omar")
@@ -36,29 +32,12 @@ _MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/sofths
 _SERIAL = re.compile(r"Serial number:\s+([0-9a-f]{16})")
 
 
-class Node:
-    """The simulated Bitcoin node, asked as anybody asks one."""
+class Node(RpcCaller):
+    """The demo's Bitcoin node, asked as anybody asks one."""
 
     def __init__(self, url: str, cookie: Path) -> None:
-        self.url, self.cookie = url, cookie
-        self._address = urlsplit(url)
-
-    def call(self, method: str, *params: object) -> Any:
-        """The result; GatewayRefused with the node's words, GatewayUnavailable where it does not answer."""
-        login = base64.b64encode(self.cookie.read_bytes().strip()).decode()
-        headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
-        body = json.dumps({"id": 1, "method": method, "params": params})
-        connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=TIMEOUT_S)
-        try:
-            connection.request("POST", "/", body, headers)
-            reply = json.loads(connection.getresponse().read())
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise GatewayUnavailable(f"{method}: {error}") from error
-        finally:
-            connection.close()
-        if reply["error"] is not None:
-            raise GatewayRefused(f"{method}: {reply['error']['message']}")
-        return reply["result"]
+        super().__init__(url, cookie)
+        self.cookie = cookie
 
     def mine(self, blocks: int, purse: Purse) -> None:
         self.call("generatetoaddress", blocks, purse.address)
@@ -107,8 +86,11 @@ class Treasury(msgspec.Struct):
 
 
 def node_of(stack: ExitStack, folder: Path) -> Node:
-    """A node that runs, with an estimate of fees and no block but the first."""
-    arguments = ["sims", "chain", "--memory", f"--datadir={folder / 'chain'}", "--port=0", "--estimate=5"]
+    """A node that runs, with no block but the first: the program that BITCOIND names, or the simulated one, which
+    has an estimate of fees as well.
+    """
+    kind = [] if os.environ.get("BITCOIND") else ["--estimate=5"]
+    arguments = ["sims", "chain", "--memory", f"--datadir={folder / 'chain'}", "--port=0", *kind]
     actor = Actor("chain", arguments, folder / "log/chain.log", answers=True)
     stack.callback(actor.stop)
     actor.start()

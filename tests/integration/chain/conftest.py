@@ -5,7 +5,6 @@ Both are started alike: regtest, index of transactions, the network off, a data 
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -16,15 +15,14 @@ import pytest
 
 from controller.gateways.bitcoind import BitcoinNode, CookieLogin, JsonRpc, Login, PasswordLogin
 from hardware_sims.chain import ChainNode, NodeOptions, RpcServer
+from hardware_sims.chain.bitcoind import Bitcoind
 from hardware_sims.chain.purse import Purse, PurseCoin
 from hardware_sims.chain.rpc.server import RpcOptions
 from shared.bitcoin.block import Block
 from shared.bitcoin.network import Network
-from shared.errors import BesError
 
 BITCOIND = os.environ.get("BITCOIND", "")
 USER, PASSWORD = "treasury", "correct horse"
-_START_S = 60.0
 
 
 @dataclass
@@ -63,49 +61,17 @@ class Core:
     """Bitcoin Core in a process of its own."""
 
     def __init__(self, folder: Path, *, password: str | None = None) -> None:
-        self._folder = folder
         self._password = password
-        self._port = free_port()
-        self._process: asyncio.subprocess.Process | None = None
+        self._node = Bitcoind(BITCOIND, folder, free_port(), user=USER, password=password)
 
     async def start(self) -> RunningNode:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        cookie = self._folder / "regtest" / ".cookie"
-        login = [] if self._password is None else [f"-rpcuser={USER}", f"-rpcpassword={self._password}"]
-        self._process = await asyncio.create_subprocess_exec(
-            BITCOIND,
-            *("-regtest", f"-datadir={self._folder}", "-server=1", "-txindex=1", "-disablewallet", "-printtoconsole=0"),
-            *("-listen=0", "-dnsseed=0", "-fixedseeds=0", "-connect=0", "-networkactive=0"),
-            *("-minrelaytxfee=0.00001", "-incrementalrelayfee=0.00001"),  # the defaults of 28; later ones are lower
-            *(f"-rpcport={self._port}", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1", *login),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        await asyncio.to_thread(self._node.start)
+        cookie = self._node.cookie_file
         known: Login = CookieLogin(cookie) if self._password is None else PasswordLogin(USER, self._password)
-        running = RunningNode(f"http://127.0.0.1:{self._port}", known, cookie)
-        await self._until_ready(running)
-        return running
+        return RunningNode(self._node.url, known, cookie)
 
     async def stop(self) -> None:
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), _START_S)
-
-    async def _until_ready(self, running: RunningNode) -> None:
-        assert self._process is not None
-        async with asyncio.timeout(_START_S):
-            while True:
-                assert self._process.returncode is None, "bitcoind ended at once; see debug.log in its directory"
-                rpc = running.rpc()
-                try:
-                    await BitcoinNode(rpc, Network.REGTEST).check()
-                    if (await rpc.call(dict, "getmempoolinfo"))["loaded"]:
-                        return
-                except BesError:
-                    await asyncio.sleep(0.2)
-                finally:
-                    await rpc.aclose()
+        await asyncio.to_thread(self._node.stop)
 
 
 Program = Core if BITCOIND else Simulated
