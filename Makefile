@@ -33,8 +33,16 @@ $(TEST_STAMP): $(STAMP)
 demo: $(STAMP)
 	@$(BIN)/bes demo $(if $(CHECK),--check) $(if $(PRICES),--prices "$(PRICES)")
 
+# Tests that start whole programs want the machine to themselves; the others share it.
+ALONE := tests/benchmarks tests/browser tests/integration
+
 test: setup
+ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
+else
+	@$(BIN)/python -m pytest --numprocesses=auto $(ALONE:%=--ignore=%)
+	@$(BIN)/python -m pytest $(ALONE)
+endif
 
 fuzz: setup
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=search --timeout=1800 $(ARGS)

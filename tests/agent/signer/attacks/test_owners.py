@@ -39,7 +39,9 @@ class TestOwners:
         assert await box.rows() == rows
 
     @pytest.mark.parametrize(
-        "signers", [OWNERS[:1], (OWNERS[0], OWNERS[0]), (OWNERS[0], SigningKey(b"\x55" * 32))], ids=str
+        "signers",
+        [OWNERS[:1], (OWNERS[0], OWNERS[0]), (OWNERS[0], SigningKey(b"\x55" * 32))],
+        ids=["one", "one twice", "one and a stranger"],
     )
     async def test_too_few_owners(self, box, signers):
         await self.refused(box, "register.owners", sealed_policy(policy(box.subject, policy_version=2), signers))
