@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pbk
 
-from benchmarks.contracts_load import HEIGHT, INDEXES, executions, musig_contract, wsh_contract
+from benchmarks.contracts_load import HEIGHT, INDEXES, executions, leaf_contract, musig_contract, wsh_contract
 from benchmarks.contracts_node import node_name, rpc_accepts_per_s
 from benchmarks.options import Options
 from controller.gateways.executors.pool import ExecutorProcess
@@ -49,7 +49,7 @@ def run(options: Options) -> dict[str, object]:
     rpc = options.number("rpc", 200, 10)
     place = options.word("folder", tempfile.gettempdir())
     cases = []
-    for contract in (wsh_contract(), musig_contract()):
+    for contract in (wsh_contract(), musig_contract(), leaf_contract()):
         load = list(executions(contract, count))
         with tempfile.TemporaryDirectory(prefix="bes-contracts-", dir=place) as folder:
             cases.append(asyncio.run(_case(Path(folder), contract, load, callers, workers, rpc)))

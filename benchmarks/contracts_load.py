@@ -7,25 +7,28 @@ from dataclasses import replace
 import msgspec
 from nacl.signing import SigningKey
 
+from controller.signing.approval import role_for
 from controller.signing.combine import with_nonces
 from controller.signing.execution.model import Execution
 from controller.signing.fee import fee_sat
 from controller.signing.model import Coin
 from controller.signing.ownership import derived_at, key_path_aggregate
+from controller.signing.plan import is_musig
 from controller.signing.ports import Contract
 from controller.signing.selection import Selection
-from controller.signing.spending import Draft
+from controller.signing.spending import Draft, sequence_of
 from controller.signing.unsigned import base_psbt
 from shared.bitcoin.address import address_of
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.extended_key import ExtendedKey
+from shared.bitcoin.miniscript import NUMS_KEY
 from shared.bitcoin.musig import SecretNonce
 from shared.bitcoin.network import Network
 from shared.bitcoin.psbt.psbt import Psbt
-from shared.bitcoin.psbt.value import MusigKey
+from shared.bitcoin.psbt.value import LeafKey, MusigKey
 from shared.bitcoin.script import p2wpkh
 from shared.bitcoin.sighash import SIGHASH_ALL, Sighasher
-from shared.bitcoin.signature import sign_ecdsa
+from shared.bitcoin.signature import sign_ecdsa, sign_schnorr
 from shared.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 from shared.crypto.signing import seal
 from shared.wire.contract import (
@@ -65,14 +68,22 @@ def wsh_contract() -> Contract:
     """Two of three, or one after a month (the cold treasury of the templates)."""
     keys = {name: f"{key.public()}/<0;1>/*" for name, key in MASTERS.items()}
     text = f"wsh(or_d(multi(2,{keys['a']},{keys['b']},{keys['c']}),and_v(v:pkh({keys['r']}),older(4320))))"
-    return _contract("wsh 2-of-3", text, keys, SpendingPath("quorum", "signer", ("a", "b", "c"), 2), 284)
+    return contract_of("wsh 2-of-3", text, keys, SpendingPath("quorum", "signer", ("a", "b", "c"), 2), 284)
 
 
 def musig_contract() -> Contract:
     """Two signers by the key path of a Taproot output, one of them alone by a leaf after a month."""
     keys = {name: str(MASTERS[name].public()) for name in ("a", "b", "r")}
     text = f"tr(musig({keys['a']},{keys['b']})/<0;1>/*,and_v(v:pk({keys['r']}/<0;1>/*),older(4320)))"
-    return _contract("MuSig2 key path", text, keys, SpendingPath("together", "signer", ("a", "b"), 2), 66)
+    return contract_of("MuSig2 key path", text, keys, SpendingPath("together", "signer", ("a", "b"), 2), 66)
+
+
+def leaf_contract() -> Contract:
+    """Two of three by a leaf of a Taproot output without a key path, or one after a month by the other leaf."""
+    keys = {name: f"{key.public()}/<0;1>/*" for name, key in MASTERS.items()}
+    tree = f"{{multi_a(2,{keys['a']},{keys['b']},{keys['c']}),and_v(v:pk({keys['r']}),older(4320))}}"
+    path = SpendingPath("leaf", "signer", ("a", "b", "c"), 2, leaf=0)
+    return contract_of("Taproot leaf 2-of-3", f"tr({NUMS_KEY},{tree})", keys, path, 303)
 
 
 Fund = Callable[[int, bytes], Transaction]
@@ -92,8 +103,7 @@ def executions(contract: Contract, count: int, fund: Fund = invented) -> Iterato
         coin = _coin(contract, number, fund)
         draft = _draft(contract, coin, number)
         base = base_psbt(contract, draft)
-        sign = _musig_parts if contract.terms.descriptor.startswith("tr(") else _ecdsa_parts
-        base, partials = sign(contract, coin, base)
+        base, partials = _signing(contract)(contract, coin, base)
         yield Execution(
             f"e-{contract.contract_id[:8]}-{number}",
             contract.contract_id,
@@ -105,7 +115,8 @@ def executions(contract: Contract, count: int, fund: Fund = invented) -> Iterato
         )
 
 
-def _contract(name: str, text: str, keys: Mapping[str, str], path: SpendingPath, witness_wu: int) -> Contract:
+def contract_of(name: str, text: str, keys: Mapping[str, str], path: SpendingPath, witness_wu: int) -> Contract:
+    """In force, with one path; both approvers are of its role."""
     terms = ContractTerms(
         network=_NETWORK.value,
         name=name,
@@ -117,7 +128,7 @@ def _contract(name: str, text: str, keys: Mapping[str, str], path: SpendingPath,
         birth_height=1,
     )
     approvers = tuple(
-        Approver(person, person, "proposer" if person == PROPOSER else "approver", key.verify_key.encode())
+        Approver(person, person, "proposer" if person == PROPOSER else role_for(path), key.verify_key.encode())
         for person, key in _PEOPLE.items()
     )
     address = address_of(_PAYEE, _NETWORK)
@@ -132,6 +143,7 @@ def _contract(name: str, text: str, keys: Mapping[str, str], path: SpendingPath,
         allow_list=(Destination("payee", address, 0),),
         cooling_blocks=10,
         limits=Limits(COIN_SAT, MOST_SAT, 144, MOST_SAT, 100_000, 100, 40_000),
+        recovery_role_people=tuple(_PEOPLE) if path.role == "recovery" else (),
     )
     identity = policy.contract_id
     return Contract(contract_id=identity, terms=terms, policy=policy, boxes={}, witness_wu={path.name: witness_wu})
@@ -157,9 +169,23 @@ def _draft(contract: Contract, coin: Coin, number: int) -> Draft:
     change = derived_at(contract, (1, number % INDEXES)).script
     fee = fee_sat(1_000, _RATE_SAT_KVB)
     outputs = (TxOut(PAID_SAT, _PAYEE), TxOut(COIN_SAT - PAID_SAT - fee, change))
-    tx = Transaction(2, (TxIn(OutPoint(*coin.outpoint), sequence=0xFFFF_FFFD),), outputs, LOCK_HEIGHT)
+    sequence = sequence_of(contract.terms.paths[0])
+    tx = Transaction(2, (TxIn(OutPoint(*coin.outpoint), sequence=sequence),), outputs, LOCK_HEIGHT)
     chosen = Selection((coin,), outputs[1].amount_sat, fee, 0, 0)
     return Draft(tx, (coin,), chosen, 1, number % INDEXES)
+
+
+def _signing(contract: Contract) -> Callable[[Contract, Coin, bytes], tuple[bytes, tuple[bytes, ...]]]:
+    path = contract.terms.paths[0]
+    if is_musig(contract, path):
+        return _musig_parts
+    return _ecdsa_parts if path.leaf is None else _leaf_parts
+
+
+def _signers(path: SpendingPath, coin: Coin) -> Iterator[ExtendedKey]:
+    """The first and the last, as many as the path needs."""
+    for name in (path.keys[0], path.keys[-1])[: path.needed]:
+        yield MASTERS[name].derive((coin.branch, coin.index))
 
 
 def _ecdsa_parts(contract: Contract, coin: Coin, base: bytes) -> tuple[bytes, tuple[bytes, ...]]:
@@ -168,28 +194,43 @@ def _ecdsa_parts(contract: Contract, coin: Coin, base: bytes) -> tuple[bytes, tu
     assert derived.witness_script is not None
     digest = _hasher(psbt).segwit_v0(0, derived.witness_script)
     parts = []
-    for name in ("a", "c"):
-        key = MASTERS[name].derive((coin.branch, coin.index))
+    for key in _signers(contract.terms.paths[0], coin):
         assert key.secret is not None
         signature = sign_ecdsa(key.secret, digest) + bytes((SIGHASH_ALL,))
         parts.append(_with(psbt, partial_signatures={key.public_key: signature}))
     return base, tuple(parts)
 
 
+def _leaf_parts(contract: Contract, coin: Coin, base: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    psbt, path = Psbt.parse(base, quick=True), contract.terms.paths[0]
+    leaf = derived_at(contract, (coin.branch, coin.index)).leaves[path.leaf or 0]
+    digest = _hasher(psbt).taproot(0, leaf_script=leaf.script)
+    parts = []
+    for key in _signers(path, coin):
+        assert key.secret is not None
+        signature = sign_schnorr(key.secret, digest, bytes(32))
+        parts.append(_with(psbt, tap_script_signatures={LeafKey(key.public_key[1:], leaf.leaf_hash): signature}))
+    return base, tuple(parts)
+
+
 def _musig_parts(contract: Contract, coin: Coin, base: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     psbt = Psbt.parse(base, quick=True)
-    told, aggregate = key_path_aggregate(derived_at(contract, (coin.branch, coin.index)))
+    _, aggregate = key_path_aggregate(derived_at(contract, (coin.branch, coin.index)))
     digest = _hasher(psbt).taproot(0)
     signers = [MASTERS[name] for name in ("a", "b")]
     nonces: list[tuple[ExtendedKey, SecretNonce]] = [
         (key, aggregate.nonce(key.public_key, key.secret or b"", digest)) for key in signers
     ]
-    given = [_with(psbt, musig_nonces={MusigKey(key.public_key, told.key): one.public}) for key, one in nonces]
+    given = [
+        _with(psbt, musig_nonces={MusigKey(key.public_key, aggregate.public_key): one.public}) for key, one in nonces
+    ]
     asked = with_nonces(base, given)
     public = {key.public_key: one.public for key, one in nonces}
     session = aggregate.session(digest, [public[key] for key in aggregate.public_keys])
     whole = Psbt.parse(asked, quick=True)
-    signed = {MusigKey(key.public_key, told.key): one.sign(key.secret or b"", session) for key, one in nonces}
+    signed = {
+        MusigKey(key.public_key, aggregate.public_key): one.sign(key.secret or b"", session) for key, one in nonces
+    }
     return asked, tuple(_with(whole, musig_partial_signatures={name: part}) for name, part in signed.items())
 
 
@@ -210,7 +251,7 @@ def _words(contract: Contract, txid: str) -> tuple[bytes, tuple[bytes, ...]]:
         txid=txid,
         external_sat=PAID_SAT,
         expiry_height=min(HEIGHT + 144, HIGHEST_HEIGHT),
-        role="approver",
+        role=role_for(contract.terms.paths[0]),
         initiator=PROPOSER,
     )
     proposal = seal(APPROVAL_DOMAIN, msgspec.structs.replace(approval, role="proposer"), [_PEOPLE[PROPOSER]])

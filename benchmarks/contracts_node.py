@@ -14,6 +14,7 @@ from controller.gateways.bitcoind.node import BitcoinNode
 from controller.gateways.bitcoind.rpc import JsonRpc
 from controller.signing.execution.card import card_of
 from controller.signing.execution.case import executed
+from controller.signing.ownership import derived_at
 from controller.signing.ports import Contract
 from hardware_sims.chain.bitcoind import version_of
 from hardware_sims.chain.purse import Purse, PurseCoin
@@ -71,8 +72,7 @@ async def _funded(node: BitcoinNode, rpc: JsonRpc, contract: Contract, count: in
     split = purse.paid([reward], [*split.outputs, TxOut(_left(reward, split), purse.script)])
     await node.broadcast(split.raw)
     await rpc.call(list[str], "generatetoaddress", 1, purse.address)
-    places = card_of(contract, INDEXES).places
-    receive = {place.index: script for script, place in places.items() if place.branch == 0}
+    receive = [derived_at(contract, (0, index)).script for index in range(INDEXES)]
     found = []
     for number, coin in enumerate(purse.coins_in(split)[:count]):
         outputs = [TxOut(COIN_SAT, receive[number % INDEXES]), TxOut(_REST_SAT, purse.script)]

@@ -61,6 +61,8 @@ class SigningRefusal(StrEnum):
     ANSWER_SIGNATURE = "answer.signature"
     ANSWER_EMPTY = "answer.empty"
     # executions of many at once
+    BASE_MALFORMED = "execution.base-malformed"
+    BASE_FOREIGN = "execution.base-foreign"
     FOREIGN_COIN = "execution.foreign-coin"
     APPROVALS_MISSING = "execution.approvals-missing"
     EXECUTED = "execution.repeated"

@@ -111,10 +111,15 @@ def laid_out(terms: Terms, outputs: Sequence[TxOut], selection: Selection, rando
         change_place = random.randrange(len(placed) + 1)
         change = TxOut(selection.change_sat, change_script(terms.contract, terms.change_index))
         placed.insert(change_place, change)
-    sequence = terms.path.older_blocks or _REPLACEABLE
+    sequence = sequence_of(terms.path)
     inputs = tuple(TxIn(OutPoint(*coin.outpoint), sequence=sequence) for coin in selection.coins)
     tx = Transaction(_VERSION, inputs, tuple(placed), lock_time_of(terms))
     return Draft(tx, selection.coins, selection, change_place, terms.change_index)
+
+
+def sequence_of(path: SpendingPath) -> int:
+    """The path's relative lock, or what signals replacement."""
+    return path.older_blocks or _REPLACEABLE
 
 
 def lock_time_of(terms: Terms) -> int:

@@ -64,6 +64,13 @@ class Reader:
             return self.take(size)
         return self.take(self.compact_size())
 
+    def skips(self, known: bytes) -> bool:
+        """Whether these very bytes come next; then they are behind it."""
+        found = self._data.startswith(known, self.position)
+        if found:
+            self.position += len(known)
+        return found
+
     @property
     def left(self) -> int:
         return len(self._data) - self.position

@@ -4,6 +4,7 @@ Wallycore has to find the same id in the same bytes; where it does not, nobody k
 may be signed (BitcoinDisagreement).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -76,6 +77,16 @@ class Transaction:
             raise BitcoinMalformed(f"transaction: {len(raw)} bytes, no block holds more than {MAX_WEIGHT_WU}")
         found = _read(bytes(raw))  # some libraries return a bytearray
         _agree(found)
+        return found
+
+    def with_witnesses(self, stacks: Iterable[tuple[bytes, ...]]) -> "Transaction":
+        """The same transaction, its id included, with one stack for each input."""
+        inputs = tuple(
+            TxIn(entry.outpoint, entry.script_sig, entry.sequence, stack)
+            for entry, stack in zip(self.inputs, stacks, strict=True)
+        )
+        found = Transaction(self.version, inputs, self.outputs, self.lock_time)
+        found.__dict__.update(base=self.base, txid=self.txid)
         return found
 
     @cached_property

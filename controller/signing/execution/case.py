@@ -1,104 +1,72 @@
 """One execution from bytes to a judged transaction. Pure; the first refusal wins."""
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import NamedTuple
-
 import msgspec
 
 from controller.signing.approval import approver_of, path_of, role_for
-from controller.signing.combine import path_leaf
+from controller.signing.execution.base import Base, read_base
 from controller.signing.execution.card import Card
 from controller.signing.execution.model import Executed, Execution
-from controller.signing.execution.partial import Additions, Base
+from controller.signing.execution.partial import gathered
+from controller.signing.execution.witness import completed, wrong_signatures
 from controller.signing.fee import WITNESS_SCALE, transaction_wu
-from controller.signing.ownership import key_path_aggregate
-from controller.signing.plan import is_musig
 from controller.signing.proposer import proposer_of
 from controller.signing.refusal import SigningRefusal
+from controller.signing.spending import sequence_of
 from shared.bitcoin.consensus import failed_input
-from shared.bitcoin.descriptor.derived import Derived
-from shared.bitcoin.miniscript import Assets, Item, fill, satisfy
-from shared.bitcoin.miniscript.script_tree import scripts_of
-from shared.bitcoin.psbt.psbt import Psbt
-from shared.bitcoin.sighash import Sighasher
-from shared.bitcoin.signature import verify_ecdsa
-from shared.bitcoin.transaction import Transaction, TxIn, TxOut
-from shared.errors import BitcoinMalformed, Denied
+from shared.bitcoin.transaction import Transaction
+from shared.errors import Denied
 from shared.person import folded
 from shared.wire.contract import Approval, SpendingPath
 
-
-class Case(NamedTuple):
-    """A base that was read and found to be of the contract; inputs with their derived scripts and proven outputs."""
-
-    card: Card
-    path: SpendingPath
-    base: Psbt
-    derived: tuple[Derived, ...]
-    spent: tuple[TxOut, ...]
+_VERSION = 2  # BIP-68: what gives relative locks their meaning
 
 
 def executed(card: Card, execution: Execution, height: int) -> Executed:
-    """Parse strictly, match, decide, build and judge; `Denied` or `BitcoinMalformed` by name otherwise."""
-    case = _matched(card, execution)
-    external_sat, fee_sat = _decided(case, height)
-    proposer = _proposed_and_approved(case, execution, external_sat, height)
-    base = Base(execution.base, len(case.base.inputs))
-    added = [base.additions(partial) for partial in execution.partials]
-    tx = case.base.tx
-    inputs = tuple(
-        TxIn(entry.outpoint, b"", entry.sequence, _witness(case, index, added, tx))
-        for index, entry in enumerate(tx.inputs)
-    )
-    final = Transaction(tx.version, inputs, tx.outputs, tx.lock_time)
-    _check_weight(case, final, fee_sat)
-    if failed_input(final, case.spent) is not None:
-        raise Denied(SigningRefusal.ANSWER_SIGNATURE, _blamed(case, added))
+    """Parse strictly, match, decide, build and judge; `Denied` by name otherwise."""
+    contract = card.contract
+    path = path_of(contract, execution.path)
+    base = read_base(card, path, execution.base)
+    _check_locks(path, base.tx, height)
+    external_sat, fee_sat = _decided(card, path, base, height)
+    proposer = _proposed_and_approved(card, path, base.tx.txid, execution, external_sat, height)
+    signed = gathered(base, execution.partials)
+    final = completed(contract, path, base, signed)
+    _check_weight(card, final, fee_sat)
+    if failed_input(final, base.spent) is not None:
+        wrong = ", ".join(wrong_signatures(base, signed)) or "none of the signatures: the script is not fulfilled"
+        raise Denied(SigningRefusal.ANSWER_SIGNATURE, f"the consensus engine refuses it; wrong: {wrong}")
     return Executed(
         final.txid,
         proposer,
         final.raw,
-        tuple((entry.outpoint.txid, entry.outpoint.vout) for entry in inputs),
+        tuple([(entry.outpoint.txid, entry.outpoint.vout) for entry in final.inputs]),
         external_sat,
         fee_sat,
         final.weight_wu,
-        transaction_wu(len(inputs), card.contract.witness_wu[execution.path], [output.script for output in tx.outputs]),
+        transaction_wu(len(final.inputs), contract.witness_wu[path.name], [output.script for output in final.outputs]),
     )
 
 
-def _matched(card: Card, execution: Execution) -> Case:
-    path = path_of(card.contract, execution.path)
-    base = Psbt.parse(execution.base, quick=True)
-    derived, spent = [], []
-    for index, entry in enumerate(base.inputs):
-        if entry.spent is None:
-            raise BitcoinMalformed(f"psbt input {index}: nothing vouches for its amount")
-        place = card.places.get(entry.spent.script)
-        if place is None or entry.witness_script != place.witness_script:
-            raise Denied(SigningRefusal.FOREIGN_COIN, f"input {index} is no coin of {card.contract.terms.name}")
-        derived.append(place)
-        spent.append(entry.spent)
-    older = path.older_blocks
-    if base.tx.version != 2 or any(older is not None and entry.sequence != older for entry in base.tx.inputs):
+def _check_locks(path: SpendingPath, tx: Transaction, height: int) -> None:
+    """How old a coin is only a node knows; of the rest nothing may wait for a later block."""
+    sequence = sequence_of(path)
+    if tx.version != _VERSION or any(entry.sequence != sequence for entry in tx.inputs):
         raise Denied(SigningRefusal.UNKNOWN_PATH, f"version and sequences are not those of path {path.name!r}")
-    return Case(card, path, base, tuple(derived), tuple(spent))
+    opens = max(tx.lock_time, path.after_height or 0)
+    if opens > height:
+        raise Denied(SigningRefusal.IMMATURE, f"no block before height {opens + 1} may hold it; it is {height} now")
 
 
-def _decided(case: Case, height: int) -> tuple[int, int]:
+def _decided(card: Card, path: SpendingPath, base: Base, height: int) -> tuple[int, int]:
     """(external amount, fee) in satoshi, within what one transaction may; windows are asked by the service."""
-    limits, external_sat = case.card.contract.policy.limits, 0
-    for index, output in enumerate(case.base.tx.outputs):
-        place = case.card.places.get(output.script)
-        if place is not None and place.branch == case.card.change_branch:
+    limits, external_sat = card.contract.policy.limits, 0
+    for index, output in enumerate(base.tx.outputs):
+        if output.script in card.change:
             continue
-        ready = case.card.payable.get(output.script)
-        if ready is None:
-            raise Denied(SigningRefusal.UNLISTED, f"output {index} goes neither to the allow-list nor to change")
-        if height < ready:
-            raise Denied(SigningRefusal.COOLING, f"output {index} may be paid from block {ready} on; it is {height}")
+        if role_for(path) != "recovery":  # a recovery goes where its own people approve, as boxes have it
+            _check_destination(card, output.script, index, height)
         external_sat += output.amount_sat
-    fee_sat = sum(output.amount_sat for output in case.spent) - case.base.tx.output_sat
+    fee_sat = sum(coin.spent.amount_sat for coin in base.coins) - base.tx.output_sat
     if not 0 <= fee_sat <= limits.fee_sat:
         raise Denied(SigningRefusal.FEE_LIMIT, f"a fee of {fee_sat} sat; 0 to {limits.fee_sat} are allowed")
     if external_sat + fee_sat > limits.per_tx_sat:
@@ -107,17 +75,27 @@ def _decided(case: Case, height: int) -> tuple[int, int]:
     return external_sat, fee_sat
 
 
-def _proposed_and_approved(case: Case, execution: Execution, external_sat: int, height: int) -> str:
+def _check_destination(card: Card, script: bytes, index: int, height: int) -> None:
+    ready = card.payable.get(script)
+    if ready is None:
+        raise Denied(SigningRefusal.UNLISTED, f"output {index} goes neither to the allow-list nor to change")
+    if height < ready:
+        raise Denied(SigningRefusal.COOLING, f"output {index} may be paid from block {ready} on; it is {height}")
+
+
+def _proposed_and_approved(
+    card: Card, path: SpendingPath, txid: str, execution: Execution, external_sat: int, height: int
+) -> str:
     """Who proposed it, where enough others approved."""
-    contract = case.card.contract
+    contract = card.contract
     subject = Approval(
         contract_id=contract.contract_id,
         network=contract.terms.network,
         policy_version=contract.policy.policy_version,
-        txid=case.base.tx.txid,
+        txid=txid,
         external_sat=external_sat,
         expiry_height=execution.expiry_height,
-        role=role_for(case.path),
+        role=role_for(path),
         initiator="",
     )
     proposer = proposer_of(execution.proposal, subject, contract, height)
@@ -129,72 +107,10 @@ def _proposed_and_approved(case: Case, execution: Execution, external_sat: int, 
     return proposer
 
 
-def _check_weight(case: Case, final: Transaction, fee_sat: int) -> None:
-    limits, weight_wu = case.card.contract.policy.limits, final.weight_wu
+def _check_weight(card: Card, final: Transaction, fee_sat: int) -> None:
+    limits, weight_wu = card.contract.policy.limits, final.weight_wu
     if weight_wu > limits.weight_wu:
         raise Denied(SigningRefusal.WEIGHT_LIMIT, f"{weight_wu} weight units; at most {limits.weight_wu}")
     if fee_sat * WITNESS_SCALE > limits.fee_rate_sat_vb * weight_wu:
         detail = f"{fee_sat} sat for {weight_wu} weight units; at most {limits.fee_rate_sat_vb} sat/vB"
         raise Denied(SigningRefusal.FEE_RATE_LIMIT, detail)
-
-
-def _witness(case: Case, index: int, added: Sequence[Additions], tx: Transaction) -> tuple[bytes, ...]:
-    derived = case.derived[index]
-    if is_musig(case.card.contract, case.path):
-        return (_musig_signature(case, index, added),)
-    leaf = path_leaf(case.path, derived)
-    if leaf is not None or derived.witness_script is None:
-        raise Denied(SigningRefusal.UNKNOWN_PATH, "many at once are executed by wsh() scripts and MuSig2 key paths")
-    signatures = {key: value for one in added for key, value in one.signatures[index].items()}
-    by_text = {
-        text: signatures[key] for text, key in zip(case.card.texts, derived.keys, strict=True) if key in signatures
-    }
-    locks = (tx.inputs[index].sequence, tx.lock_time)
-    items = _stack(case.card.contract.terms.descriptor, frozenset(by_text), *locks)
-    if items is None:
-        raise BitcoinMalformed(f"{len(by_text)} signatures do not satisfy path {case.path.name!r}")
-    stack = fill(items, by_text, dict(zip(case.card.texts, derived.keys, strict=True)), {})
-    return (*stack, derived.witness_script)
-
-
-@lru_cache(maxsize=4_096)
-def _stack(descriptor: str, texts: frozenset[str], sequence: int, lock_time: int) -> tuple[Item, ...] | None:
-    """The form of the witness, which is the same at every index."""
-    return satisfy(scripts_of(descriptor).scripts[0].node, Assets(texts, frozenset(), sequence, lock_time))
-
-
-def _musig_signature(case: Case, index: int, added: Sequence[Additions]) -> bytes:
-    _, aggregate = key_path_aggregate(case.derived[index])
-    nonces = {key.participant: nonce for key, nonce in case.base.inputs[index].musig_nonces.items()}
-    partials = {key: value for one in added for key, value in one.partials[index].items()}
-    missing = [key for key in aggregate.public_keys if key not in nonces or key not in partials]
-    if missing:
-        raise BitcoinMalformed(f"MuSig2: nothing of participant {missing[0].hex()}")
-    digest = Sighasher(case.base.tx, case.spent).taproot(index)
-    session = aggregate.session(digest, [nonces[key] for key in aggregate.public_keys])
-    return session.combine([partials[key] for key in aggregate.public_keys])
-
-
-def _blamed(case: Case, added: Sequence[Additions]) -> str:
-    """Which of the partials is wrong: asked one by one, only when the whole was."""
-    hasher = Sighasher(case.base.tx, case.spent)
-    wrong = [place for place, one in enumerate(added) if not _fits(case, hasher, one)]
-    return (
-        f"the consensus engine refuses it; wrong are the partials {wrong}" if wrong else "the script is not fulfilled"
-    )
-
-
-def _fits(case: Case, hasher: Sighasher, one: Additions) -> bool:
-    for index, derived in enumerate(case.derived):
-        if derived.witness_script is not None:
-            digest = hasher.segwit_v0(index, derived.witness_script)
-            if not all(verify_ecdsa(key, digest, value[:-1]) for key, value in one.signatures[index].items()):
-                return False
-            continue
-        _, aggregate = key_path_aggregate(derived)
-        nonces = {key.participant: nonce for key, nonce in case.base.inputs[index].musig_nonces.items()}
-        session = aggregate.session(hasher.taproot(index), [nonces[key] for key in aggregate.public_keys])
-        places = {key: place for place, key in enumerate(aggregate.public_keys)}
-        if not all(session.verify(places[key], value) for key, value in one.partials[index].items() if key in places):
-            return False
-    return True

@@ -1,123 +1,121 @@
-"""What a signer added to a base, read from bytes: each byte of a partial is accounted for, only signatures are new.
+"""What signers added to a base: each byte of a partial is accounted for, and only signatures of the path are new.
 
-A partial of one input is mostly the base with one run of new records at the end of another record. That it is exactly
-this is found by comparing bytes, which costs a tenth of walking its maps; any other form is walked.
+A partial is mostly the base with a run of new records where its signatures belong. That it is exactly this is found by
+comparing bytes, which costs a tenth of walking its maps; any other form is walked.
 """
 
-from collections.abc import Container
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
+from controller.signing.execution.base import Base
+from controller.signing.execution.place import MUSIG_PARTIAL, PARTIAL_SIGNATURE, Place, Signer
 from controller.signing.refusal import SigningRefusal
 from shared.bitcoin.compact_size import Reader
-from shared.bitcoin.psbt.scan import MAGIC, Records, scan
+from shared.bitcoin.musig import PARTIAL_BYTES
+from shared.bitcoin.psbt.scan import Records, scan
 from shared.bitcoin.sighash import SIGHASH_ALL
 from shared.bitcoin.signature import ORDER
-from shared.errors import Denied
+from shared.errors import BitcoinMalformed, Denied
 
-_PARTIAL_SIGNATURE = 0x02
-_MUSIG_PARTIAL = 0x1C
-_KEY_BYTES = 33
-_LONG = 0xFD
-_SHORTEST_DER_BYTES = 9
+_SHORTEST_DER_BYTES: Final = 9
+_SCHNORR_BYTES: Final = 64
 
 
-class Additions(NamedTuple):
-    """Per input: ECDSA signatures with their flag, and MuSig2 partial signatures, by public key (33 bytes)."""
+class Signed(NamedTuple):
+    """A signature with its sighash byte, or a partial one of MuSig2, and the number of the partial that held it."""
 
-    signatures: tuple[dict[bytes, bytes], ...]
-    partials: tuple[dict[bytes, bytes], ...]
+    signer: Signer
+    value: bytes
+    partial: int
+
+    def __str__(self) -> str:
+        return f"partial {self.partial} ({self.signer.party})"
 
 
-class Base:
-    """A base that was parsed before, ready to be compared with partials. `inputs` is how many it has."""
+Signatures = Mapping[str, Signed]
+"""By the key's text in the descriptor."""
 
-    def __init__(self, raw: bytes, inputs: int) -> None:
-        self._raw = raw
-        self._single = inputs == 1
-        end, _, _ = _walk(raw, len(MAGIC))
-        _, self._places, self._known = _walk(raw, end)
 
-    def additions(self, partial: bytes) -> Additions:
-        """BitcoinMalformed where the bytes are no PSBT, `answer.altered` where anything but a signature is new."""
-        inserted = self._inserted(partial) if self._single else None
-        if inserted is not None:
-            found = _signatures(0, inserted, self._known)
-            return Additions((found[0],), (found[1],))
-        return self._walked(partial)
+def gathered(base: Base, partials: Sequence[bytes]) -> tuple[Signatures, ...]:
+    """For each input what all partials together bring.
 
-    def _inserted(self, partial: bytes) -> Records | None:
-        """The records of the one run by which the partial is longer than the base; None where it has another form."""
-        longer, raw = len(partial) - len(self._raw), self._raw
-        if longer <= 0:
-            return None
-        fitting = (one for one in self._places if partial[one + longer :] == raw[one:])
-        place = next((one for one in fitting if partial.startswith(raw[:one])), None)
-        if place is None:
-            return None
-        reader = Reader(partial[place : place + longer], "partial")
+    Denied by name, with the number of the partial: `answer.malformed` where it is no PSBT, `answer.altered` where
+    anything but a signature is new or two give different ones of one key, `answer.foreign` where a key is none of the
+    path, `answer.signature` where it asks for another sighash than ALL, `answer.empty` where an input has nothing new.
+    """
+    found: tuple[dict[str, Signed], ...] = tuple({} for _ in base.coins)
+    for number, partial in enumerate(partials):
+        for index, added in enumerate(_added(base, partial, number)):
+            if not added:
+                raise Denied(SigningRefusal.ANSWER_EMPTY, f"partial {number} adds nothing to input {index}")
+            for signed in _signatures(base.coins[index].place, added, number, index):
+                before = found[index].setdefault(signed.signer.text, signed)
+                if before.value != signed.value:
+                    detail = f"{before} and {signed} bring different signatures of one key for input {index}"
+                    raise Denied(SigningRefusal.ANSWER_ALTERED, detail)
+    return found
+
+
+def _signatures(place: Place, added: Records, number: int, index: int) -> Iterator[Signed]:
+    for key, value in added.items():
+        signer = place.signers.get(key)
+        if signer is None:
+            known = any(key[:1] == one[:1] for one in place.signers)
+            rule = SigningRefusal.ANSWER_FOREIGN if known else SigningRefusal.ANSWER_ALTERED
+            detail = "signs by a key that is none of this path" if known else f"changes record {key[:1].hex()}"
+            raise Denied(rule, f"partial {number} {detail} in input {index}")
+        signed = Signed(signer, value, number)
+        if not _is_plain(key[:1], value):
+            detail = f"{signed} brings no plain signature of everything for input {index}"
+            raise Denied(SigningRefusal.ANSWER_SIGNATURE, detail)
+        yield signed
+
+
+def _is_plain(kind: bytes, value: bytes) -> bool:
+    """SIGHASH_ALL (or the default of Taproot) and low S: consensus asks for neither, so we do."""
+    if kind == PARTIAL_SIGNATURE:
+        if len(value) < _SHORTEST_DER_BYTES or value[-1] != SIGHASH_ALL or 6 + value[3] > len(value):
+            return False
+        return int.from_bytes(value[6 + value[3] : -1], "big") <= ORDER // 2
+    if kind == MUSIG_PARTIAL:
+        return len(value) == PARTIAL_BYTES
+    return len(value) == _SCHNORR_BYTES or (len(value) == _SCHNORR_BYTES + 1 and value[-1] == SIGHASH_ALL)
+
+
+def _added(base: Base, partial: bytes, number: int) -> Sequence[Records]:
+    """The new records of each input."""
+    try:
+        return _inserted(base, partial) or _walked(base, partial, number)
+    except BitcoinMalformed as error:
+        raise Denied(SigningRefusal.ANSWER_MALFORMED, f"partial {number}: {error.detail}") from error
+
+
+def _inserted(base: Base, partial: bytes) -> list[Records] | None:
+    """Between the pieces of the base; None where the partial has another form."""
+    reader = Reader(partial, "partial")
+    if not reader.skips(base.pieces[0]):
+        return None
+    found: list[Records] = []
+    for piece in base.pieces[1:]:
         records: Records = {}
-        while reader.left:
-            key, value = reader.chunk(), reader.chunk()
+        while not reader.skips(piece):
+            key = reader.chunk()
             if not key or key in records:
                 return None
-            records[key] = value
-        return records
+            records[key] = reader.chunk()
+        found.append(records)
+    return found if not reader.left else None
 
-    def _walked(self, partial: bytes) -> Additions:
-        given, known = scan(partial), scan(self._raw)
-        if known.globals != given.globals or known.outputs != given.outputs:
-            detail = "a partial is about another transaction or changes a global field"
+
+def _walked(base: Base, partial: bytes, number: int) -> list[Records]:
+    given, known = scan(partial), scan(b"".join(base.pieces))
+    if known.globals != given.globals or known.outputs != given.outputs:
+        detail = f"partial {number} is about another transaction, or changes a global field or an output"
+        raise Denied(SigningRefusal.ANSWER_ALTERED, detail)
+    found = []
+    for index, (before, after) in enumerate(zip(known.inputs, given.inputs, strict=True)):
+        if any(after.get(key) != value for key, value in before.items()):
+            detail = f"partial {number} changes or leaves out what the base tells of input {index}"
             raise Denied(SigningRefusal.ANSWER_ALTERED, detail)
-        found = []
-        for index, (before, after) in enumerate(zip(known.inputs, given.inputs, strict=True)):
-            if any(after.get(key) != value for key, value in before.items()):
-                raise Denied(
-                    SigningRefusal.ANSWER_ALTERED, f"input {index} of a partial leaves out what the base tells"
-                )
-            added = {key: value for key, value in after.items() if key not in before}
-            found.append(_signatures(index, added, before))
-        return Additions(tuple(one[0] for one in found), tuple(one[1] for one in found))
-
-
-def _signatures(index: int, added: Records, before: Container[bytes]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
-    ecdsa: dict[bytes, bytes] = {}
-    musig: dict[bytes, bytes] = {}
-    for key, value in added.items():
-        if key[0] == _PARTIAL_SIGNATURE and key not in before and _is_plain(value):
-            ecdsa[key[1:]] = value
-        elif key[0] == _MUSIG_PARTIAL and key not in before:
-            musig[key[1 : 1 + _KEY_BYTES]] = value
-        else:
-            raise Denied(SigningRefusal.ANSWER_ALTERED, f"input {index} of a partial changes record {key[:1].hex()}")
-    return ecdsa, musig
-
-
-def _walk(raw: bytes, position: int) -> tuple[int, list[int], set[bytes]]:
-    """Of the map at `position`: where the next one begins, where its records begin and end, and their keys.
-
-    The bytes were read strictly before; here only places are wanted.
-    """
-    places, keys = [position], set()
-    while raw[position]:
-        key_start, key_end = _chunk(raw, position)
-        _, position = _chunk(raw, key_end)
-        keys.add(raw[key_start:key_end])
-        places.append(position)
-    return position + 1, places, keys
-
-
-def _chunk(raw: bytes, position: int) -> tuple[int, int]:
-    """Where the bytes behind a compact size begin and end."""
-    first = raw[position]
-    if first < _LONG:
-        return position + 1, position + 1 + first
-    width = 1 << (first - _LONG + 1)
-    start = position + 1 + width
-    return start, start + int.from_bytes(raw[position + 1 : start], "little")
-
-
-def _is_plain(signature: bytes) -> bool:
-    """SIGHASH_ALL and low S: consensus asks for neither, so we do."""
-    if len(signature) < _SHORTEST_DER_BYTES or signature[-1] != SIGHASH_ALL or 6 + signature[3] > len(signature):
-        return False
-    return int.from_bytes(signature[6 + signature[3] : -1], "big") <= ORDER // 2
+        found.append({key: value for key, value in after.items() if key not in before})
+    return found

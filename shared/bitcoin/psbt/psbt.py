@@ -16,7 +16,7 @@ from shared.bitcoin.key_origin import KeyOrigin
 from shared.bitcoin.psbt import agreement
 from shared.bitcoin.psbt.field import GLOBAL_FIELDS, INPUT_FIELDS, OUTPUT_FIELDS, Fields, read_map, write_map
 from shared.bitcoin.psbt.lock_time import lock_time
-from shared.bitcoin.psbt.scan import MAGIC, MAX_PSBT_BYTES, Records, Scan, scan
+from shared.bitcoin.psbt.scan import MAGIC, MAX_PSBT_BYTES, Scan, record_bytes, scan
 from shared.bitcoin.psbt.value import PREIMAGE_HASHES, LeafKey, MusigKey, TapDerivation, TapLeaf, TreeLeaf
 from shared.bitcoin.script import ScriptKind, kind
 from shared.bitcoin.transaction import SEQUENCE_FINAL, OutPoint, Transaction, TxIn, TxOut
@@ -271,8 +271,4 @@ def _values(entry: Psbt | PsbtInput | PsbtOutput) -> dict[str, Any]:
 
 
 def _map_bytes(values: dict[str, Any], known: Fields) -> bytes:
-    records: Records = write_map(values, known)
-    parts: list[bytes] = []
-    for key, raw in records.items():
-        parts += (compact_size(len(key)), key, compact_size(len(raw)), raw)
-    return b"".join(parts) + b"\x00"
+    return record_bytes(write_map(values, known)) + b"\x00"

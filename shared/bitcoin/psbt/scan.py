@@ -7,7 +7,7 @@ ends, that no key stands twice and how many maps there have to be, and nothing e
 from dataclasses import dataclass
 from typing import Final
 
-from shared.bitcoin.compact_size import Reader
+from shared.bitcoin.compact_size import Reader, compact_size
 from shared.bitcoin.transaction import Transaction
 from shared.errors import BitcoinMalformed
 
@@ -58,6 +58,14 @@ def scan(raw: bytes) -> Scan:
     if position != len(raw):
         raise BitcoinMalformed(f"psbt: {len(raw) - position} bytes follow the last map at byte {position}")
     return Scan(version, tx, found, tuple(inputs), tuple(outputs))
+
+
+def record_bytes(records: Records) -> bytes:
+    """The records of a map as they stand in a PSBT, without the byte that ends the map."""
+    parts: list[bytes] = []
+    for key, value in records.items():
+        parts += (compact_size(len(key)), key, compact_size(len(value)), value)
+    return b"".join(parts)
 
 
 def _map(raw: bytes, position: int, place: str) -> tuple[Records, int]:
