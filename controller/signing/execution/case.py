@@ -3,7 +3,7 @@
 import msgspec
 
 from controller.signing.approval import approver_of, path_of, role_for
-from controller.signing.execution.base import Base, read_base
+from controller.signing.execution.base_form import Base, read_base
 from controller.signing.execution.card import Card
 from controller.signing.execution.model import Executed, Execution
 from controller.signing.execution.partial import gathered

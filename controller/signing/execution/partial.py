@@ -7,7 +7,7 @@ comparing bytes, which costs a tenth of walking its maps; any other form is walk
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from controller.signing.execution.base import Base
+from controller.signing.execution.base_form import Base
 from controller.signing.execution.place import MUSIG_PARTIAL, PARTIAL_SIGNATURE, Place, Signer
 from controller.signing.refusal import SigningRefusal
 from shared.bitcoin.compact_size import Reader

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
 
-from controller.signing.execution.base import Base, Coin
+from controller.signing.execution.base_form import Base, Coin
 from controller.signing.execution.partial import Signatures, Signed
 from controller.signing.ports import Contract
 from controller.signing.refusal import SigningRefusal
