@@ -56,6 +56,12 @@ class TreasuryRoutes:
         add(one + "/address", self.receive, responses=gives(ReceiveView))
         sealed = takes(Sealed) | PERSON
         add(one + "/approvals", self.approve_policy, methods=["POST"], responses=contract, openapi_extra=sealed)
+        document = PERSON | {"requestBody": {"required": True, "content": {"application/json": {}}}}
+        add(one + "/policy", self.change_policy, methods=["POST"], responses=contract, openapi_extra=document)
+        withdraw = takes(WithReason) | PERSON
+        add(
+            one + "/policy/withdraw", self.withdraw_policy, methods=["POST"], responses=contract, openapi_extra=withdraw
+        )
         add(one + "/boxes", self.tell_boxes, methods=["POST"], responses=contract, openapi_extra=PERSON)
         add(one + "/proposals", self.proposals, responses=gives(tuple[ProposalView, ...]))
         add(
@@ -108,6 +114,15 @@ class TreasuryRoutes:
     async def receive(self, contract_id: str, actor: Treasurer) -> Response:
         """The next unused receiving address and where it stands in the descriptor."""
         return answer(await self._desk.receive(contract_id, actor))
+
+    async def change_policy(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
+        """Draft the next policy: allow_list, cooling_blocks, limits, approvals_needed. The owners sign it."""
+        return answer(await self._desk.change_policy(contract_id, await _document(request), actor))
+
+    async def withdraw_policy(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
+        """Take back a policy that too few owners have signed."""
+        reason = (await body_of(request, WithReason)).reason
+        return answer(await self._desk.withdraw_policy(contract_id, reason, actor))
 
     async def tell_boxes(self, contract_id: str, actor: Treasurer) -> Response:
         """Tell the sealed policy again to those boxes that have not taken it."""

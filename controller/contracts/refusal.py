@@ -34,6 +34,7 @@ class Refusal(StrEnum):
     NOT_OWNER = "contract.not-owner"
     APPROVED_ALREADY = "contract.approved-already"
     OTHER_POLICY = "contract.other-policy"
+    NOTHING_CHANGED = "contract.nothing-changed"
     POLICY_VERSION = "contract.policy-version"
     POLICY_SEALED = "contract.policy-sealed"
     UNKNOWN_BOX = "contract.unknown-box"

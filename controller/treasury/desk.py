@@ -4,6 +4,7 @@ import asyncio
 
 from controller.contracts.calendar import refreshes
 from controller.contracts.compiled import Compiled
+from controller.contracts.revision import revised
 from controller.contracts.route import routes
 from controller.contracts.service import ContractService
 from controller.gateways.bitcoind.treasury import TreasuryChain
@@ -13,12 +14,13 @@ from controller.signing.progress import ProposalProgress
 from controller.signing.service import SigningService
 from controller.signing.spending import SpendingRequest, descriptor_of
 from controller.treasury.boxes import BoxDirectory
-from controller.treasury.form import ContractForm, read
+from controller.treasury.form import ContractForm, read, read_policy
 from controller.treasury.refusal import TreasuryRefusal
-from controller.treasury.view import box_view, contract_view, draft_view, proposal_view, summary_of
+from controller.treasury.view import box_view, contract_view, draft_view, policy_view, proposal_view, summary_of
 from controller.views.treasury import (
     ContractView,
     DraftView,
+    PolicyView,
     ProposalView,
     ReceiveView,
     RefreshWish,
@@ -113,6 +115,21 @@ class Desk:
         compiled = await self._compiled(form)
         drafted = await self._contracts.draft(compiled, form.boxes, actor=actor.name, succeeds=form.succeeds)
         return await self.contract(drafted.contract_id)
+
+    async def preview_policy(self, contract_id: str, document: bytes, actor: Actor) -> PolicyView:
+        actor.require(Permission.SPEND)
+        return policy_view(revised(self._contracts.book.get(contract_id), read_policy(document).revision()))
+
+    async def change_policy(self, contract_id: str, document: bytes, actor: Actor) -> ContractView:
+        actor.require(Permission.SPEND)
+        following = revised(self._contracts.book.get(contract_id), read_policy(document).revision())
+        await self._contracts.draft_policy(following, actor=actor.name)
+        return await self.contract(contract_id)
+
+    async def withdraw_policy(self, contract_id: str, reason: str, actor: Actor) -> ContractView:
+        actor.require(Permission.SPEND)
+        await self._contracts.withdraw_policy(contract_id, reason, actor=actor.name)
+        return await self.contract(contract_id)
 
     async def approve_policy(self, contract_id: str, sealed: bytes, actor: Actor) -> ContractView:
         actor.require(Permission.SPEND)

@@ -1,10 +1,11 @@
 """What a treasurer sends to draft a contract, as JSON objects with names; documents on the wire are arrays."""
 
 import re
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
+from controller.contracts.revision import Revision
 from controller.contracts.template.agreement import Agreement
 from controller.contracts.template.escrow import PowerEscrow
 from controller.contracts.template.forward import HashrateForward
@@ -106,10 +107,37 @@ class ContractForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     succeeds: str = ""
 
 
+class PolicyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a later policy changes, whole: a destination that is left out may not be paid any more."""
+
+    allow_list: tuple[DestinationForm, ...]
+    cooling_blocks: Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+    limits: LimitsForm
+    approvals_needed: Annotated[int, msgspec.Meta(ge=1, le=100)]
+
+    def revision(self) -> Revision:
+        """Malformed with the field that a box would not read."""
+        return Revision(
+            allow_list=tuple(wired(Destination, one, f"allow_list[{at}]") for at, one in enumerate(self.allow_list)),
+            cooling_blocks=self.cooling_blocks,
+            limits=wired(Limits, self.limits, "limits"),
+            approvals_needed=self.approvals_needed,
+        )
+
+
+def read_policy(document: bytes) -> PolicyForm:
+    """Malformed with the place in the document."""
+    return _decoded(document, PolicyForm)
+
+
 def read(document: bytes) -> ContractForm:
     """Malformed with the place in the document."""
+    return _decoded(document, ContractForm)
+
+
+def _decoded(document: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(document, type=ContractForm)
+        return msgspec.json.decode(document, type=kind)
     except msgspec.MsgspecError as error:
         raise Malformed(f"body: {error}") from error
 

@@ -20,6 +20,7 @@ from controller.views.treasury import (
     AskedBoxView,
     BoxView,
     CoinView,
+    ComingPolicy,
     ContractSummary,
     ContractView,
     DestinationView,
@@ -85,7 +86,8 @@ def contract_view(
         boxes=contract.boxes,
         paths=tuple(map(_path, found)),
         coins=None if coins is None or height is None else _coins(found, coins, height),
-        policy=None if in_force is None else _policy(in_force),
+        policy=None if in_force is None else policy_view(in_force),
+        coming=_coming(contract, height),
         pending=_pending(contract),
         closed_reason=contract.closed_reason,
         drafted_by=contract.drafted_by,
@@ -189,7 +191,7 @@ def _coins(found: tuple[Route, ...], coins: tuple[ContractCoin, ...], height: in
     )
 
 
-def _policy(policy: SpendingPolicy) -> PolicyView:
+def policy_view(policy: SpendingPolicy) -> PolicyView:
     return PolicyView(
         policy_version=policy.policy_version,
         approvals_needed=policy.approvals_needed,
@@ -207,6 +209,13 @@ def _policy(policy: SpendingPolicy) -> PolicyView:
     )
 
 
+def _coming(contract: Contract, height: int | None) -> ComingPolicy | None:
+    newest = contract.policies[-1] if contract.policies else None
+    if newest is None or (height is not None and newest.from_height <= height):
+        return None
+    return ComingPolicy(policy=policy_view(newest.policy), from_height=newest.from_height)
+
+
 def _pending(contract: Contract) -> PendingPolicy | None:
     pending = contract.pending
     if pending is None:
@@ -214,6 +223,8 @@ def _pending(contract: Contract) -> PendingPolicy | None:
     owners = contract.policies[-1].policy if contract.policies else pending.policy
     return PendingPolicy(
         policy_version=pending.policy.policy_version,
+        policy=policy_view(pending.policy),
+        sealed=pending.sealed is not None,
         signed=len(pending.approvals),
         needed=owners.owners_needed,
         registered=tuple(pending.registered),

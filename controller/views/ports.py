@@ -32,6 +32,7 @@ from controller.views.site import NodeView, SiteView
 from controller.views.treasury import (
     ContractView,
     DraftView,
+    PolicyView,
     ProposalView,
     ReceiveView,
     RefreshWish,
@@ -170,6 +171,18 @@ class TreasuryDesk(Protocol):
 
     async def draft(self, document: bytes, actor: Actor) -> ContractView:
         """`template`, `agreement` and `boxes` as JSON; Malformed with the place where it is none."""
+        ...
+
+    async def preview_policy(self, contract_id: str, document: bytes, actor: Actor) -> PolicyView:
+        """What `change_policy` would draft; refused as it would be."""
+        ...
+
+    async def change_policy(self, contract_id: str, document: bytes, actor: Actor) -> ContractView:
+        """Draft the next policy: `allow_list`, `cooling_blocks`, `limits` and `approvals_needed` as JSON."""
+        ...
+
+    async def withdraw_policy(self, contract_id: str, reason: str, actor: Actor) -> ContractView:
+        """Take back a policy that too few owners have signed."""
         ...
 
     async def approve_policy(self, contract_id: str, sealed: bytes, actor: Actor) -> ContractView: ...

@@ -140,9 +140,13 @@ class PolicyView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PendingPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """A policy on its way: `signed` of `needed` owners, then every box has to take it."""
+    """A policy on its way: `signed` of `needed` owners, then every box has to take it. `sealed` is whether enough have
+    signed, so that nobody can call it back.
+    """
 
     policy_version: int
+    policy: PolicyView
+    sealed: bool
     signed: int
     needed: int
     registered: tuple[str, ...]
@@ -162,8 +166,17 @@ class DraftView(msgspec.Struct, frozen=True, kw_only=True):
     expires_at_height: int | None
 
 
+class ComingPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Every box has it; it counts from a height that has not come yet."""
+
+    policy: PolicyView
+    from_height: int
+
+
 class ContractView(msgspec.Struct, frozen=True, kw_only=True):
-    """`sentences` and `paths` are read from the descriptor. `policy` is the one in force, null before the first."""
+    """`sentences` and `paths` are read from the descriptor. `policy` is the one in force, null before the first;
+    `coming` the one that follows it.
+    """
 
     summary: ContractSummary
     descriptor: str
@@ -172,6 +185,7 @@ class ContractView(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[PathView, ...]
     coins: tuple[CoinView, ...] | None
     policy: PolicyView | None
+    coming: ComingPolicy | None
     pending: PendingPolicy | None
     closed_reason: str
     drafted_by: str

@@ -56,6 +56,11 @@ def limits(base: str) -> list[Content]:
     ]
 
 
+def approvals(base: str) -> Content:
+    hint = "So many approve a payment; whoever proposed it never counts."
+    return field(f"{base}approvals_needed", "Approvals needed", hint, "int", 2)
+
+
 def _name(height: int | None) -> list[Content]:
     birth = "No coin of it is older than this block; wallets scan from here."
     return [
@@ -97,13 +102,7 @@ def _people() -> list[Content]:
             wide=True,
         ),
         field("agreement.owners_needed", "Owners needed", "So many of them sign a policy.", "int", 2),
-        field(
-            "agreement.approvals_needed",
-            "Approvals needed",
-            "So many approve a payment; whoever proposed it never counts.",
-            "int",
-            2,
-        ),
+        approvals("agreement."),
         rows("agreement.approvers", "Approvers", f"One line for each key. {keys}", "One more approver", columns),
         field(
             "agreement.recovery_role_people",

@@ -26,6 +26,11 @@ def failed(error: BesError, site: str = "") -> None:
     _card(title, f"{error.detail[:1].upper()}{error.detail[1:]}. {_mend(error)}", code=error.code, link=_back(site))
 
 
+def nothing_to_do(text: str, link: tuple[str, str]) -> None:
+    """A page that has no work now, and where to go instead."""
+    _card("Nothing to do here now", text, link=link)
+
+
 def unknown_page() -> None:
     _card("No such page", "The address leads nowhere.", link=_back(""))
 

@@ -46,8 +46,8 @@ def check_agreement(agreement: Agreement) -> None:
     """Denied with the first thing that does not fit; what a script means is checked after compilation."""
     _check_names(agreement)
     _check_people(agreement)
-    _check_limits(agreement.limits)
-    _check_destinations(agreement)
+    check_limits(agreement.limits)
+    check_destinations(agreement.allow_list, agreement.network)
 
 
 def check_address(address: str, network: Network, name: str) -> None:
@@ -58,10 +58,12 @@ def check_address(address: str, network: Network, name: str) -> None:
         raise Denied(Refusal.BAD_DESTINATION, f"{name}: {error.detail}") from error
 
 
-def _check_destinations(agreement: Agreement) -> None:
+def check_destinations(allow_list: tuple[Destination, ...], network: Network) -> None:
+    """Denied `template.bad-name`, `template.bad-destination`."""
+    _check_distinct("destination", [destination.name for destination in allow_list])
     names: dict[str, str] = {}
-    for destination in agreement.allow_list:
-        check_address(destination.address, agreement.network, destination.name)
+    for destination in allow_list:
+        check_address(destination.address, network, destination.name)
         other = names.setdefault(destination.address, destination.name)
         if other != destination.name:
             raise Denied(Refusal.BAD_DESTINATION, f"{other} and {destination.name} have the same address")
@@ -70,13 +72,13 @@ def _check_destinations(agreement: Agreement) -> None:
 def _check_names(agreement: Agreement) -> None:
     if not agreement.name.strip():
         raise Denied(Refusal.BAD_NAME, "give the contract a name")
-    for kind, names in (
-        ("party", [party.name for party in agreement.parties]),
-        ("destination", [destination.name for destination in agreement.allow_list]),
-        ("approver", [approver.name for approver in agreement.approvers]),
-    ):
-        if doubled := sorted({name for name in names if names.count(name) > 1 or not name.strip()}):
-            raise Denied(Refusal.BAD_NAME, f"{kind} {doubled[0]!r} is named twice or not at all")
+    _check_distinct("party", [party.name for party in agreement.parties])
+    _check_distinct("approver", [approver.name for approver in agreement.approvers])
+
+
+def _check_distinct(kind: str, names: list[str]) -> None:
+    if doubled := sorted({name for name in names if names.count(name) > 1 or not name.strip()}):
+        raise Denied(Refusal.BAD_NAME, f"{kind} {doubled[0]!r} is named twice or not at all")
 
 
 def _check_people(agreement: Agreement) -> None:
@@ -103,7 +105,8 @@ def _check_people(agreement: Agreement) -> None:
         raise Denied(Refusal.BAD_QUORUM, f"{strangers[0]} may call for recovery, but has no key of that role")
 
 
-def _check_limits(limits: Limits) -> None:
+def check_limits(limits: Limits) -> None:
+    """Denied `template.bad-limits`."""
     if not 0 < limits.per_tx_sat <= limits.window_sat <= limits.lifetime_sat:
         raise Denied(
             Refusal.BAD_LIMITS, "limits rise: 0 < one transaction <= one window <= lifetime, or nothing could be spent"

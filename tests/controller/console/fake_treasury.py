@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from controller.people.model import Actor, Permission
-from controller.treasury.form import read
+from controller.treasury.form import read, read_policy
 from controller.treasury.view import draft_view
 from controller.views.treasury import (
     AllowanceView,
@@ -159,6 +159,34 @@ class FakeTreasury:
         self.drafted.append(document)
         return self._draft()
 
+    async def preview_policy(self, contract_id: str, document: bytes, actor: Actor) -> PolicyView:
+        actor.require(Permission.SPEND)
+        form, before = read_policy(document), self.view.policy
+        assert before is not None
+        if form.limits.per_tx_sat > form.limits.window_sat:
+            raise Denied("template.bad-limits", "limits rise")
+        return msgspec.structs.replace(
+            before,
+            policy_version=before.policy_version + 1,
+            cooling_blocks=form.cooling_blocks,
+            approvals_needed=form.approvals_needed,
+            allow_list=tuple(DestinationView(**msgspec.structs.asdict(one)) for one in form.allow_list),
+            limits=LimitsView(**msgspec.structs.asdict(form.limits)),
+        )
+
+    async def change_policy(self, contract_id: str, document: bytes, actor: Actor) -> ContractView:
+        after = await self.preview_policy(contract_id, document, actor)
+        waits = PendingPolicy(
+            policy_version=4, policy=after, sealed=False, signed=0, needed=2, registered=(), refused={}, to_sign=b"next"
+        )
+        self.view = msgspec.structs.replace(self.view, pending=waits)
+        return self.view
+
+    async def withdraw_policy(self, contract_id: str, reason: str, actor: Actor) -> ContractView:
+        actor.require(Permission.SPEND)
+        self.view = msgspec.structs.replace(self.view, pending=None)
+        return self.view
+
     async def approve_policy(self, contract_id: str, sealed: bytes, actor: Actor) -> ContractView:
         actor.require(Permission.SPEND)
         self.sealed.append(sealed)
@@ -294,7 +322,7 @@ class FakeTreasury:
                 "clock_stale": "",
                 "stopped": "",
                 "public_keys": (static_key(number),),
-                "allowances": (AllowanceView(VAULT, 3, 37_500_000, 912_500_000),),
+                "allowances": (AllowanceView(VAULT, 3, 1_125_000_000, 912_500_000),),
             }
             return BoxView(**(said | more))  # type: ignore[arg-type]
 
@@ -353,7 +381,7 @@ class FakeTreasury:
                 cooling_blocks=144,
                 limits=LimitsView(
                     per_tx_sat=1_000_000_000,
-                    window_sat=50_000_000,
+                    window_sat=1_500_000_000,
                     window_blocks=144,
                     lifetime_sat=2_000_000_000,
                     fee_sat=100_000,
@@ -363,6 +391,7 @@ class FakeTreasury:
                 recovery_role_people=("Rosa",),
                 witnesses_needed=1,
             ),
+            coming=None,
             pending=None,
             closed_reason="",
             drafted_by="Anna",
@@ -387,7 +416,14 @@ class FakeTreasury:
             paths=vault.paths[:1],
             policy=None,
             pending=PendingPolicy(
-                policy_version=1, signed=1, needed=2, registered=(), refused={}, to_sign=b"the first policy"
+                policy=vault.policy,
+                sealed=False,
+                policy_version=1,
+                signed=1,
+                needed=2,
+                registered=(),
+                refused={},
+                to_sign=b"the first policy",
             ),
         )
 

@@ -3,21 +3,26 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from controller.console.drafting.agreement import sections
 from controller.console.drafting.document import contract_document, key_text, plain, refusal
 from controller.console.drafting.template import kinds
+from controller.console.pages.treasury.policy import first_of
 from controller.console.parts.form import FormBox
+from controller.console.topics.treasury.contract import policy_lines
+from controller.console.topics.treasury.policy import effect
 from controller.contracts.compiled import Compiled
 from controller.treasury.form import Template, read
+from controller.views.treasury import ComingPolicy
 from shared.bitcoin.address import address_of
 from shared.bitcoin.network import Network
 from shared.bitcoin.script import p2wpkh
 from shared.errors import BesError, Malformed
 from tests.controller.console.conftest import Enter
-from tests.controller.console.fake_treasury import HEIGHT, FakeTreasury
-from tests.controller.console.test_pages import elements, eventually
+from tests.controller.console.fake_treasury import HEIGHT, VAULT, FakeTreasury
+from tests.controller.console.test_pages import elements, eventually, sheet
 from tests.controller.contracts.scene import OWNERS, PEOPLE, extended_key, static_key
 
 KRAKEN, OTHER = (address_of(p2wpkh(bytes.fromhex(static_key(number))), Network.REGTEST) or "" for number in (30, 31))
@@ -193,3 +198,58 @@ async def test_a_draft_is_written_down_by_who_may_and_by_nobody_else(visit: Ente
     visitor = await visit("vera")
     await visitor.user.open("/treasury/draft")
     assert elements(visitor.user, FormBox) == []
+
+
+def amended(treasury: FakeTreasury, **limits: int) -> str:
+    assert treasury.view.policy is not None
+    document = first_of(treasury.view.policy)
+    document["allow_list"] = [
+        *document["allow_list"][1:],
+        {"name": "Rent", "address": OTHER, "added_at_height": HEIGHT},
+    ]
+    document["limits"] |= limits
+    return json.dumps(document)
+
+
+async def test_a_policy_is_changed_with_the_difference_in_sight(visit: Enter, treasury: FakeTreasury) -> None:
+    visitor = await visit("tess")
+    await visitor.user.open(f"/treasury/policy/{VAULT}")
+    await visitor.user.should_see("not before block 240,256")
+    (box,) = elements(visitor.user, FormBox)
+    asked(box, "send", text=amended(treasury, per_tx_sat=5_000_000_000))
+    asked(box, "send", text=amended(treasury, per_tx_sat=500_000_000))
+
+    async def drafted() -> bool:
+        return treasury.view.pending is not None
+
+    await eventually(drafted)
+    await visitor.user.open(f"/treasury/contract/{VAULT}")
+    changes = sheet(visitor.user, "What changes").props["first"]
+    assert [(row["cells"][0], row["cells"][3]["text"]) for row in changes] == [
+        ("Destination", "may not be paid any more"),
+        ("Destination", "may be paid"),
+        ("One payment", "allows less"),
+    ]
+    await visitor.user.open(f"/treasury/policy/{VAULT}")
+    await visitor.user.should_see("A policy waits already")
+
+
+async def test_only_who_may_spend_changes_a_policy(visit: Enter, treasury: FakeTreasury) -> None:
+    visitor = await visit("tess")
+    await visitor.user.open(f"/treasury/policy/{VAULT}")
+    (box,) = elements(visitor.user, FormBox)
+    await visit("vera")
+    await visitor.user.open(f"/treasury/policy/{VAULT}")
+    assert elements(visitor.user, FormBox) == []
+    assert box.props["action"] == "Draft the new policy"
+    assert treasury.view.pending is None
+
+
+def test_a_policy_that_comes_says_from_which_block_on(treasury: FakeTreasury) -> None:
+    view = treasury.view
+    assert view.policy is not None
+    later = msgspec.structs.replace(view.policy, policy_version=4, cooling_blocks=0)
+    view = msgspec.structs.replace(view, coming=ComingPolicy(policy=later, from_height=HEIGHT + 12))
+    (line,) = policy_lines(view, HEIGHT)
+    assert line.replace("\u00a0", " ") == "Version 4 counts from block 240,124 on, in 12 blocks ≈ 2 h."
+    assert effect(later, HEIGHT) == "It counts as soon as every box has taken it."

@@ -33,6 +33,9 @@ async def test_who_only_looks_spends_nothing(house: House) -> None:
     for work in (
         desk.draft(b"{}", VIEWER),
         desk.preview(b"{}", VIEWER),
+        desk.preview_policy(of, b"{}", VIEWER),
+        desk.change_policy(of, b"{}", VIEWER),
+        desk.withdraw_policy(of, "why", VIEWER),
         desk.approve_policy(of, b"", VIEWER),
         desk.propose(of, WISH, VIEWER),
         desk.refresh(of, REFRESH, VIEWER),

@@ -5,12 +5,14 @@ from nicegui import ui
 from controller.console.pages.page import card
 from controller.console.pages.treasury.overview import PAYMENTS
 from controller.console.pages.treasury.page import TreasuryPage, sealed_bytes, title
+from controller.console.pages.treasury.policy import DIFFERENCE
 from controller.console.pages.treasury.propose import ProposeDialog
 from controller.console.pages.treasury.receive import RECEIVING, open_receive
 from controller.console.pages.treasury.refresh import RefreshDialog
 from controller.console.parts.button import Button
+from controller.console.parts.command_dialog import Confirmation, Given, order_box, order_sheet
 from controller.console.parts.copy_text import CopyText
-from controller.console.parts.panel import Facts, Head
+from controller.console.parts.panel import Facts, Head, Sentences
 from controller.console.parts.seal import SealBox
 from controller.console.parts.sheet import Column, Sheet
 from controller.console.parts.spending_tree import SpendingTree
@@ -21,8 +23,11 @@ from controller.console.topics.treasury.contract import (
     limit_facts,
     locked_paths,
     path_rows,
+    withdrawable,
 )
-from controller.people.model import Actor
+from controller.console.topics.treasury.policy import base_of
+from controller.console.topics.treasury.words import contract_href, policy_href
+from controller.people.model import Actor, Permission
 from controller.views.treasury import ContractView, PolicyView
 
 _PATHS = (
@@ -64,7 +69,7 @@ async def build(page: TreasuryPage) -> None:
         with card("Policy", "what the owners allow; each box holds to it by itself"):
             _policy(view.policy)
         with ui.element("div").classes("bes-stack"):
-            await _boxes(page)
+            await _boxes(page, view)
     with card("Descriptor", "enough to find every coin without BES; keep a copy elsewhere"):
         CopyText(view.descriptor, test="descriptor")
 
@@ -76,6 +81,9 @@ def _acts(page: TreasuryPage, view: ContractView) -> None:
             Button("Propose a payment", ProposeDialog(page, view).open, primary=True, order=True, test="propose")
         if view.summary.phase in RECEIVING:
             Button("Receive", lambda: open_receive(page, view.summary.name), order=True, test="receive")
+        if base_of(view) is not None and view.pending is None:
+            with ui.element("a").classes("bes-button").props(f"href={policy_href(page.subject)} data-testid=change"):
+                ui.label("Change the policy")
         if view.policy is not None and locked_paths(view):
             Button("Refresh coins", RefreshDialog(page, view).open, order=True, test="refresh")
 
@@ -116,15 +124,43 @@ async def _tell(page: TreasuryPage) -> None:
     await page.act(lambda actor: page.desk.tell_boxes(page.subject, actor))
 
 
-async def _boxes(page: TreasuryPage) -> None:
+async def _boxes(page: TreasuryPage, view: ContractView) -> None:
     with card("Boxes", "who has registered what"):
         rows = await page.follow("contract-boxes")
         sheet = Sheet(_BOXES, rows, topic="contract-boxes", caption="Boxes", empty="No box holds a key of it.")
         sheet.on_act(lambda _box, _act: _tell(page), operates=page.spends)
     with card("Sign the policy", "for owners"):
+        Sentences(await page.follow("contract-policy-said"), topic="contract-policy-said")
+        changes = await page.follow("contract-policy-changes")
+        if changes["rows"]:
+            Sheet(
+                DIFFERENCE, changes, topic="contract-policy-changes", caption="What changes", empty="Nothing changes."
+            )
         first = await page.follow("contract-policy-to-sign")
 
         async def approve(text: str, actor: Actor) -> ContractView:
             return await page.desk.approve_policy(page.subject, sealed_bytes(text), actor)
 
         SealBox(first, topic="contract-policy-to-sign", spends=page.spends, take=page.taking(approve))
+        if page.spends and withdrawable(view):
+            with ui.element("div").style("margin-top: 10px"):
+                Button("Withdraw this policy", lambda: _open_withdraw(page), order=True, test="withdraw")
+
+
+def _open_withdraw(page: TreasuryPage) -> None:
+    async def send(actor: Actor, given: Given) -> str:
+        await page.desk.withdraw_policy(page.subject, given.reason, actor)
+        page.spoil()
+        dialog.close()
+        return contract_href(page.subject)
+
+    with order_box("Withdraw the policy") as dialog, order_sheet():
+        with ui.element("h2").classes("bes-title"):
+            ui.label("Withdraw the policy")
+        ui.label("Too few owners have signed it, so no box can have it. The present policy goes on.").classes(
+            "bes-text"
+        )
+        confirmation = Confirmation(page.visit, label="Withdraw", send=send, permission=Permission.SPEND)
+        confirmation.cancel.on("click", dialog.close)
+    dialog.on("hide", dialog.delete)
+    dialog.open()

@@ -23,6 +23,8 @@ _NEWS = (
     "treasury-payments",
     "contract-payments",
     "contract-policy-to-sign",
+    "contract-policy-said",
+    "contract-policy-changes",
     "contract-boxes",
     "payment",
     "payment-approvals",

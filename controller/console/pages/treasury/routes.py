@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from controller.console.pages.treasury import box, contract, draft, overview, payment
+from controller.console.pages.treasury import box, contract, draft, overview, payment, policy
 from controller.console.pages.treasury.page import TreasuryPage
 
 PAGES: dict[str, Callable[[TreasuryPage], Awaitable[None]]] = {
@@ -10,5 +10,6 @@ PAGES: dict[str, Callable[[TreasuryPage], Awaitable[None]]] = {
     "/treasury/box/{subject}": box.build,
     "/treasury/contract/{subject}": contract.build,
     "/treasury/draft": draft.build,
+    "/treasury/policy/{subject}": policy.build,
     "/treasury/payment/{subject}": payment.build,
 }

@@ -7,6 +7,7 @@ from controller.console.feed import Content, Topic
 from controller.console.format import age, btc, duration, money, number, plural, sat
 from controller.console.topics.treasury.overview import payment_row
 from controller.console.topics.treasury.patience import OLD_S, PatientDesk
+from controller.console.topics.treasury.policy import base_of, difference, effect
 from controller.console.topics.treasury.words import blocks, grouped, opening_tag, short, tag
 from controller.views.treasury import CoinView, ContractView, PathView, PolicyView
 
@@ -41,8 +42,14 @@ def topics(desk: PatientDesk) -> tuple[Topic, ...]:
         known = {contract_id: view}
         return {"rows": [payment_row(one, known, state.height, now_ms()) for one in desk.proposals(contract_id)]}
 
+    async def policy_said(_site: str, contract_id: str) -> Content:
+        view, state = await desk.contract(contract_id), await desk.state()
+        return {"lines": policy_lines(view, state.height)}
+
     return (
         Topic("contract", 1.0, head_now),
+        Topic("contract-policy-said", 1.0, policy_said),
+        topic("contract-policy-changes", lambda view: {"rows": changes(view)}),
         topic("contract-tree", tree),
         topic("contract-coins", lambda view: {"rows": coin_rows(view)}),
         topic("contract-boxes", lambda view: {"rows": box_rows(view)}),
@@ -192,6 +199,30 @@ def _pending(view: ContractView, box: str) -> tuple[Content, Content | str]:
     if pending.signed < pending.needed:
         return tag(f"{version} waits for owners", 3), f"{pending.signed} of {pending.needed} have signed"
     return tag(f"{version} asked"), {"text": "no answer yet", "acts": _TELL}
+
+
+def changes(view: ContractView) -> list[Content]:
+    """What the policy that waits would change; nothing for a first one."""
+    before = base_of(view)
+    return [] if before is None or view.pending is None else difference(before, view.pending.policy)
+
+
+def policy_lines(view: ContractView, height: int | None) -> list[str]:
+    """What follows the policy in force, and when."""
+    lines = []
+    if view.coming is not None:
+        left = "" if height is None else f", in {blocks(view.coming.from_height - height)}"
+        version = view.coming.policy.policy_version
+        lines.append(f"Version {version} counts from block {number(view.coming.from_height)} on{left}.")
+    before = base_of(view)
+    if view.pending is not None and before is not None:
+        lines.append(f"Version {view.pending.policy_version} waits. {effect(before, height)}")
+    return lines
+
+
+def withdrawable(view: ContractView) -> bool:
+    """Nobody can call back what enough owners have signed; a first policy goes with its draft."""
+    return view.pending is not None and not view.pending.sealed and base_of(view) is not None
 
 
 def to_sign(view: ContractView) -> Content:

@@ -44,6 +44,10 @@ def contract_href(contract_id: str) -> str:
     return f"{TREASURY}/contract/{quote(contract_id, safe='')}"
 
 
+def policy_href(contract_id: str) -> str:
+    return f"{TREASURY}/policy/{quote(contract_id, safe='')}"
+
+
 def box_href(box_id: str) -> str:
     return f"{TREASURY}/box/{quote(box_id, safe='')}"
 
