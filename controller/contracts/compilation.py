@@ -1,5 +1,6 @@
 """From a template's descriptor text to terms that boxes register, with every reason why not."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from controller.contracts.route import Route, routes
 from controller.contracts.template.agreement import Agreement, check_agreement
 from shared.bitcoin.descriptor import Descriptor
 from shared.errors import BitcoinMalformed, Denied, InsaneScript
+from shared.person import folded
 from shared.wire.contract import ContractTerms, Party, SpendingPolicy, contract_id
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -62,12 +64,13 @@ def _check_parties(found: Sequence[Route], parties: Sequence[Party]) -> None:
         raise Denied(Refusal.UNUSED_KEY, f"{idle[0]} is a party, but no way to spend needs the key")
     people = {party.name: party.person for party in parties}
     for route in found:
-        held = [people[name] for name in route.path.keys]
-        for person in held:
-            if 1 < route.path.needed <= held.count(person):
+        holders = [people[name] for name in route.path.keys]
+        held = Counter(map(folded, holders))
+        for person in holders:
+            if 1 < route.path.needed <= held[folded(person)]:
                 raise Denied(
                     Refusal.ONE_PERSON,
-                    f"{person} holds {held.count(person)} keys of the path {route.path.name!r}, which needs"
+                    f"{person} holds {held[folded(person)]} keys of the path {route.path.name!r}, which needs"
                     f" {route.path.needed}: one person could spend alone",
                 )
 

@@ -5,17 +5,20 @@ import dataclasses
 import httpx
 import msgspec
 import pytest
+from nacl.signing import SigningKey
 
 from controller.api import build
 from controller.contracts.ports import ContractCoin
 from controller.people.model import Actor, Permission
 from controller.people.service import People
-from controller.views.treasury import RefreshWish, SpendingWish
+from controller.views.treasury import PaymentView, RefreshWish, SpendingWish
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.network import Network
 from shared.clock import SystemClock
+from shared.crypto.signing import seal
 from shared.errors import Denied, Forbidden
-from shared.wire.contract import ContractTerms
+from shared.wire.codec import decode
+from shared.wire.contract import APPROVAL_DOMAIN, Approval, ContractTerms
 from tests.controller.api.conftest import ORIGIN, PASSWORD
 from tests.controller.console.fake_site import operations
 from tests.controller.treasury.conftest import House
@@ -39,6 +42,7 @@ async def test_who_only_looks_spends_nothing(house: House) -> None:
         desk.approve_policy(of, b"", VIEWER),
         desk.propose(of, WISH, VIEWER),
         desk.refresh(of, REFRESH, VIEWER),
+        desk.seal("p-1", b"", VIEWER),
         desk.approve("p-1", b"", VIEWER),
         desk.cancel("p-1", "why", VIEWER),
         desk.replace("p-1", 5, "why", VIEWER),
@@ -157,3 +161,26 @@ async def test_by_rest_a_refusal_carries_its_id_and_the_treasury_is_seen(house: 
         answer = await client.post(f"{path}/refresh", json=wish)
         assert answer.json()["rule"] == "treasury.not-registered"
         assert (await client.post(f"{path}/refresh", json=wish | {"fee_rate_sat_vb": 0})).status_code in (400, 422)
+
+
+async def test_a_payment_shows_what_its_proposer_signs_and_then_what_approvers_sign(house: House) -> None:
+    await house.treasury.restore()
+    contract = await house.registered()
+    desk, of = house.treasury.desk, contract.contract_id
+    await house.rpc.call(tuple[str, ...], "generatetoaddress", 1, (await desk.receive(of, CAROL)).address)
+    await house.mine(110)
+    await house.treasury.chain.tip()
+    await house.treasury.contracts.observe(of)
+    listed = contract.policies[-1].policy.allow_list[0]
+    payments = (PaymentView(listed.address, 100_000, listed.name),)
+    path = contract.terms.paths[0].name
+    asked = await desk.propose(of, SpendingWish(path=path, payments=payments, reason="rent", fee_rate_sat_vb=2), CAROL)
+    assert (asked.status, asked.asked_by, asked.proposed_by, asked.to_sign) == ("proposed", "carol", "", None)
+    assert set(asked.to_seal) == {"Anna", "Ben", "Rosa"}
+    document = decode(asked.to_seal["Rosa"], Approval)
+    assert (document.role, document.initiator) == ("proposer", "Rosa")
+    rosa = SigningKey(bytes([11]) * 32)
+    sealed = await desk.seal(asked.proposal_id, seal(APPROVAL_DOMAIN, document, [rosa]), CAROL)
+    assert (sealed.status, sealed.proposed_by, sealed.to_seal) == ("sealed", "Rosa", {})
+    assert sealed.to_sign is not None
+    assert decode(sealed.to_sign, Approval).initiator == "Rosa"

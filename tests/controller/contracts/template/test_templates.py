@@ -207,7 +207,25 @@ def test_shares_that_are_dust_and_strangers_are_refused():
         BATCH.outputs({"Pool member": 5_000}, parties)
 
 
-def test_approvers_are_counted_by_person():
-    twice = Approver("second key", "Anna", "approver", bytes(32))
+@pytest.mark.parametrize("spelling", ["Anna", " aNNa ", "An\u200bna", "\uff21nna"])
+def test_approvers_are_counted_by_person(spelling):
+    twice = Approver("second key", spelling, "approver", bytes(32))
     with denied("template.bad-quorum"):
-        VAULT.compile(agreement(approvers=(AGREEMENT.approvers[0], twice)))
+        VAULT.compile(agreement(approvers=(AGREEMENT.approvers[0], twice, AGREEMENT.approvers[2])))
+
+
+def test_somebody_is_left_to_propose():
+    anna, ben, _ = AGREEMENT.approvers
+    with denied("template.bad-quorum"):
+        VAULT.compile(agreement(approvers=(anna, ben), recovery_role_people=()))
+    for third in ("approver", "proposer"):
+        paul = Approver("Paul", "Paul", third, bytes(32))
+        made = VAULT.compile(agreement(approvers=(anna, ben, paul), recovery_role_people=()))
+        assert made.policy.approvers[2] == paul
+
+
+def test_keys_of_a_quorum_are_counted_by_person():
+    anna, ben, *others = VAULT_PARTIES
+    again = msgspec.structs.replace(ben, person=f"  {anna.person.upper()}")
+    with denied("template.one-person"):
+        VAULT.compile(agreement(anna, again, *others))
