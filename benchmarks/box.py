@@ -114,6 +114,9 @@ class _StandingClock:
     def time(self) -> ChainTime:
         return self.tip()
 
+    def bits_at(self, _height: int) -> int | None:
+        return None
+
     def stale(self) -> str:
         return ""
 

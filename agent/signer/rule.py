@@ -1,5 +1,7 @@
 """The ids by which a signing box refuses; each has a line in docs/signing-box.md. None is ever renamed or reused."""
 
+from shared.forward import rule as _forward
+
 REQUEST_SIGNATURE = "request.signature"
 REQUEST_MALFORMED = "request.malformed"
 REQUEST_NOT_ADDRESSED = "request.not-addressed"
@@ -44,6 +46,14 @@ APPROVAL_OTHER_TX = "approval.other-tx"
 APPROVAL_DUPLICATE = "approval.duplicate"
 APPROVAL_INITIATOR = "approval.initiator"
 APPROVAL_POLICY_VERSION = "approval.policy-version"
+FORWARD_TERMS = _forward.TERMS
+FORWARD_ORACLE = _forward.ORACLE
+FORWARD_REFUND_LOCK = _forward.REFUND_LOCK
+FORWARD_BAD_ADAPTOR = _forward.BAD_ADAPTOR
+FORWARD_BAD_SIGNATURE = _forward.BAD_SIGNATURE
+FORWARD_ORACLE_LIES = _forward.ORACLE_LIES
+FORWARD_NONCE_REUSED = "forward.nonce-reused"
+FORWARD_TOO_LATE = "forward.too-late"
 MESSAGE_MISMATCH = "message.mismatch"
 CLOCK_STALE = "clock.stale"
 LEDGER_ROLLBACK = "ledger.rollback"

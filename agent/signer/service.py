@@ -13,6 +13,7 @@ from agent.signer.policy.contract import Contract
 from agent.signer.rule import REQUEST_MALFORMED
 from agent.signer.sessions.ceremony import accept_restart
 from agent.signer.sessions.door import Door
+from agent.signer.sessions.forward import Forwards
 from agent.signer.sessions.ports import HeaderClock, Judge, Keys, Rounds
 from agent.signer.sessions.registry import Registry
 from agent.signer.sessions.service import Parts, Sessions
@@ -28,6 +29,7 @@ from shared.wire.signing import (
     Allowance,
     BoxReport,
     ChangePolicy,
+    ForwardRequest,
     HeadersBatch,
     Kind,
     Packet,
@@ -99,6 +101,7 @@ class SigningBox:
             equipment.now_ms,
         )
         self._sessions = Sessions(identity.box_id, parts)
+        self._forwards = Forwards(identity.box_id, parts, self._sessions)
         self._running: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -115,7 +118,7 @@ class SigningBox:
     async def receive(self, raw: bytes) -> None:
         """A packet as it came; `Denied` where nobody who may speak has said it, and nothing is answered then."""
         match self._door.open(raw, self._registry.peers):
-            case SigningRequest() as request:
+            case SigningRequest() | ForwardRequest() as request:
                 self._begin(request)
             case RegisterContract() | ChangePolicy() as order:
                 self._say("registered", await self._registered(order))
@@ -149,7 +152,7 @@ class SigningBox:
         """Send the report up; whether there was a line."""
         return self._say("report", await self.report())
 
-    def _begin(self, request: SigningRequest) -> None:
+    def _begin(self, request: SigningRequest | ForwardRequest) -> None:
         if len(self._running) >= MOST_AT_ONCE:
             log.warning("signer.busy", request=request.request_id, running=len(self._running))
             return  # the controller asks again until it is answered
@@ -157,9 +160,12 @@ class SigningBox:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _answer(self, request: SigningRequest) -> None:
+    async def _answer(self, request: SigningRequest | ForwardRequest) -> None:
         try:
-            self._say("answer", await self._sessions.answer(request))
+            if isinstance(request, ForwardRequest):
+                self._say("forwarded", await self._forwards.answer(request))
+            else:
+                self._say("answer", await self._sessions.answer(request))
         except BesError as error:  # a token or a disk that is gone: nothing was decided, and the request comes again
             log.warning("signer.unanswered", request=request.request_id, code=error.code, detail=error.detail)
         except Exception:  # a fault of ours must not look like a refusal, and the request comes again

@@ -124,6 +124,10 @@ class ForwardPromise(msgspec.Struct, array_like=True, frozen=True, kw_only=True,
     version: Annotated[int, Meta(ge=1)] = WIRE_VERSION
 
 
+def other(side: Side) -> Side:
+    return "buyer" if side == "miner" else "miner"
+
+
 def offer_digest(offer: ForwardOffer) -> bytes:
     """Tagged SHA-256 (as in BIP-340) over the canonical bytes."""
     tag = hashlib.sha256(_TERMS_TAG).digest()

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from shared.wire.bound import Counter, Millis
 from shared.wire.contract import ContractTerms, Height, Name, Sat, Txid, Whole
+from shared.wire.forward import MOST_SETTLEMENTS, Adaptor
 from shared.wire.version import WIRE_VERSION
 
 Kind = Literal[
@@ -20,10 +21,12 @@ Kind = Literal[
     "request",
     "headers",
     "restart",
+    "forward",
     "witness-request",
     "witness-answer",
     "registered",
     "answer",
+    "forwarded",
     "report",
 ]
 
@@ -34,6 +37,7 @@ Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 Round = Literal["sign", "nonce", "partial"]
 Outcome = Literal["signed", "nonce", "refused"]
+ForwardStep = Literal["promise", "fund", "settle", "return"]
 
 
 def domain(kind: Kind) -> bytes:
@@ -127,6 +131,54 @@ class SigningAnswer(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     rule: str = ""
     detail: str = ""
     psbt: bytes = b""
+    ledger_seq: Counter = 0
+    ledger_head: bytes = b""
+    height: int = 0
+
+
+class ForwardRequest(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+    """Down: one step of a hash-rate forward. `deed` is a `ForwardDeed` sealed by the owners; the box derives every
+    transaction from it.
+
+    "promise" asks for the encrypted signatures of all settlements and a signature of the refund; "fund", with the other
+    side's `adaptors` and `refund` signature, for the signature that brings our stake in; "settle", with the oracle's
+    `attestation`, for the signature of the one settlement; "return" for that which takes an unused stake back.
+    `proposal` and `approvals` are of the funding's txid and our stake, for the first two.
+    """
+
+    version: int = WIRE_VERSION
+    request_id: RequestId
+    site: str
+    node: str
+    contract_id: Txid
+    policy_version: Whole
+    step: ForwardStep
+    deed: bytes
+    proposal: bytes = b""
+    approvals: tuple[bytes, ...] = ()
+    adaptors: Annotated[tuple[Adaptor, ...], Meta(max_length=MOST_SETTLEMENTS)] = ()
+    refund: bytes = b""
+    attestation: bytes = b""
+    expires_at_ms: Millis
+    expires_at_height: Height
+
+
+class ForwardAnswer(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+    """Up: what became of a step. `txid` is that of the funding, `adaptors` and `signature` (DER without flag) what was
+    asked for; a refusal has `rule` and `detail`.
+    """
+
+    version: int = WIRE_VERSION
+    request_id: str
+    box_id: str
+    contract_id: str
+    step: ForwardStep
+    txid: str
+    outcome: Outcome
+    rule: str = ""
+    detail: str = ""
+    adaptors: tuple[bytes, ...] = ()
+    signature: bytes = b""
     ledger_seq: Counter = 0
     ledger_head: bytes = b""
     height: int = 0

@@ -60,6 +60,13 @@ class KernelChain:
         """The hash of the tip's ancestor at a height not above the tip."""
         return bytes(self._manager.best_entry.get_ancestor(height).block_hash)
 
+    def bits_at(self, height: int) -> int | None:
+        """The compact target in the header of the tip's ancestor; None above the tip."""
+        best = self._manager.best_entry
+        if height > best.height:
+            return None
+        return int.from_bytes(bytes(best.get_ancestor(height).block_header)[72:76], "little")
+
     def accept(self, header: Header) -> bool:
         """False where the kernel refuses it, for which it gives no reason. `settle` moves the tip."""
         try:

@@ -89,6 +89,11 @@ class HeaderClock:
             raise Denied(_STALE, reason)
         return self._opened().tip.time
 
+    def bits_at(self, height: int) -> int | None:
+        """The compact target of the block at a height of the best chain; None where no header of it is known."""
+        with self._lock:
+            return self._opened().bits_at(height)
+
     def stale(self) -> str:
         """Why the clock is not believed; empty where it is."""
         settings, tip = self._settings, self._opened().tip

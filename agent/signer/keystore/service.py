@@ -1,10 +1,10 @@
 """`Keystore`: every key of the box by its public key, wherever it lives."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agent.signer.keystore.hsm_key import HsmKey, HsmKeys
-from agent.signer.keystore.software_key import SoftwareKey, SoftwareKeys
-from shared.errors import KeyUnsafe
+from agent.signer.keystore.software_key import Promise, SoftwareKey, SoftwareKeys
+from shared.errors import Denied, KeyUnsafe
 
 
 class Keystore:
@@ -34,9 +34,19 @@ class Keystore:
     def sign_ecdsa(self, public_key: bytes, digest: bytes) -> bytes:
         """Strict DER with low S, without the sighash byte. Denied `sign.selfcheck`."""
         key = self._in_token.get(public_key)
-        if key is None:
-            raise KeyUnsafe(f"no key {public_key.hex()} in the token")
-        return self._hsm.sign(key, digest)
+        if key is not None:
+            return self._hsm.sign(key, digest)
+        software, wrapped = self.software(public_key)
+        return software.sign_ecdsa(wrapped, digest)
+
+    def promise(self, public_key: bytes, asked: Sequence[Promise]) -> tuple[bytes, ...]:
+        """An encrypted ECDSA signature (162 bytes) for each. Denied `sign.not-ours` for a key that only the token has,
+        `sign.selfcheck`.
+        """
+        if public_key not in self._wrapped:
+            raise Denied("sign.not-ours", f"key {public_key.hex()} is no wrapped key; a forward needs one")
+        software, key = self.software(public_key)
+        return software.promise(key, asked)
 
     def sign_schnorr(self, public_key: bytes, digest: bytes, tweak: bytes | None = None) -> bytes:
         """64 bytes (BIP-340), by the key as it is or tweaked as an internal key (BIP-341). Denied `sign.selfcheck`."""
@@ -46,7 +56,7 @@ class Keystore:
     def software(self, public_key: bytes) -> tuple[SoftwareKeys, SoftwareKey]:
         key = self._wrapped.get(public_key)
         if self._software is None or key is None:
-            raise KeyUnsafe(f"no wrapped key {public_key.hex()}; Taproot needs one")
+            raise KeyUnsafe(f"no key {public_key.hex()} in the token, and no wrapped one")
         return self._software, key
 
 

@@ -1,4 +1,5 @@
-"""Keys for BIP-340 signatures, which no general token makes: at rest wrapped by the token, in the clear for one use.
+"""Keys for BIP-340 and encrypted signatures, which no general token makes: at rest wrapped by the token, in the clear
+for one use.
 
 Honest limit: while it signs, the secret is in this process's memory. `bytearray`s are overwritten after use; copies
 that libraries make are not ours to wipe. So what such a key may spend is kept small by policy, and the process is
@@ -7,14 +8,16 @@ hardened (hardening.py).
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from agent.signer.keystore.wrap_key import WrapKey
-from shared.bitcoin.signature import ORDER, public_key_of, sign_schnorr, verify_schnorr
+from shared.bitcoin.dlc import encrypt, verify_encrypted
+from shared.bitcoin.signature import ORDER, public_key_of, sign_ecdsa, sign_schnorr, verify_ecdsa, verify_schnorr
 from shared.errors import BitcoinMalformed, Denied, KeyUnsafe, WireError
 from shared.private_file import OWNER_ONLY
 from shared.wire.codec import decode, encode
@@ -23,6 +26,13 @@ DIGEST_BYTES = 32
 _SECRET_BYTES = 32
 _ASSOCIATED = b"bes/software-key/v1\x00"
 _SUFFIX = ".key"
+
+
+class Promise(NamedTuple):
+    """What is signed, and the point whose secret will make the signature readable (33 bytes)."""
+
+    digest: bytes
+    point: bytes
 
 
 class SoftwareKey(msgspec.Struct, frozen=True, array_like=True):
@@ -94,14 +104,33 @@ class SoftwareKeys:
 
         Denied `sign.selfcheck` where the digest is not 32 bytes or the signature is not one of this key.
         """
-        if len(digest) != DIGEST_BYTES:
-            raise Denied("sign.selfcheck", f"a digest of {len(digest)} bytes; only {DIGEST_BYTES} are signed")
+        _require_digest(digest)
         with self.unlocked(key) as secret, wiped(bytearray(_tweaked(secret, key.public_key, tweak))) as signing:
             public_key = public_key_of(bytes(signing))
             signature = sign_schnorr(bytes(signing), digest, secrets.token_bytes(32))
         if not verify_schnorr(public_key[1:], digest, signature):
             raise Denied("sign.selfcheck", f"key {key.key_id}: its signature does not verify")
         return signature
+
+    def sign_ecdsa(self, key: SoftwareKey, digest: bytes) -> bytes:
+        """DER with low S, verified. Denied `sign.selfcheck`."""
+        _require_digest(digest)
+        with self.unlocked(key) as secret:
+            signature = sign_ecdsa(bytes(secret), digest)
+        if not verify_ecdsa(key.public_key, digest, signature):
+            raise Denied("sign.selfcheck", f"key {key.key_id}: its signature does not verify")
+        return signature
+
+    def promise(self, key: SoftwareKey, asked: Sequence[Promise]) -> tuple[bytes, ...]:
+        """An encrypted ECDSA signature for each, verified. Denied `sign.selfcheck`."""
+        for each in asked:
+            _require_digest(each.digest)
+        with self.unlocked(key) as secret:
+            made = tuple(encrypt(bytes(secret), digest, point) for digest, point in asked)
+        for (digest, point), adaptor in zip(asked, made, strict=True):
+            if not verify_encrypted(key.public_key, digest, point, adaptor):
+                raise Denied("sign.selfcheck", f"key {key.key_id}: its encrypted signature does not verify")
+        return made
 
     def _path(self, key_id: str) -> Path:
         if not key_id.isalnum():
@@ -115,6 +144,11 @@ def wiped(secret: bytearray) -> Iterator[bytearray]:
         yield secret
     finally:
         secret[:] = bytes(len(secret))
+
+
+def _require_digest(digest: bytes) -> None:
+    if len(digest) != DIGEST_BYTES:
+        raise Denied("sign.selfcheck", f"a digest of {len(digest)} bytes; only {DIGEST_BYTES} are signed")
 
 
 def _tweaked(secret: bytearray, public_key: bytes, tweak: bytes | None) -> bytes:

@@ -17,6 +17,7 @@ class EntryKind(StrEnum):
     ANSWER = "answer"  # what a request was told
     CONTRACT = "contract"  # registered
     POLICY = "policy"  # a version of a contract's policy
+    FORWARD = "forward"  # the deed of a hash-rate forward
     MESSAGE = "message"  # a BIP-322 message was signed
     WITNESSED = "witnessed"  # the head of another box's ledger
 

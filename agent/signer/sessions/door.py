@@ -13,6 +13,7 @@ from shared.wire.codec import decode
 from shared.wire.signing import (
     AcceptRestart,
     ChangePolicy,
+    ForwardRequest,
     HeadersBatch,
     Kind,
     Packet,
@@ -24,13 +25,14 @@ from shared.wire.signing import (
 )
 
 T = TypeVar("T", bound=msgspec.Struct)
-Order = RegisterContract | ChangePolicy | SigningRequest | HeadersBatch | AcceptRestart
+Order = RegisterContract | ChangePolicy | SigningRequest | ForwardRequest | HeadersBatch | AcceptRestart
 Word = WitnessRequest | WitnessAnswer
 
 _ORDERS: Mapping[Kind, type[Order]] = {
     "register": RegisterContract,
     "policy": ChangePolicy,
     "request": SigningRequest,
+    "forward": ForwardRequest,
     "headers": HeadersBatch,
     "restart": AcceptRestart,
 }
@@ -86,7 +88,7 @@ def _opened(packet: Packet, kind: type[T], trusted: Mapping[str, VerifyKey]) -> 
         raise Denied(REQUEST_MALFORMED, error.detail) from error
 
 
-def require_fresh(request: SigningRequest, height: int, median_time_s: int, now_ms: int) -> None:
+def require_fresh(request: SigningRequest | ForwardRequest, height: int, median_time_s: int, now_ms: int) -> None:
     """By the header clock, which nobody can set forward cheaply, and by the box's own clock, which may be late: the
     later of the two counts.
     """

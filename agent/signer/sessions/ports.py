@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from agent.signer.clock.model import ChainTime
-from agent.signer.keystore import Slot
+from agent.signer.keystore import Promise, Slot
 from shared.bitcoin.kernel import Verdict
 from shared.bitcoin.musig import KeyAggregate, Session
 from shared.bitcoin.transaction import TxOut
@@ -23,6 +23,10 @@ class HeaderClock(Protocol):
 
     def time(self) -> ChainTime:
         """Denied `clock.stale` where the headers are too old to be believed."""
+        ...
+
+    def bits_at(self, height: int) -> int | None:
+        """The compact target of the block at a height; None where no header of it is known."""
         ...
 
 
@@ -53,6 +57,10 @@ class Keys(Protocol):
 
     def sign_ecdsa(self, public_key: bytes, digest: bytes) -> bytes:
         """Strict DER with low S, without the sighash byte."""
+        ...
+
+    def promise(self, public_key: bytes, asked: Sequence[Promise]) -> tuple[bytes, ...]:
+        """An encrypted ECDSA signature (162 bytes) for each. `sign.not-ours` for a key that only the token has."""
         ...
 
     def sign_schnorr(self, public_key: bytes, digest: bytes, tweak: bytes | None = None) -> bytes:

@@ -67,6 +67,11 @@ class Sessions:
             running.add_done_callback(lambda _: self._running.pop(request.request_id))
         return await asyncio.shield(running)
 
+    def require_running(self) -> None:
+        """Denied by the rule for which the box signs nothing at all, if there is one."""
+        if self.stopped:
+            raise Denied(self.stopped, "this ledger lost rows that others remember; begin the recovery ceremony")
+
     async def close(self) -> None:
         """What runs is cut off; a signature that the token is making is waited for, and told after the next start."""
         for session in self._running.values():
@@ -87,11 +92,10 @@ class Sessions:
 
     async def _signed_or_stored(self, request: SigningRequest) -> SigningAnswer:
         ledger = self._parts.ledger
-        stored = stored_answer(await ledger.of_request(request.request_id), request)
+        stored = stored_answer(await ledger.of_request(request.request_id), request, SigningAnswer)
         if stored is not None:
             return stored
-        if self.stopped:
-            raise Denied(self.stopped, "this ledger lost rows that others remember; begin the recovery ceremony")
+        self.require_running()
         now = self._parts.clock.time()
         case = self._case(request, now)
         permit = decide(case)

@@ -14,14 +14,16 @@ import msgspec
 from nacl.signing import SigningKey
 
 from agent.signer.clock.model import ChainTime
-from agent.signer.keystore import Slot
+from agent.signer.keystore import Promise, Slot
 from agent.signer.ledger import Entry, Ledger
 from agent.signer.sessions.door import Door
+from agent.signer.sessions.forward import Forwards
 from agent.signer.sessions.registry import Registry
 from agent.signer.sessions.service import Parts, Sessions
 from agent.signer.sessions.witnesses import Witnesses
 from shared.bitcoin.address import address_of
 from shared.bitcoin.descriptor import Descriptor
+from shared.bitcoin.dlc import encrypt
 from shared.bitcoin.extended_key import ExtendedKey
 from shared.bitcoin.kernel import Judge
 from shared.bitcoin.musig import KeyAggregate, SecretNonce, Session
@@ -156,6 +158,10 @@ class MemoryKeys:
         self.signed += 1
         return sign_ecdsa(self.secrets[public_key], digest)
 
+    def promise(self, public_key: bytes, asked: Sequence[Promise]) -> tuple[bytes, ...]:
+        self.signed += 1
+        return tuple(encrypt(self.secrets[public_key], digest, point) for digest, point in asked)
+
     def sign_schnorr(self, public_key: bytes, digest: bytes, tweak: bytes | None = None) -> bytes:
         assert tweak is None
         self.signed += 1
@@ -189,6 +195,7 @@ class StandingClock:
     def __init__(self) -> None:
         self.now = ChainTime(HEIGHT, 1_700_000_000)
         self.fault = ""
+        self.bits: dict[int, int] = {}
 
     def tip(self) -> ChainTime:
         return self.now
@@ -200,6 +207,9 @@ class StandingClock:
 
     def stale(self) -> str:
         return self.fault
+
+    def bits_at(self, height: int) -> int | None:
+        return self.bits.get(height)
 
 
 def at(height: int) -> ChainTime:
@@ -306,7 +316,7 @@ class Box:
         key: SigningKey | None = None,
         changed: Mapping[str, object] | None = None,
     ) -> None:
-        self.terms = terms(descriptor, **(changed or {}))
+        self.terms = msgspec.structs.replace(terms(descriptor), **(changed or {}))
         self.subject = contract_id(self.terms)
         self.descriptor = descriptor
         self.key = key or SigningKey(b"\x42" * 32)
@@ -321,19 +331,18 @@ class Box:
         self.registry = Registry(self.ledger, "regtest", [owner.verify_key for owner in OWNERS], 2)
         self.witnesses = Witnesses(self.id, self.ledger, self._say, 0.5)
         self.now_ms = 1_700_000_000_000
-        self.sessions = Sessions(
-            self.id,
-            Parts(
-                self.ledger,
-                self.registry,
-                self.clock,
-                self.keys,
-                self.rounds,
-                self.judge,
-                self.witnesses,
-                lambda: self.now_ms,
-            ),
+        parts = Parts(
+            self.ledger,
+            self.registry,
+            self.clock,
+            self.keys,
+            self.rounds,
+            self.judge,
+            self.witnesses,
+            lambda: self.now_ms,
         )
+        self.sessions = Sessions(self.id, parts)
+        self.forwards = Forwards(self.id, parts, self.sessions)
         self.door = Door("tx1", "box-1", {key_id(OPERATOR.verify_key): OPERATOR.verify_key})
         self._count = 0
         self._talk: list[asyncio.Task[None]] = []

@@ -214,3 +214,10 @@ def test_a_tip_far_behind_the_machines_clock_is_stale(
 )
 def test_compact_targets(bits: int, target: int) -> None:
     assert target_of(bits) == target
+
+
+def test_the_difficulty_at_a_height_is_read_from_its_header(new_clock):
+    clock = new_clock()
+    clock.take(CHAIN)
+    assert clock.bits_at(7) == int.from_bytes(CHAIN[6][72:76], "little")
+    assert clock.bits_at(len(CHAIN) + 1) is None

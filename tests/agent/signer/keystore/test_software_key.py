@@ -6,10 +6,11 @@ import pytest
 import wallycore
 from pkcs11 import Attribute, KeyType, MechanismFlag
 
-from agent.signer.keystore import HsmKeys, Keystore, Pin, SoftwareKeys, Token, WrapKey
+from agent.signer.keystore import HsmKeys, Keystore, Pin, Promise, SoftwareKeys, Token, WrapKey
 from agent.signer.keystore.software_key import wiped
+from shared.bitcoin.dlc import decrypt
 from shared.bitcoin.musig import taproot_tweak
-from shared.bitcoin.signature import ORDER, verify_ecdsa, verify_schnorr
+from shared.bitcoin.signature import ORDER, public_key_of, verify_ecdsa, verify_schnorr
 from shared.errors import BitcoinMalformed, Denied, KeyUnsafe
 from shared.wire.codec import encode
 from tests.softhsm import PIN, SoftHsm
@@ -33,6 +34,24 @@ def software(tmp_path: Path, wrap_key: WrapKey) -> SoftwareKeys:
 def test_a_software_key_signs_schnorr(software: SoftwareKeys) -> None:
     key = software.generate("k1", PURPOSE)
     assert verify_schnorr(key.public_key[1:], DIGEST, software.sign(key, DIGEST))
+
+
+def test_a_software_key_signs_ecdsa_and_promises(software: SoftwareKeys, token: Token) -> None:
+    """What a forward asks of it, by the keystore's own door."""
+    key = software.generate("k1", PURPOSE)
+    secret = b"\x07" * 32
+    point = public_key_of(secret)
+    keystore = Keystore(HsmKeys(token), software)
+    keystore.open(())
+    assert verify_ecdsa(key.public_key, DIGEST, keystore.sign_ecdsa(key.public_key, DIGEST))
+    (adaptor,) = keystore.promise(key.public_key, [Promise(DIGEST, point)])
+    assert verify_ecdsa(key.public_key, DIGEST, decrypt(adaptor, secret))
+    with pytest.raises(Denied) as short:
+        keystore.promise(key.public_key, [Promise(DIGEST[:31], point)])
+    assert short.value.rule == "sign.selfcheck"
+    with pytest.raises(Denied) as foreign:
+        keystore.promise(point, [Promise(DIGEST, point)])
+    assert foreign.value.rule == "sign.not-ours"
 
 
 def test_a_tweaked_key_signs_for_the_output_key(software: SoftwareKeys) -> None:
@@ -153,8 +172,9 @@ def test_the_keystore_finds_each_key_by_its_public_key(token: Token, software: S
     assert verify_ecdsa(in_token.public_key, DIGEST, keystore.sign_ecdsa(in_token.public_key, DIGEST))
     assert verify_schnorr(wrapped.public_key[1:], DIGEST, keystore.sign_schnorr(wrapped.public_key, DIGEST))
     assert not keystore.holds(b"\x02" * 33)
+    assert verify_ecdsa(wrapped.public_key, DIGEST, keystore.sign_ecdsa(wrapped.public_key, DIGEST))
     with pytest.raises(KeyUnsafe):
-        keystore.sign_ecdsa(wrapped.public_key, DIGEST)
+        keystore.sign_ecdsa(b"\x02" * 33, DIGEST)
     with pytest.raises(KeyUnsafe):
         keystore.sign_schnorr(in_token.public_key, DIGEST)
 
