@@ -4,7 +4,7 @@ import msgspec
 
 from controller.contracts.model import Contract
 from controller.contracts.refusal import Refusal
-from controller.contracts.template.agreement import check_destinations, check_limits
+from controller.contracts.template.agreement import check_approvals, check_destinations, check_limits
 from shared.bitcoin.network import Network
 from shared.errors import Denied
 from shared.wire.contract import Destination, Limits, SpendingPolicy
@@ -28,11 +28,7 @@ def revised(contract: Contract, revision: Revision) -> SpendingPolicy:
     before = contract.policies[-1].policy
     check_limits(revision.limits)
     check_destinations(revision.allow_list, Network(contract.terms.network))
-    people = {approver.person for approver in before.approvers if approver.role == "approver"}
-    if not 1 <= revision.approvals_needed <= len(people):
-        raise Denied(
-            Refusal.BAD_QUORUM, f"{revision.approvals_needed} people approve a payment, and there are {len(people)}"
-        )
+    check_approvals(before.approvers, revision.approvals_needed)
     changed = msgspec.structs.replace(before, **msgspec.structs.asdict(revision))
     if changed == before:
         raise Denied(Refusal.NOTHING_CHANGED, "this is the policy that every box has; change something")

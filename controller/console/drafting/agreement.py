@@ -3,7 +3,7 @@
 from controller.console.drafting.field import column, field, rows, section
 from controller.console.feed import Content
 
-APPROVER_ROLES = ["approver", "recovery"]
+APPROVER_ROLES = ["approver", "recovery", "proposer"]
 _PARTY_ROLES = ["signer", "recovery", "deputy", "offline"]
 
 
@@ -57,7 +57,7 @@ def limits(base: str) -> list[Content]:
 
 
 def approvals(base: str) -> Content:
-    hint = "So many approve a payment; whoever proposed it never counts."
+    hint = "So many approve a payment; whoever proposed it never counts, so name one more person, or a proposer."
     return field(f"{base}approvals_needed", "Approvals needed", hint, "int", 2)
 
 
@@ -103,7 +103,13 @@ def _people() -> list[Content]:
         ),
         field("agreement.owners_needed", "Owners needed", "So many of them sign a policy.", "int", 2),
         approvals("agreement."),
-        rows("agreement.approvers", "Approvers", f"One line for each key. {keys}", "One more approver", columns),
+        rows(
+            "agreement.approvers",
+            "Approvers",
+            f"One line for each key. Each may propose; a key of role proposer does nothing else. {keys}",
+            "One more approver",
+            columns,
+        ),
         field(
             "agreement.recovery_role_people",
             "May call for recovery",

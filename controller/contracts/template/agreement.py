@@ -1,5 +1,7 @@
 """What every contract says beside its script: who is party to it, who approves, how much may go where."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from controller.contracts.refusal import Refusal
@@ -83,17 +85,10 @@ def _check_distinct(kind: str, names: list[str]) -> None:
 
 def _check_people(agreement: Agreement) -> None:
     """Enough different people for every signature and approval that will be asked for."""
-    people = {folded(approver.person) for approver in agreement.approvers}
-    approvers = {folded(approver.person) for approver in agreement.approvers if approver.role == "approver"}
-    for what, needed, found in (
-        ("owners sign a policy", agreement.owners_needed, len(set(agreement.owners))),
-        ("people approve a payment", agreement.approvals_needed, len(approvers)),
-    ):
-        if not 1 <= needed <= found:
-            raise Denied(Refusal.BAD_QUORUM, f"{needed} {what}, and there are {found}")
-    if people == approvers and len(approvers) == agreement.approvals_needed:
-        detail = f"all {len(approvers)} people have to approve, so nobody could propose; name a proposer beside them"
-        raise Denied(Refusal.BAD_QUORUM, detail)
+    needed, found = agreement.owners_needed, len(set(agreement.owners))
+    if not 1 <= needed <= found:
+        raise Denied(Refusal.BAD_QUORUM, f"{needed} owners sign a policy, and there are {found}")
+    check_approvals(agreement.approvers, agreement.approvals_needed)
     if not 0 <= agreement.witnesses_needed <= len(agreement.witnesses):
         raise Denied(Refusal.BAD_QUORUM, f"{agreement.witnesses_needed} witnesses are more than there are")
     keys = [approver.public_key for approver in agreement.approvers]
@@ -103,6 +98,17 @@ def _check_people(agreement: Agreement) -> None:
     recovery = {approver.person for approver in agreement.approvers if approver.role == "recovery"}
     if strangers := sorted(set(agreement.recovery_role_people) - recovery):
         raise Denied(Refusal.BAD_QUORUM, f"{strangers[0]} may call for recovery, but has no key of that role")
+
+
+def check_approvals(approvers: Iterable[Approver], needed: int) -> None:
+    """Denied `template.bad-quorum` unless enough approve whoever proposes. Spellings of a name are one person."""
+    named = [(folded(approver.person), approver.role) for approver in approvers]
+    everybody, approving = {person for person, _ in named}, {person for person, role in named if role == "approver"}
+    if not 1 <= needed <= len(approving):
+        raise Denied(Refusal.BAD_QUORUM, f"{needed} people approve a payment, and there are {len(approving)}")
+    if everybody == approving and len(approving) == needed:
+        detail = f"all {needed} people have to approve, so nobody could propose; name a proposer beside them"
+        raise Denied(Refusal.BAD_QUORUM, detail)
 
 
 def check_limits(limits: Limits) -> None:

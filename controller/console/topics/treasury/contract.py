@@ -10,6 +10,7 @@ from controller.console.topics.treasury.patience import OLD_S, PatientDesk
 from controller.console.topics.treasury.policy import base_of, difference, effect
 from controller.console.topics.treasury.words import blocks, grouped, opening_tag, short, tag
 from controller.views.treasury import CoinView, ContractView, PathView, PolicyView
+from shared.person import folded
 
 PHASES = {
     "draft": "Draft: its owners have not signed yet.",
@@ -244,9 +245,13 @@ def limit_facts(policy: PolicyView) -> list[tuple[str, str, str]]:
         ("Fee", number(limits.fee_sat), "sat"),
         ("Fee rate", number(limits.fee_rate_sat_vb), "sat/vB"),
         ("Weight", number(limits.weight_wu), "wu"),
-        ("Approvals", number(policy.approvals_needed), f"of {len({one.person for one in policy.approvers})} people"),
+        ("Approvals", number(policy.approvals_needed), f"of {len(_approving(policy))} people"),
         ("Owners", number(policy.owners_needed), f"of {policy.owners} change it"),
     ]
+
+
+def _approving(policy: PolicyView) -> set[str]:
+    return {folded(one.person) for one in policy.approvers if one.role == "approver"}
 
 
 def destination_rows(policy: PolicyView) -> Content:

@@ -1,6 +1,7 @@
 """Slots that nodes commit to stand in the journal once, and claims are made of it with the owner's key alone."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -104,7 +105,7 @@ async def test_a_claim_is_made_of_the_journal_and_checked_by_a_stranger(tmp_path
     made = prove(tmp_path, owner_file, "--kind", "at-most", "--bound-wh", "125000", "--nonce", "n-1")
     assert made.exit_code == 0, made.output
     assert NODE.verify_key.encode().hex() in made.output
-    assert "41000" not in (tmp_path / "claim.json").read_text()
+    assert not re.search(r"\b41000\b", (tmp_path / "claim.json").read_text())  # within a proof's hex it says nothing
     script = tmp_path / "verifier.py"
     assert CliRunner().invoke(claim_cli.app, ["verifier", str(script)]).exit_code == 0
     words = [str(tmp_path / "claim.json"), "--key", NODE.verify_key.encode().hex(), "--nonce", "n-1"]
