@@ -6,6 +6,7 @@ with the version on which it was decided, so that of two who decide at once one 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 
 import msgspec
 from nacl.signing import SigningKey
@@ -84,7 +85,7 @@ class Conductor:
             if progress is None:
                 return
             try:
-                if not await self._step(progress):
+                if not await self._step(copy(progress)):  # its version must not move on while the step is decided
                     return
             except Conflict:
                 continue

@@ -176,6 +176,7 @@ class SigningService:
         progress = self._in(proposal_id, ProposalStatus.CLEARED, ProposalStatus.SIGNING)
         contract = self._contract(progress.proposal.contract_id)
         for path, additions in additions_of_file(contract, progress.proposal, party, file):
+            self._in(proposal_id, ProposalStatus.CLEARED, ProposalStatus.SIGNING)  # boxes may have completed it
             if party not in progress.signatures.get(path, {}):
                 fact = AnswerTaken(
                     proposal_id=proposal_id, request_id="", party=party, box_id="", path=path, psbt=additions

@@ -1,5 +1,9 @@
 """From a wish to a transaction that is buried, and every way in which boxes can fail to sign it."""
 
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -7,9 +11,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.signing.model import ProposalStatus
-from shared.bitcoin.transaction import Transaction
+from shared.bitcoin.kernel import Verdict
+from shared.bitcoin.transaction import Transaction, TxOut
 from shared.errors import Denied, GatewayUnavailable
-from tests.controller.signing.money import CAROL
+from tests.controller.signing.money import CAROL, Engine
 
 
 async def test_a_payment_from_a_vault_goes_all_the_way(stage, safe) -> None:
@@ -42,6 +47,32 @@ async def test_a_quorum_that_signed_in_time_is_not_forgotten_by_expiry(stage, sa
     await stage.service.tick()
     await stage.run()
     assert progress.status is ProposalStatus.BROADCAST
+
+
+async def test_two_who_complete_it_at_once_write_one_transaction(stage, safe, monkeypatch) -> None:
+    """The keeper's look and a box's answer: while one asks the judge, the other has written."""
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    accepts, both = Engine.accepts, threading.Barrier(2)
+
+    def together(engine: Engine, raw: bytes, spent: Sequence[TxOut]) -> Verdict:
+        if both.wait(5) == 0:
+            time.sleep(0.1)  # the other has written meanwhile
+        return accepts(engine, raw, spent)
+
+    monkeypatch.setattr(Engine, "accepts", together)
+    tick = asyncio.create_task(_until_asked(stage, both))
+    await stage.run()
+    await tick
+    names = [event.name async for page in stage.journal.since(0) for event in page]
+    assert names.count("ProposalFinalised") == 1
+    assert progress.status is ProposalStatus.BROADCAST
+
+
+async def _until_asked(stage, both: threading.Barrier) -> None:
+    while not both.n_waiting:
+        await asyncio.sleep(0.001)
+    await stage.service.tick()
 
 
 async def test_a_silent_box_is_asked_again_in_the_same_words(stage, safe) -> None:
