@@ -13,7 +13,7 @@ from benchmarks.options import Options, parse_values
 from shared import log
 from shared.errors import SettingInvalid
 
-NAMES = ("poll", "truth", "curtail", "ingest", "dispatch", "contracts", "box", "chaos")
+NAMES = ("poll", "truth", "curtail", "ingest", "dispatch", "contracts", "box", "chaos", "signing-kills")
 """Each is a module of this package; imported when it is asked for, because each needs other extras."""
 
 
@@ -67,4 +67,4 @@ def measured(name: str, options: Options) -> dict[str, object]:
 
 
 def _module(name: str) -> Benchmark:
-    return cast(Benchmark, importlib.import_module(f"benchmarks.{name}"))
+    return cast(Benchmark, importlib.import_module(f"benchmarks.{name.replace('-', '_')}"))

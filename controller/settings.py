@@ -73,7 +73,10 @@ class SigningBox(Section):
 
 
 class TreasurySettings(Section):
-    """A Bitcoin node, which knows us by its cookie file or by user and password, and the boxes that sign."""
+    """A Bitcoin node, which knows us by its cookie file or by user and password, and the boxes that sign.
+
+    Contracts and payments are looked after every `look_s`; boxes have `round_s` to answer before they are asked anew.
+    """
 
     network: Network
     node_url: str
@@ -81,6 +84,8 @@ class TreasurySettings(Section):
     user: str = ""
     password: SecretStr | None = None
     boxes: tuple[SigningBox, ...] = ()
+    look_s: float = Field(default=5.0, gt=0)
+    round_s: float = Field(default=600.0, gt=0)
 
     @model_validator(mode="after")
     def _one_login(self) -> Self:

@@ -35,7 +35,6 @@ from shared.clock import Clock
 from shared.errors import ConfigError, Conflict, Denied, GatewayError, StorageError
 from shared.log import get_logger
 
-LOOK_S = 5.0
 ASK_AGAIN_MS = 10 * 60_000
 
 log = get_logger("controller.treasury")
@@ -57,6 +56,7 @@ class Treasury:
         self._outbox = outbox
         self._clock = clock
         self._publisher = publisher
+        self._look_s = settings.look_s
         self._asked_ms: dict[str, int] = {}
         self._due: str | None = None
         self.on_recovery_due: Callable[[str], None] = _nobody
@@ -70,7 +70,7 @@ class Treasury:
         self.board = ProposalBoard()
         spendable = SpendableContracts(self.contracts.book, self.boxes, lambda: self.chain.known_height)
         office = Office(spendable, self.chain, RuleVerdicts(self.board), self.judge)
-        conductor = Conductor(journal, self.board, office, key, clock)
+        conductor = Conductor(journal, self.board, office, key, clock, round_s=settings.round_s)
         self.signing = SigningService(journal, self.board, office, conductor, clock)
         self.post = Post(publisher, self.boxes, key, clock)
         self.post.bind(self.contracts, self.signing)
@@ -93,7 +93,7 @@ class Treasury:
             Dispatcher(journal, outbox, EFFECT_KIND, registration.deliver, clock, registration.abandon).run(),
             Dispatcher(journal, outbox, SIGNING_KIND, to_boxes.deliver, clock).run(),
             Dispatcher(journal, outbox, BROADCAST_KIND, to_chain.deliver, clock).run(),
-            SigningKeeper(self.signing, self.chain, clock, look_s=LOOK_S).run(),
+            SigningKeeper(self.signing, self.chain, clock, look_s=self._look_s).run(),
             self._look_after_contracts(),
         ]
 
@@ -151,7 +151,7 @@ class Treasury:
                 log.warning("treasury.node-unfit", code=error.code, detail=error.detail)
             except (StorageError, ConfigError) as error:
                 log.warning("treasury.not-looked-after", code=error.code, detail=error.detail)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._look_s)
 
 
 def _nobody(_problem: str) -> None:

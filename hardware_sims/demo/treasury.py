@@ -112,6 +112,16 @@ def box_of(folder: Path, name: str, broker_port: int, operator: str, people: Peo
     return Box(name, actor, box_id, public_key, token_key)
 
 
+def taproot_key_of(folder: Path, box: Box) -> str:
+    """A key (hex) for Taproot and MuSig2, wrapped by the box's token: a person makes it before the box starts."""
+    home = folder / box.name
+    environment, config = _softhsm(home), home / "signer.toml"
+    wrap_key = _bes(environment, "box", "new-wrap-key", "--config", str(config))
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("[signing]\n", f"[signing]\n{wrap_key}", 1), encoding="utf-8")
+    return _bes(environment, "box", "new-taproot-key", "--config", str(config)).strip()
+
+
 def controller_toml(node: Node, boxes: Iterable[Box]) -> str:
     """The section of the controller's settings."""
     listed = "".join(
@@ -134,7 +144,11 @@ def _token_home(home: Path) -> dict[str, str]:
     pin = home / "token-pin"
     pin.touch(mode=0o600)
     pin.write_text(PIN, encoding="utf-8")
-    return {"SOFTHSM2_CONF": str(configuration)}
+    return _softhsm(home)
+
+
+def _softhsm(home: Path) -> dict[str, str]:
+    return {"SOFTHSM2_CONF": str(home / "softhsm2.conf")}
 
 
 def _init_token(label: str, environment: dict[str, str]) -> str:

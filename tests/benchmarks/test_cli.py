@@ -66,7 +66,7 @@ def test_a_value_that_sets_nothing_is_refused_before_anything_is_measured(name):
 
 @pytest.mark.parametrize("name", cli.NAMES)
 def test_each_benchmark_names_what_it_reads(name):
-    module = importlib.import_module(f"benchmarks.{name}")
+    module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
     source = Path(str(module.__file__)).read_text()
     assert set(re.findall(r'options\.(?:numbers?|word)\(\s*"(\w+)"', source)) == set(module.SETTINGS)
 
