@@ -12,6 +12,7 @@ from controller.api.shape import MAX_BODY_BYTES, PERSON, Shapes, answer, body_of
 from controller.views.ports import TreasuryDesk
 from controller.views.treasury import (
     ContractView,
+    ControlWish,
     DraftView,
     ProposalView,
     ReceiveView,
@@ -71,6 +72,14 @@ class TreasuryRoutes:
             status_code=201,
             responses=gives(ProposalView, status=201),
             openapi_extra=takes(SpendingWish) | PERSON,
+        )
+        add(
+            one + "/control",
+            self.prove,
+            methods=["POST"],
+            status_code=201,
+            responses=gives(ProposalView, status=201),
+            openapi_extra=takes(ControlWish) | PERSON,
         )
         add(
             one + "/refresh",
@@ -139,6 +148,10 @@ class TreasuryRoutes:
     async def propose(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
         """Choose coins and build the transaction; its proposer then signs it."""
         return answer(await self._desk.propose(contract_id, await body_of(request, SpendingWish), actor), status=201)
+
+    async def prove(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
+        """Ask for a proof of control (BIP-322) over an address; approved as a payment, and it moves nothing."""
+        return answer(await self._desk.prove(contract_id, await body_of(request, ControlWish), actor), status=201)
 
     async def refresh(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
         """Propose to move coins whose recovery opens soon back to the contract; they then rest anew."""

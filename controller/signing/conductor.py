@@ -14,7 +14,9 @@ from nacl.signing import SigningKey
 from controller.journal import Append, Commit, Journal, SideEffect
 from controller.signing.board import ProposalBoard
 from controller.signing.combine import completed, spent_outputs, with_nonces
+from controller.signing.control import control_text
 from controller.signing.event import (
+    ControlProven,
     ProposalExpired,
     ProposalFinalised,
     ProposalRefused,
@@ -33,7 +35,7 @@ from controller.signing.refusal import SigningRefusal
 from controller.signing.request import broadcast_effect, request_id, signing_effect
 from shared.bitcoin.transaction import Transaction
 from shared.clock import Clock
-from shared.errors import Conflict, ContractError
+from shared.errors import Conflict, ContractError, Denied
 
 ACTOR = "controller"
 ROUND_S = 600.0
@@ -196,6 +198,8 @@ class Conductor:
             return await self._refuse(
                 progress, SigningRefusal.JUDGE, f"the consensus engine refuses input {verdict.failed_input}"
             )
+        if proposal.message is not None:
+            return await self._prove(progress, contract, proposal.message, final)
         node = await self._office.chain.test_accept(final.raw)
         if not node.allowed and node.reason not in KNOWN_TO_NODE:
             return await self._refuse(progress, SigningRefusal.NODE_REFUSED, f"the node refuses it: {node.reason}")
@@ -204,6 +208,16 @@ class Conductor:
             _finalised(proposal.proposal_id, final, path),
             (broadcast_effect(proposal.proposal_id, final.txid, final.raw, 1),),
         )
+
+    async def _prove(self, progress: ProposalProgress, contract: Contract, message: str, signed: Transaction) -> bool:
+        """The text for whoever asked, once it convinces us as it would convince him."""
+        try:
+            address, signature = control_text(contract, progress.proposal.places[0], message, signed)
+        except Denied as denied:
+            return await self._refuse(progress, denied.rule, denied.detail)
+        height = (await self._office.chain.tip()).height
+        proven = ControlProven(proposal_id=progress.proposal_id, address=address, signature=signature, height=height)
+        return await self._write(progress, proven)
 
     async def _refuse(self, progress: ProposalProgress, rule: str, detail: str) -> bool:
         return await self._write(progress, ProposalRefused(progress.proposal_id, rule, detail))

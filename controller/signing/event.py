@@ -18,6 +18,7 @@ class SpendingProposed(msgspec.Struct, frozen=True, kw_only=True):
     where boxes of `path` stay away. `family` are the txids of all former versions, of which this one replaces the last,
     and `replaces` is that one's proposal; `helps` is the proposal whose change a child spends. `places` are (branch,
     index) of the coins, `change_index` that of the change on its branch, `change_place` its output.
+    With a `message` it is a proof of control (BIP-322), which moves nothing and is never broadcast.
     """
 
     proposal_id: str
@@ -43,6 +44,7 @@ class SpendingProposed(msgspec.Struct, frozen=True, kw_only=True):
     family: tuple[str, ...] = ()
     helps: str = ""
     depth: int = 6
+    message: str | None = None
 
 
 class ProposalSealed(msgspec.Struct, frozen=True):
@@ -160,6 +162,15 @@ class ProposalFinalised(msgspec.Struct, frozen=True, kw_only=True):
     weight_wu: int
 
 
+class ControlProven(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever has `signature` can check that the signers of `address` signed the message; `height` is the tip then."""
+
+    proposal_id: str
+    address: str
+    signature: str
+    height: int
+
+
 class TransactionBroadcast(msgspec.Struct, frozen=True):
     proposal_id: str
     txid: str
@@ -250,6 +261,7 @@ codec = EventCodec(
         RoundRepeated,
         RoundAborted,
         ProposalFinalised,
+        ControlProven,
         TransactionBroadcast,
         BroadcastRefused,
         ConflictSeen,

@@ -58,12 +58,14 @@ class ProposalStatus(StrEnum):
     EXPIRED = "expired"
     REFUSED = "refused"
     CANCELLED = "cancelled"
+    PROVEN = "proven"  # a proof of control is complete
     REPLACED = "replaced"  # another version of it is buried
 
 
 ENDED = frozenset(
     {
         ProposalStatus.BURIED,
+        ProposalStatus.PROVEN,
         ProposalStatus.EXPIRED,
         ProposalStatus.REFUSED,
         ProposalStatus.CANCELLED,

@@ -62,6 +62,7 @@ class ProposalProgress:
         self.tries: Counter[tuple[str, str]] = Counter()
         self.failed: dict[tuple[str, str], str] = {}
         self.final: fact_of.ProposalFinalised | None = None
+        self.control: fact_of.ControlProven | None = None
         self.broadcasts = 0
         self.conflict_height: int | None = None
         self.block: ChainPoint | None = None
@@ -146,6 +147,9 @@ class ProposalProgress:
     def _finalised(self, fact: fact_of.ProposalFinalised) -> None:
         self.final, self.round, self.status = fact, None, S.FINALISED
 
+    def _proven(self, fact: fact_of.ControlProven) -> None:
+        self.control, self.round, self.status = fact, None, S.PROVEN
+
     def _broadcast(self, fact: fact_of.TransactionBroadcast) -> None:
         self.broadcasts = max(self.broadcasts, fact.number)
         self.conflict_height = None
@@ -196,6 +200,7 @@ _STEPS: dict[type[msgspec.Struct], Step] = {
     fact_of.RoundRepeated: (frozenset({S.SIGNING}), ProposalProgress._repeated),
     fact_of.RoundAborted: (frozenset({S.SIGNING}), ProposalProgress._aborted),
     fact_of.ProposalFinalised: (frozenset({S.SIGNING}), ProposalProgress._finalised),
+    fact_of.ControlProven: (frozenset({S.SIGNING}), ProposalProgress._proven),
     fact_of.TransactionBroadcast: (_ANY, ProposalProgress._broadcast),
     fact_of.BroadcastRefused: (_ANY, ProposalProgress._not_broadcast),
     fact_of.ConflictSeen: (COMPLETE, ProposalProgress._conflict),

@@ -66,6 +66,11 @@ class SigningRefusal(StrEnum):
     FOREIGN_COIN = "execution.foreign-coin"
     APPROVALS_MISSING = "execution.approvals-missing"
     EXECUTED = "execution.repeated"
+    # proofs of control
+    CONTROL_LOCKED = "control.locked-path"
+    CONTROL_MESSAGE = "control.bad-message"
+    CONTROL_ADDRESS = "control.bad-address"
+    CONTROL_NOT_PROVEN = "control.not-proven"
     # endings that nobody wanted
     NO_QUORUM = "signing.no-quorum"
     JUDGE = "signing.judge"

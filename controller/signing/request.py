@@ -66,6 +66,7 @@ def signing_effect(
         approvals=tuple(progress.approvals.values()),
         round=kind.value,
         family=proposal.family,
+        message=proposal.message,
         expires_at_ms=until_ms,
         expires_at_height=proposal.expiry_height,
     )

@@ -12,6 +12,7 @@ from controller.signing.airgap import additions_of_file
 from controller.signing.approval import approver_of, wanted_approval
 from controller.signing.board import ProposalBoard
 from controller.signing.conductor import Conductor, Office
+from controller.signing.control import ControlRequest, control_proposed
 from controller.signing.event import (
     AnswerTaken,
     ApprovalGiven,
@@ -113,6 +114,10 @@ class SigningService:
         return await self._denied_too(
             request.contract_id, person, lambda: self._follow(request, person, stuck, make, replaces=False)
         )
+
+    async def prove(self, request: ControlRequest, person: Person) -> ProposalProgress:
+        """Ask for a proof of control over one address; sealed, approved and signed as a payment, and free."""
+        return await self._denied_too(request.contract_id, person, lambda: self._prove(request, person))
 
     def proposals(self, proposal_id: str) -> dict[str, Approval]:
         """What its proposer signs, under APPROVAL_DOMAIN, by the person as whom the account may propose."""
@@ -222,6 +227,16 @@ class SigningService:
             draft = drafted(terms, request.payments, free, required, self._random)
             return await self._written(request, terms, draft, person)
 
+    async def _prove(self, request: ControlRequest, person: Person) -> ProposalProgress:
+        contract = self._contract(request.contract_id)
+        _check_words(request.reason, request.expiry_blocks)
+        path, tip = spending_path(contract, request.path), await self._office.chain.tip()
+        proposal_id = new_proposal_id(self._clock.now_ms())
+        fact = control_proposed(contract, path, request, proposal_id, tip.height)
+        append = Append(proposal_stream(proposal_id), (codec.encode(fact, person.name),), 0)
+        await self._journal.commit(Commit(appends=(append,)))
+        return self.progress(proposal_id)
+
     async def _follow(
         self,
         request: SpendingRequest,
@@ -258,10 +273,7 @@ class SigningService:
     async def _terms(self, request: SpendingRequest) -> Terms:
         contract = self._contract(request.contract_id)
         path = spending_path(contract, request.path)
-        if not request.reason.strip():
-            raise Denied(SigningRefusal.REASON_MISSING, "say why; the reason stays with the proposal")
-        if not 1 <= request.expiry_blocks <= LONGEST_EXPIRY_BLOCKS:
-            raise Denied(SigningRefusal.BAD_EXPIRY, f"choose an expiry of 1 to {LONGEST_EXPIRY_BLOCKS} blocks")
+        _check_words(request.reason, request.expiry_blocks)
         tip = await self._office.chain.tip()
         seen = await self._office.chain.next_change_index(contract)
         used = [one.proposal.change_index for one in self.board.listed(contract.contract_id)]
@@ -370,3 +382,11 @@ class SigningService:
 def new_proposal_id(now_ms: int) -> str:
     """Sorts by time; request ids are made of it (`request.request_id`)."""
     return f"s-{now_ms:012x}-{secrets.token_hex(4)}"
+
+
+def _check_words(reason: str, expiry_blocks: int) -> None:
+    """Denied `spending.reason-missing`, `spending.bad-expiry`."""
+    if not reason.strip():
+        raise Denied(SigningRefusal.REASON_MISSING, "say why; the reason stays with the proposal")
+    if not 1 <= expiry_blocks <= LONGEST_EXPIRY_BLOCKS:
+        raise Denied(SigningRefusal.BAD_EXPIRY, f"choose an expiry of 1 to {LONGEST_EXPIRY_BLOCKS} blocks")

@@ -9,6 +9,7 @@ from controller.contracts.route import routes
 from controller.contracts.service import ContractService
 from controller.gateways.bitcoind.treasury import TreasuryChain
 from controller.people.model import Actor, Permission
+from controller.signing.control import ControlRequest
 from controller.signing.model import Payment, Person, ProposalStatus
 from controller.signing.progress import ProposalProgress
 from controller.signing.service import SigningService
@@ -19,6 +20,7 @@ from controller.treasury.refusal import TreasuryRefusal
 from controller.treasury.view import box_view, contract_view, draft_view, policy_view, proposal_view, summary_of
 from controller.views.treasury import (
     ContractView,
+    ControlWish,
     DraftView,
     PolicyView,
     ProposalView,
@@ -161,6 +163,18 @@ class Desk:
             coins=wish.coins,
         )
         return self._shown(await self._signing.propose(request, _person(actor)))
+
+    async def prove(self, contract_id: str, wish: ControlWish, actor: Actor) -> ProposalView:
+        request = ControlRequest(
+            contract_id=contract_id,
+            path=wish.path,
+            branch=wish.branch,
+            index=wish.index,
+            message=wish.message,
+            reason=wish.reason,
+            expiry_blocks=wish.expiry_blocks,
+        )
+        return self._shown(await self._signing.prove(request, _person(actor)))
 
     async def refresh(self, contract_id: str, wish: RefreshWish, actor: Actor) -> ProposalView:
         person, found = _person(actor), self._contracts.book.get(contract_id)

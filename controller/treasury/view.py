@@ -23,6 +23,7 @@ from controller.views.treasury import (
     ComingPolicy,
     ContractSummary,
     ContractView,
+    ControlView,
     DestinationView,
     DraftView,
     LimitsView,
@@ -145,6 +146,24 @@ def proposal_view(
         replaces=proposal.replaces,
         replaced_by=progress.replaced_by,
         helps=proposal.helps,
+        message=proposal.message,
+        control=_control(progress, contract),
+    )
+
+
+def _control(progress: ProposalProgress, contract: Contract) -> ControlView | None:
+    proven, message = progress.control, progress.proposal.message
+    if proven is None or message is None:
+        return None
+    return ControlView(
+        format="BIP-322 simple",
+        network=contract.terms.network,
+        contract=contract.terms.name,
+        address=proven.address,
+        message=message,
+        signature=proven.signature,
+        height=proven.height,
+        proven_at_ms=progress.changed_at_ms,
     )
 
 
@@ -185,6 +204,8 @@ def _coins(found: tuple[Route, ...], coins: tuple[ContractCoin, ...], height: in
             vout=coin.vout,
             amount_sat=coin.amount_sat,
             height=coin.height,
+            branch=coin.branch,
+            index=coin.index,
             openings=tuple(opening.get((coin.txid, coin.vout), ())),
         )
         for coin in coins

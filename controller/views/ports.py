@@ -31,6 +31,7 @@ from controller.views.miner import MinerDetail
 from controller.views.site import NodeView, SiteView
 from controller.views.treasury import (
     ContractView,
+    ControlWish,
     DraftView,
     PolicyView,
     ProposalView,
@@ -198,6 +199,10 @@ class TreasuryDesk(Protocol):
     def proposal(self, proposal_id: str) -> ProposalView: ...
 
     async def propose(self, contract_id: str, wish: SpendingWish, actor: Actor) -> ProposalView: ...
+
+    async def prove(self, contract_id: str, wish: ControlWish, actor: Actor) -> ProposalView:
+        """Ask the boxes for a proof of control over an address; it goes the way of a payment and costs nothing."""
+        ...
 
     async def refresh(self, contract_id: str, wish: RefreshWish, actor: Actor) -> ProposalView:
         """Propose to move the coins that are due; Denied where none is."""

@@ -68,6 +68,8 @@ class CoinView(msgspec.Struct, frozen=True, kw_only=True):
     vout: int
     amount_sat: Sats
     height: int | None
+    branch: int
+    index: int
     openings: tuple[OpeningView, ...]
 
 
@@ -207,6 +209,32 @@ class AskedBoxView(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class ControlView(msgspec.Struct, frozen=True, kw_only=True):
+    """A proof of control (BIP-322) for whoever asked: that whoever can spend from `address` signed `message`, at the
+    time of block `height`. Nothing about how much is there, whose it is, or whether it is all.
+    """
+
+    format: str
+    network: str
+    contract: str
+    address: str
+    message: str
+    signature: str
+    height: int
+    proven_at_ms: unit.Millis
+
+
+class ControlWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Prove control over address number `index` of a branch (0 receives, 1 is change)."""
+
+    message: Annotated[str, msgspec.Meta(min_length=1, max_length=2000, description="What the asker wants signed")]
+    path: str
+    branch: Annotated[int, msgspec.Meta(ge=0, le=1)] = 0
+    index: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
+    reason: Annotated[str, msgspec.Meta(min_length=3, max_length=300, description="Why; kept in the journal")]
+    expiry_blocks: Annotated[int, msgspec.Meta(ge=1, le=2016)] = 144
+
+
 class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
     """`status`: proposed, sealed, approved, cleared, signing, finalised, broadcast, confirmed, reorganised, buried,
     expired, refused, cancelled, replaced. `rule` and `detail` say why it ended, if it did not end well.
@@ -214,6 +242,7 @@ class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
     `asked_by` is the account that asked for it, `proposed_by` the person who signed that he proposes it, empty until
     then. `to_seal` is what the proposer signs, by the person as whom that account may propose; `to_sign` is what an
     approver signs; `psbt` is base64. `replaces`, `replaced_by` and `helps` are ids of other proposals.
+    With a `message` it is a proof of control, which pays nobody; `control` is what it ended with (`proven`).
     """
 
     proposal_id: str
@@ -243,6 +272,8 @@ class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
     replaces: str = ""
     replaced_by: str = ""
     helps: str = ""
+    message: str | None = None
+    control: ControlView | None = None
 
 
 class TreasuryState(msgspec.Struct, frozen=True, kw_only=True):

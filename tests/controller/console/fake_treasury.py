@@ -356,7 +356,15 @@ class FakeTreasury:
             boxes=("box-one", "box-two", "box-three"),
             paths=paths,
             coins=tuple(
-                CoinView(txid=f"{index:02x}" * 32, vout=index, amount_sat=amount, height=height, openings=(opening,))
+                CoinView(
+                    txid=f"{index:02x}" * 32,
+                    vout=index,
+                    amount_sat=amount,
+                    height=height,
+                    branch=0,
+                    index=index,
+                    openings=(opening,),
+                )
                 for index, (amount, height, opening) in enumerate(
                     (
                         (100_000_000, HEIGHT - 4_188, _opening(HEIGHT + 132, 132, "due")),

@@ -11,7 +11,7 @@ from controller.api import build
 from controller.contracts.ports import ContractCoin
 from controller.people.model import Actor, Permission
 from controller.people.service import People
-from controller.views.treasury import PaymentView, RefreshWish, SpendingWish
+from controller.views.treasury import ControlWish, PaymentView, RefreshWish, SpendingWish
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.network import Network
 from shared.clock import SystemClock
@@ -27,6 +27,7 @@ VIEWER = Actor(name="vera", permissions=frozenset({Permission.VIEW}), key="v")
 CAROL = Actor(name="carol", permissions=frozenset({Permission.VIEW, Permission.SPEND}), key="c")
 PROGRAM = Actor(name="bot", permissions=CAROL.permissions, key="p", program=True)
 WISH = SpendingWish(path="quorum", reason="rent")
+PROOF = ControlWish(message="ours", path="signers", reason="the auditor asks")
 REFRESH = RefreshWish(fee_rate_sat_vb=2, reason="the recovery opens soon")
 
 
@@ -51,6 +52,7 @@ async def test_who_only_looks_spends_nothing(house: House) -> None:
         desk.ask_again("p-1", VIEWER),
         desk.tell_boxes(of, VIEWER),
         desk.receive(of, VIEWER),
+        desk.prove(of, PROOF, VIEWER),
     ):
         with pytest.raises(Forbidden):
             await work
@@ -61,6 +63,7 @@ async def test_a_program_proposes_nothing(house: House) -> None:
     for work in (
         house.treasury.desk.propose(contract.contract_id, WISH, PROGRAM),
         house.treasury.desk.refresh(contract.contract_id, REFRESH, PROGRAM),
+        house.treasury.desk.prove(contract.contract_id, PROOF, PROGRAM),
     ):
         with pytest.raises(Denied) as denied:
             await work
