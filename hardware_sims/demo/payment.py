@@ -17,19 +17,19 @@ WAIT_S = 90.0
 
 
 def asked_for(
-    api: JsonClient, treasury: Treasury, path: str, payments: list[dict[str, Any]], reason: str
+    api: JsonClient, contract_id: str, path: str, payments: list[dict[str, Any]], reason: str
 ) -> dict[str, Any]:
     """It waits for its proposer."""
     wish = {"path": path, "payments": payments, "reason": reason, "fee_rate_sat_vb": 5}
-    proposal: dict[str, Any] = api.post(f"/contracts/{treasury.contract_id}/proposals", wish)
+    proposal: dict[str, Any] = api.post(f"/contracts/{contract_id}/proposals", wish)
     return proposal
 
 
 def proposed(
-    api: JsonClient, treasury: Treasury, path: str, payments: list[dict[str, Any]], reason: str
+    api: JsonClient, treasury: Treasury, contract_id: str, path: str, payments: list[dict[str, Any]], reason: str
 ) -> dict[str, Any]:
     """The proposer signed it, and it waits for approvals."""
-    proposal = asked_for(api, treasury, path, payments, reason)
+    proposal = asked_for(api, contract_id, path, payments, reason)
     document = document_of(proposal["to_seal"][PROPOSER])
     sealed = seal(APPROVAL_DOMAIN, document, [treasury.people.key(PROPOSER)])
     signed: dict[str, Any] = api.post(f"/proposals/{proposal['proposal_id']}/seal", {"sealed": text(sealed)})

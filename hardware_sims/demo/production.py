@@ -14,7 +14,15 @@ from hardware_sims.demo.cast import Actor
 from hardware_sims.demo.client import JsonClient, wait_for
 from hardware_sims.demo.scene import Scene, write, write_replayed_prices, write_synthetic_prices
 from hardware_sims.demo.story import Stage
-from hardware_sims.demo.treasury import BOXES, People, Treasury, box_of, controller_toml, node_of
+from hardware_sims.demo.treasury import (
+    BOXES,
+    People,
+    Treasury,
+    box_of,
+    controller_toml,
+    node_of,
+    taproot_key_of,
+)
 from hardware_sims.layout import DEFAULT_NETWORK
 from shared.crypto.keys import load_or_create
 
@@ -73,9 +81,10 @@ def _treasury(stack: ExitStack, scene: Scene) -> Treasury:
     operator_key = scene.controller_state / "command.key"
     operator = load_or_create(operator_key).verify_key.encode().hex()
     boxes = tuple(box_of(scene.folder, name, scene.broker_port, operator, people) for name in BOXES)
+    taproot_keys = tuple(taproot_key_of(scene.folder, box) for box in boxes)
     with scene.controller_config.open("a", encoding="utf-8") as config:
         config.write(controller_toml(node, boxes))
-    return Treasury(node, boxes, people, Purse(), scene.broker_port, operator_key)
+    return Treasury(node, boxes, people, Purse(), scene.broker_port, operator_key, taproot_keys)
 
 
 def _sims(wish: Wish, folder: Path, site_file: Path) -> Actor:

@@ -12,8 +12,8 @@ from hardware_sims.demo.client import JsonClient, wait_for
 from hardware_sims.demo.disproved import Disproved, require
 from hardware_sims.demo.scene import SITE, SPIKE_USD_MWH, Scene
 from hardware_sims.demo.treasury import Treasury
-from hardware_sims.demo.vault import Told
-from hardware_sims.demo.vault import steps as of_the_treasury
+from hardware_sims.demo.treasury_steps import Told
+from hardware_sims.demo.treasury_steps import steps as of_the_treasury
 from shared.errors import BesError, GatewayRefused, GatewayUnavailable
 
 CURTAIL_SHARE = 0.4

@@ -72,8 +72,8 @@ class People:
 
 
 class Treasury(msgspec.Struct):
-    """Who takes part in the treasury's part of the story. `contract_id` is the vault's, once it was drafted;
-    `operator_key` is the file of the controller's key, which boxes obey.
+    """Who takes part in the treasury's part of the story. `vault_id` is the id of the vault, once there is one;
+    `operator_key` is the file of the controller's key, which boxes obey. `taproot_keys` are the boxes', in their order.
     """
 
     node: Node
@@ -82,7 +82,8 @@ class Treasury(msgspec.Struct):
     purse: Purse
     broker_port: int
     operator_key: Path
-    contract_id: str = ""
+    taproot_keys: tuple[str, ...]
+    vault_id: str = ""
 
 
 def node_of(stack: ExitStack, folder: Path) -> Node:

@@ -6,7 +6,7 @@ import pytest
 
 from hardware_sims.demo.production import Wish, produce
 from hardware_sims.demo.scene import cleared
-from hardware_sims.demo.vault import steps
+from hardware_sims.demo.treasury_steps import steps
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(400)]
 
