@@ -28,6 +28,7 @@ from shared.bitcoin.network import Network
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
 from shared.crypto.keys import key_id
+from shared.errors import PinRefused, TokenUnavailable
 from shared.log import get_logger
 from shared.watchdog import Watchdog
 from shared.wire.record import RecordKind
@@ -122,17 +123,20 @@ class SignerApp:
 
 
 def _keystore(signing: SigningSettings, settings: SignerSettings, stack: AsyncExitStack) -> Keystore:
-    """The token opened, and every pinned key found in it."""
+    """Every pinned key, found in the token. Where the token is away or refuses the PIN the box begins all the same: it
+    refuses by that name, and a start that is tried again and again would show a wrong PIN until the token locks.
+    """
     place = signing.token
-    address = TokenAddress(place.module, place.label, place.serial)
-    token = stack.enter_context(Token(address, read_pin(place.pin)))
+    token = Token(TokenAddress(place.module, place.label, place.serial), read_pin(place.pin))
+    stack.callback(token.close)
     software = None
     if signing.wrap_key:
-        wrap_key = WrapKey(token, signing.wrap_key)
-        wrap_key.open()
-        software = SoftwareKeys(settings.state_directory / "keys", wrap_key)
+        software = SoftwareKeys(settings.state_directory / "keys", WrapKey(token, signing.wrap_key))
     keystore = Keystore(HsmKeys(token), software)
-    keystore.open([HsmKey(key.id, bytes.fromhex(key.public_key)) for key in signing.keys])
+    try:
+        keystore.open([HsmKey(key.id, bytes.fromhex(key.public_key)) for key in signing.keys])
+    except (TokenUnavailable, PinRefused) as error:
+        log.warning("signer.token-failed", code=error.code, detail=error.detail)
     return keystore
 
 

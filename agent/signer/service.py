@@ -10,7 +10,7 @@ from nacl.signing import SigningKey, VerifyKey
 from agent.signer.clock.model import ChainTime, Taken
 from agent.signer.ledger import EntryKind, Head, Ledger, Note
 from agent.signer.policy.contract import Contract
-from agent.signer.rule import REQUEST_MALFORMED
+from agent.signer.rule import REQUEST_BUSY, REQUEST_MALFORMED
 from agent.signer.sessions.ceremony import accept_restart
 from agent.signer.sessions.door import Door
 from agent.signer.sessions.forward import Forwards
@@ -43,6 +43,8 @@ from shared.wire.signing import (
 from shared.wire.version import WIRE_VERSION
 
 MOST_AT_ONCE = 256
+MOST_BYTES_AT_ONCE = 16 << 20
+"""Of the PSBTs and approvals that are worked on; read, they take about twenty times as much memory."""
 
 log = get_logger(__name__)
 
@@ -102,11 +104,12 @@ class SigningBox:
         )
         self._sessions = Sessions(identity.box_id, parts)
         self._forwards = Forwards(identity.box_id, parts, self._sessions)
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], int] = {}  # and how many bytes each has to work on
 
     async def open(self) -> None:
-        """Everything that was registered, from the ledger."""
+        """Everything that was registered, from the ledger; and how the token is."""
         await self._registry.load()
+        await self._sessions.token.look()
 
     async def close(self) -> None:
         """What runs is cut off; the same requests are resumed after the next start."""
@@ -149,16 +152,31 @@ class SigningBox:
         )
 
     async def tell(self) -> bool:
-        """Send the report up; whether there was a line."""
+        """Look after the token and after what was not written, and send the report up; whether there was a line."""
+        await self._sessions.token.look()
+        try:
+            await self._sessions.refusals.tell_left_out(self._now())
+        except Denied as error:  # a disk that is full: the report tells what still stands
+            log.warning("signer.unwritten", rule=error.rule, detail=error.detail)
         return self._say("report", await self.report())
 
     def _begin(self, request: SigningRequest | ForwardRequest) -> None:
-        if len(self._running) >= MOST_AT_ONCE:
-            log.warning("signer.busy", request=request.request_id, running=len(self._running))
-            return  # the controller asks again until it is answered
+        size = len(encode(request))
+        if len(self._running) >= MOST_AT_ONCE or sum(self._running.values()) + size > MOST_BYTES_AT_ONCE:
+            self._tell_busy(request)
+            return
         task = asyncio.create_task(self._answer(request), name=f"answer-{request.request_id}")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[task] = size
+        task.add_done_callback(self._running.pop)
+
+    def _tell_busy(self, request: SigningRequest | ForwardRequest) -> None:
+        """Nothing was decided, so nothing is written down: the same id may be asked again."""
+        log.warning("signer.busy", request=request.request_id, running=len(self._running))
+        busy = Denied(REQUEST_BUSY, f"{len(self._running)} requests are being worked on; ask again")
+        if isinstance(request, ForwardRequest):
+            self._say("forwarded", self._forwards.refusal(request, busy))
+        else:
+            self._say("answer", self._sessions.refusal(request, busy))
 
     async def _answer(self, request: SigningRequest | ForwardRequest) -> None:
         try:
@@ -166,7 +184,7 @@ class SigningBox:
                 self._say("forwarded", await self._forwards.answer(request))
             else:
                 self._say("answer", await self._sessions.answer(request))
-        except BesError as error:  # a token or a disk that is gone: nothing was decided, and the request comes again
+        except BesError as error:  # a disk that is gone: nothing was decided, and the request comes again
             log.warning("signer.unanswered", request=request.request_id, code=error.code, detail=error.detail)
         except Exception:  # a fault of ours must not look like a refusal, and the request comes again
             log.exception("signer.failed", request=request.request_id)
@@ -206,7 +224,7 @@ class SigningBox:
         ):
             return
         note = Note(kind=EntryKind.REFUSAL, subject=subject, request_id=order.request_id, body=body)
-        await ledger.record(note, self._now())
+        await self._sessions.refusals.write(note, denied.rule, self._now())
 
     async def _take(self, headers: tuple[bytes, ...]) -> None:
         taken = await asyncio.to_thread(self._equipment.clock.take, headers)

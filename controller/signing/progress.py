@@ -13,7 +13,18 @@ from controller.signing.model import COMPLETE, ENDED, UNSIGNED, AskedBox, ChainP
 from shared.errors import Corrupt
 
 S = ProposalStatus
-PASSING = frozenset({"musig.nonce", "musig.session", "clock.stale", "ledger.quorum", "request.expired"})
+PASSING = frozenset(
+    {
+        "musig.nonce",
+        "musig.session",
+        "clock.stale",
+        "ledger.quorum",
+        "request.expired",
+        "request.busy",
+        "request.quota",
+        "token.away",
+    }
+)
 """Refusals of a box that another try may overcome."""
 
 

@@ -108,10 +108,10 @@ class SigningRequest(msgspec.Struct, array_like=True, frozen=True, kw_only=True)
     path: Name
     psbt: bytes
     proposal: bytes
-    approvals: tuple[bytes, ...]
+    approvals: Annotated[tuple[bytes, ...], Meta(max_length=200)]
     round: Round = "sign"
-    family: tuple[Txid, ...] = ()
-    message: str | None = None
+    family: Annotated[tuple[Txid, ...], Meta(max_length=100)] = ()
+    message: Annotated[str, Meta(max_length=10_000)] | None = None
     expires_at_ms: Millis
     expires_at_height: Height
 

@@ -57,6 +57,15 @@ class HsmKeys:
         self._pinned |= keys
         self._session = self._token.sessions
 
+    @property
+    def session(self) -> int:
+        """Which session of the token it is in which these keys were found; it rises when one is lost."""
+        return self._session
+
+    def touch(self) -> None:
+        """The token still answers and still has these keys; TokenUnavailable, PinRefused or KeyUnsafe where not."""
+        self._token.run(self._touch)
+
     def all_in_token(self) -> list[HsmKey]:
         """Every secp256k1 key of the token, by id; KeyUnsafe where an id or a label is there twice."""
         return self._token.run(_all)
@@ -84,10 +93,19 @@ class HsmKeys:
 
     def _raw(self, session: pkcs11.Session, key: HsmKey, digest: bytes) -> bytes:
         """The numbers r and s as the token gives them, 64 bytes."""
+        return bytes(self._found(session)[key.key_id].sign(digest, mechanism=Mechanism.ECDSA))
+
+    def _touch(self, session: pkcs11.Session) -> None:
+        """A search is answered from the module's memory; what it says of an object it has to look up."""
+        for handle in self._found(session).values():
+            _ = handle[Attribute.ID]
+
+    def _found(self, session: pkcs11.Session) -> dict[str, pkcs11.SignMixin]:
+        """The handles of this session; found anew, and made sure of, where an earlier one was lost."""
         if self._session != self._token.sessions:
             self._handles = _verified(session, self._pinned.values())
             self._session = self._token.sessions
-        return bytes(self._handles[key.key_id].sign(digest, mechanism=Mechanism.ECDSA))
+        return self._handles
 
 
 def _generate(session: pkcs11.Session, key_id: str, label: str) -> tuple[HsmKey, pkcs11.SignMixin]:

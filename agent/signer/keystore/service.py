@@ -15,13 +15,28 @@ class Keystore:
         self._software = software
         self._in_token: dict[bytes, HsmKey] = {}
         self._wrapped: dict[bytes, SoftwareKey] = {}
+        self._checked: int | None = None  # the session in which all keys were looked at
 
     def open(self, pinned: Iterable[HsmKey]) -> None:
-        """Make sure of every key, pinned or wrapped, before anything is signed; KeyUnsafe names the wrong one."""
-        keys = tuple(pinned)
-        self._hsm.open(keys)
-        self._in_token = {key.public_key: key for key in keys}
-        self._wrapped = {key.public_key: key for key in _unlockable(self._software)} if self._software else {}
+        """Know these keys and the wrapped ones, and `check` them. Where the check fails they are known all the same,
+        and sign once a later one has passed.
+        """
+        self._in_token = {key.public_key: key for key in pinned}
+        self._wrapped = {key.public_key: key for key in self._software.all()} if self._software else {}
+        self.check()
+
+    def check(self) -> None:
+        """The token answers, and holds every key as it was pinned or wrapped; nothing is signed before that was found.
+
+        KeyUnsafe names the wrong key; TokenUnavailable, PinRefused. All keys are looked at once a session.
+        """
+        if self._checked == self._hsm.session:
+            self._hsm.touch()
+            return
+        self._hsm.open(self._in_token.values())
+        if self._software:
+            self._software.check(self._wrapped.values())
+        self._checked = self._hsm.session
 
     @property
     def public_keys(self) -> tuple[bytes, ...]:
@@ -58,12 +73,3 @@ class Keystore:
         if self._software is None or key is None:
             raise KeyUnsafe(f"no key {public_key.hex()} in the token, and no wrapped one")
         return self._software, key
-
-
-def _unlockable(software: SoftwareKeys) -> list[SoftwareKey]:
-    """The wrapped keys, each of them opened once."""
-    found = software.all()
-    for key in found:
-        with software.unlocked(key):
-            pass
-    return found

@@ -8,7 +8,7 @@ hardened (hardening.py).
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -89,6 +89,13 @@ class SoftwareKeys:
 
     def all(self) -> list[SoftwareKey]:
         return [self.load(path.stem) for path in sorted(self._folder.glob(f"*{_SUFFIX}"))]
+
+    def check(self, keys: Iterable[SoftwareKey]) -> None:
+        """The wrapping key is in the token, and opens each of these; KeyUnsafe where not."""
+        self._wrap_key.open()
+        for key in keys:
+            with self.unlocked(key):
+                pass
 
     @contextmanager
     def unlocked(self, key: SoftwareKey) -> Iterator[bytearray]:

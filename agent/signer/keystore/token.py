@@ -6,6 +6,7 @@ any PIN when only one try is left.
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -98,8 +99,7 @@ class Token:
     def _find(self) -> pkcs11.Token:
         address = self.address
         try:
-            library = pkcs11.lib(str(address.module))
-            labelled = list(library.get_tokens(token_label=address.label))
+            labelled = _labelled(address)
         except pkcs11.PKCS11Error as error:
             raise TokenUnavailable(f"{address.module}: {_name(error)} {error}".rstrip()) from error
         found = [token for token in labelled if _serial(token) == address.serial]
@@ -136,6 +136,17 @@ class Token:
         """The next call begins with a new session."""
         self.close()
         return TokenUnavailable(f"token {self.address.label!r}: {_name(error)} {error}".rstrip())
+
+
+def _labelled(address: TokenAddress) -> list[pkcs11.Token]:
+    """A module that lost its token may go on failing when it is back, until it begins anew: the next call does."""
+    library = pkcs11.lib(str(address.module))
+    try:
+        return list(library.get_tokens(token_label=address.label))
+    except pkcs11.PKCS11Error:
+        with suppress(pkcs11.PKCS11Error):
+            library.finalize()
+        raise
 
 
 def _serial(token: pkcs11.Token) -> str:

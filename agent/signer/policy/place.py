@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from agent.signer.rule import INPUT_UNREGISTERED, OUTPUT_CHANGE_FOREIGN
 from shared.bitcoin.descriptor import Derived, Descriptor
@@ -12,6 +13,9 @@ from shared.errors import Denied
 
 FARTHEST_INDEX = 10_000
 """Coins at a far index are valid and yet lost: no wallet that recovers from the descriptor looks that far."""
+
+MOST_PLACES = 4
+"""That one script is looked for at. All keys of a script stand at one index; to derive at thousands takes a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +58,20 @@ def _origins(claimed: PsbtInput | PsbtOutput) -> tuple[KeyOrigin, ...]:
 
 
 def _find(descriptor: Descriptor, script: bytes, origins: Sequence[KeyOrigin]) -> Place | None:
-    farthest = FARTHEST_INDEX if descriptor.is_ranged else 0
-    for branch, index in dict.fromkeys(_named(origins)):
-        if branch < descriptor.branches and index <= farthest:
-            derived = descriptor.derive(branch, index)
-            if derived.script == script:
-                return Place(branch, index, derived)
+    for branch, index in islice(_possible(descriptor, origins), MOST_PLACES):
+        derived = descriptor.derive(branch, index)
+        if derived.script == script:
+            return Place(branch, index, derived)
     return None
 
 
-def _named(origins: Sequence[KeyOrigin]) -> Iterator[tuple[int, int]]:
-    """Branches and indices that key origins end with; first ones too, for keys that are not derived at all."""
-    for origin in origins:
-        if len(origin.path) >= 2:
-            yield origin.path[-2], origin.path[-1]
-    yield from ((0, 0), (1, 0))
+def _possible(descriptor: Descriptor, origins: Sequence[KeyOrigin]) -> Iterator[tuple[int, int]]:
+    """First ones too, for keys that are not derived at all; they are derived already."""
+    farthest = FARTHEST_INDEX if descriptor.is_ranged else 0
+    named = (each.path[-2:] for each in origins if len(each.path) >= 2)
+    for branch, index in dict.fromkeys([(0, 0), (1, 0), *named]):
+        if branch < descriptor.branches and index <= farthest:
+            yield branch, index
 
 
 def _check_scripts(derived: Derived, claimed: PsbtInput) -> None:

@@ -19,15 +19,14 @@ from agent.signer.rule import (
     CLOCK_STALE,
     FORWARD_ORACLE,
     FORWARD_TERMS,
-    LEDGER_ROLLBACK,
     SIGN_NOT_OURS,
 )
 from agent.signer.sessions.answering import digest_of, note_of, stored_answer, told
 from agent.signer.sessions.door import require_fresh
-from agent.signer.sessions.service import Parts, Sessions
+from agent.signer.sessions.service import LONGEST_DETAIL, Parts, Sessions
 from shared.bitcoin.dlc import Attested
 from shared.crypto.keys import key_id
-from shared.errors import BitcoinMalformed, Conflict, Denied
+from shared.errors import BitcoinMalformed, Conflict, Denied, KeystoreError
 from shared.forward.oracle import check_outcome
 from shared.forward.promise import check_adaptors, settled
 from shared.log import get_logger
@@ -43,6 +42,7 @@ class _Made(NamedTuple):
 
     adaptors: tuple[bytes, ...]
     signature: bytes
+    fresh: bool = False  # debited for this answer
 
 
 class Forwards:
@@ -67,10 +67,10 @@ class Forwards:
         try:
             return await self._made_or_stored(request)
         except Denied as denied:
-            if denied.rule == LEDGER_ROLLBACK:
-                self._sessions.stopped = denied.rule
-            log.warning("signer.refused", rule=denied.rule, request=request.request_id, detail=denied.detail)
+            self._sessions.heed(denied, request.request_id)
             return await self._refused(request, denied)
+        except KeystoreError as error:
+            return await self._refused(request, self._sessions.token.failed(error))
 
     async def _made_or_stored(self, request: ForwardRequest) -> ForwardAnswer:
         ledger = self._parts.ledger
@@ -80,6 +80,7 @@ class Forwards:
         self._sessions.require_running()
         now = self._parts.clock.time()
         made = await asyncio.to_thread(self._bargain, request, now)
+        await self._sessions.token.require()
         match request.step:
             case "promise":
                 work = await self._promised(made, request, now)
@@ -97,7 +98,10 @@ class Forwards:
             adaptors=work.adaptors,
             signature=work.signature,
         )
-        return told(answer, await ledger.record(note_of(request, answer), now))
+        note = note_of(request, answer)
+        if not work.fresh:
+            self._sessions.refusals.require_room(request.contract_id, len(note.body))
+        return told(answer, await ledger.record(note, now))
 
     def _bargain(self, request: ForwardRequest, now: ChainTime) -> Bargain:
         require_fresh(request, now.height, now.mtp_s, self._parts.now_ms())
@@ -112,8 +116,8 @@ class Forwards:
         return made
 
     async def _promised(self, made: Bargain, request: ForwardRequest, now: ChainTime) -> _Made:
-        await self._written_down(made, request, now)
-        return await asyncio.to_thread(self._promises, made)
+        fresh = await self._written_down(made, request, now)
+        return (await asyncio.to_thread(self._promises, made))._replace(fresh=fresh)
 
     def _promises(self, made: Bargain) -> _Made:
         deal, keys = made.deal, self._parts.keys
@@ -123,8 +127,8 @@ class Forwards:
     async def _funded(self, made: Bargain, request: ForwardRequest, now: ChainTime) -> _Made:
         """Only against promises for every outcome and a refund that opens: all of them are checked here again."""
         await asyncio.to_thread(_check_promises, made, request)
-        await self._written_down(made, request, now)
-        return _Made((), await self._signature(made, made.deal.funding_digest(made.deed.side)))
+        fresh = await self._written_down(made, request, now)
+        return _Made((), await self._signature(made, made.deal.funding_digest(made.deed.side)), fresh)
 
     async def _settled(self, made: Bargain, request: ForwardRequest) -> _Made:
         await self._require_taken(made)
@@ -142,8 +146,8 @@ class Forwards:
     async def _signature(self, made: Bargain, digest: bytes) -> bytes:
         return await asyncio.to_thread(self._parts.keys.sign_ecdsa, made.our_key, digest)
 
-    async def _written_down(self, made: Bargain, request: ForwardRequest, now: ChainTime) -> None:
-        """The deed and its debit, on the disk here and in the memory of the witnesses."""
+    async def _written_down(self, made: Bargain, request: ForwardRequest, now: ChainTime) -> bool:
+        """The deed and its debit, on the disk here and in the memory of the witnesses; whether it was debited now."""
         ledger, policy = self._parts.ledger, made.accepted.policy
         others = await self._others()
         await asyncio.to_thread(may_be_promised, made, request, now, others)
@@ -155,10 +159,11 @@ class Forwards:
             except Conflict as error:
                 raise Denied(FORWARD_TERMS, "another deed of this contract came at the same time") from error
         await self._require_taken(made)
-        await ledger.debit(_spend(made, request), policy.limits, now)
+        debit = await ledger.debit(_spend(made, request), policy.limits, now)
         await self._parts.witnesses.require(
             frozenset(key_id(VerifyKey(each)) for each in policy.witnesses), policy.witnesses_needed
         )
+        return debit.fresh
 
     async def _require_taken(self, made: Bargain) -> None:
         row = await self._parts.ledger.latest(EntryKind.FORWARD, made.contract.id)
@@ -173,14 +178,18 @@ class Forwards:
                 found.append(decode(row.body, ForwardDeed))
         return found
 
+    def refusal(self, request: ForwardRequest, denied: Denied) -> ForwardAnswer:
+        """As it is told; its row, if it gets one, is another matter. A stale clock's time will do."""
+        plain = self._plain(request, self._parts.clock.tip())
+        return msgspec.structs.replace(plain, rule=denied.rule, detail=denied.detail[:LONGEST_DETAIL])
+
     async def _refused(self, request: ForwardRequest, denied: Denied) -> ForwardAnswer:
-        """Times of a row never go back, so a stale clock's time will do."""
-        now = self._parts.clock.tip()
-        answer = msgspec.structs.replace(self._plain(request, now), rule=denied.rule, detail=denied.detail)
+        answer = self.refusal(request, denied)
         try:
-            return told(answer, await self._parts.ledger.record(note_of(request, answer), now))
+            row = await self._sessions.refusals.write(note_of(request, answer), denied.rule, self._parts.clock.tip())
         except Denied as unwritable:
             return msgspec.structs.replace(answer, rule=unwritable.rule, detail=unwritable.detail)
+        return answer if row is None else told(answer, row)
 
     def _plain(self, request: ForwardRequest, now: ChainTime) -> ForwardAnswer:
         return ForwardAnswer(

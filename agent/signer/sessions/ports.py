@@ -55,6 +55,10 @@ class Keys(Protocol):
 
     def holds(self, public_key: bytes) -> bool: ...
 
+    def check(self) -> None:
+        """KeystoreError where the token does not answer, or a key in it is not the one that was pinned."""
+        ...
+
     def sign_ecdsa(self, public_key: bytes, digest: bytes) -> bytes:
         """Strict DER with low S, without the sighash byte."""
         ...
