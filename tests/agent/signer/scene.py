@@ -400,7 +400,11 @@ class Box:
 
     def _own_scripts(self):
         found = parsed(self.descriptor, NETWORK)
-        return [found.derive(branch, index) for branch in (0, 1) for index in range(8)]
+        return [
+            found.derive(branch, index)
+            for branch in range(found.branches)
+            for index in range(8 if found.is_ranged else 1)
+        ]
 
 
 OPERATOR = SigningKey(b"\x33" * 32)

@@ -134,9 +134,8 @@ async def test_a_script_with_a_thousand_places_is_looked_for_at_few(box, monkeyp
     real = type(parsed(box.descriptor)).derive
     monkeypatch.setattr(type(parsed(box.descriptor)), "derive", lambda self, *at: derived.append(at) or real(self, *at))
     lost = replace(psbt, tx=replace(psbt.tx, outputs=outputs), outputs=claims)
-    derived.clear()
     await refused(box, lost, "output.change-foreign", given=())
-    assert len(set(derived)) <= 2 * place.MOST_PLACES
+    assert len([at for at in derived if at[1] >= 100]) <= place.MOST_PLACES
 
 
 async def test_a_large_request_leaves_the_loop_free(box):
@@ -162,7 +161,9 @@ async def test_a_large_request_leaves_the_loop_free(box):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"approvals": (b"",) * 201}, {"family": ("ab" * 32,) * 101}, {"message": "m" * 10_001}], ids=str
+    "changed",
+    [{"approvals": (b"",) * 201}, {"family": ("ab" * 32,) * 101}, {"message": "m" * 10_001}],
+    ids=["approvals", "family", "message"],
 )
 def test_lists_without_an_end_are_no_request(changed):
     plain = SigningRequest(
@@ -173,6 +174,7 @@ def test_lists_without_an_end_are_no_request(changed):
         policy_version=1,
         path="normal",
         psbt=b"",
+        proposal=b"",
         approvals=(),
         expires_at_ms=1,
         expires_at_height=1,

@@ -16,7 +16,7 @@ from shared.bitcoin.transaction import Transaction, TxIn, TxOut
 from shared.errors import KeyUnsafe, PinRefused, TokenUnavailable
 from shared.wire.contract import Party, SpendingPath
 from shared.wire.signing import SigningAnswer
-from tests.agent.signer.scene import SUPPLIER, Box, approvals, coin
+from tests.agent.signer.scene import SUPPLIER, Box, coin
 from tests.softhsm import PIN, SoftHsm
 
 OTHER = public_key_of(b"\x0c" * 32)
@@ -31,8 +31,7 @@ class Stage(NamedTuple):
     folder: Path
 
     async def ask(self, salt: int) -> SigningAnswer:
-        psbt = payment_of(self.box, salt)
-        return await self.box.ask(psbt, given=approvals(self.box.subject, psbt, 100_000))
+        return await self.box.ask(payment_of(self.box, salt))
 
     def take_away(self) -> None:
         self.folder.rename(self.folder.with_name("away"))
