@@ -21,7 +21,7 @@ from benchmarks.contracts_node import node_name, rpc_accepts_per_s
 from benchmarks.options import Options
 from controller.gateways.executors.pool import ExecutorProcess
 from controller.journal import Journal
-from controller.signing.execution.book import ExecutionBook
+from controller.signing.board import ProposalBoard
 from controller.signing.execution.model import Brief, Executed, Execution
 from controller.signing.execution.service import ExecutionService
 from controller.signing.ports import Contract
@@ -70,9 +70,9 @@ async def _case(
         store = await stack.enter_async_context(SqliteJournal(folder / "journal.db"))
         brief = Brief((contract,), INDEXES)
         judges = [await stack.enter_async_context(ExecutorProcess(brief)) for _ in range(workers)]
-        journal, book = Journal(store, SystemClock()), ExecutionBook()
-        journal.subscribe(book.fold)
-        service = ExecutionService(journal, book, _Known(contract), judges, _height)
+        journal, board = Journal(store, SystemClock()), ProposalBoard()
+        journal.subscribe(board.fold)
+        service = ExecutionService(journal, board, _Known(contract), judges, _height)
         running = asyncio.create_task(service.run())
         commits = store.committer.commits
         started_s, used_s = time.perf_counter(), time.process_time()

@@ -1,12 +1,15 @@
-"""Every proposal, and which coins the open ones hold."""
+"""Every proposal and every execution of many at once: which coins they hold, and what they have spent together."""
 
-from collections.abc import Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from controller.journal import RecordedEvent
 from controller.signing.event import PREFIX, SpendingProposed, codec
+from controller.signing.execution.book import Elsewhere, ExecutionBook
 from controller.signing.model import OutPointKey
+from controller.signing.ports import Contract
 from controller.signing.progress import ProposalProgress
 
 
@@ -14,10 +17,12 @@ class ProposalBoard:
     """A projection of the journal: `fold` is subscribed there. Rebuilding it from the first event gives the same."""
 
     def __init__(self) -> None:
+        self.executions = ExecutionBook()
         self._proposals: dict[str, ProposalProgress] = {}
         self._open: dict[str, ProposalProgress] = {}
 
     def fold(self, events: Sequence[RecordedEvent]) -> None:
+        self.executions.fold(events)
         for event in events:
             if event.stream.startswith(PREFIX):
                 fact = codec.decode(event)
@@ -36,18 +41,31 @@ class ProposalBoard:
         mine = [progress for progress in self._proposals.values() if progress.proposal.contract_id == contract_id]
         return mine[::-1]
 
-    def reserved(self) -> dict[OutPointKey, str]:
-        """Outputs that an open proposal spends, with that proposal's id."""
-        return {
-            outpoint: progress.proposal_id for progress in self._open.values() for outpoint in progress.proposal.inputs
-        }
+    def reserved(self) -> Mapping[OutPointKey, str]:
+        """Outputs that an open proposal spends, with its id, or that an execution has spent, with the execution's."""
+        return ChainMap(self._proposed(), self.executions.coins)  # type: ignore[arg-type]  # nobody writes
+
+    def elsewhere(self, contract: Contract, height: int) -> Elsewhere:
+        """What executions have to know of proposals."""
+        since = height - contract.policy.limits.window_blocks
+        proposed_sat, ever_sat = (self._proposals_sat(contract.contract_id, low, None) for low in (since, 0))
+        return Elsewhere(self._proposed(), proposed_sat, ever_sat)
 
     def spent_sat(self, contract_id: str, since_height: int, *, without: OutPointKey) -> int:
-        """What boxes may have signed away since a height, the fees included.
+        """What boxes may have signed away since a height, the fees included, by proposals and by executions.
 
         As with boxes, a family of replacements, known by the first input that all its versions spend, counts once with
         its largest version; that of `without` is left out. What is not over counts whatever its height.
         """
+        executed_sat = self.executions.spent_sat(contract_id, since_height)
+        return executed_sat + self._proposals_sat(contract_id, since_height, without)
+
+    def _proposed(self) -> dict[OutPointKey, str]:
+        return {
+            outpoint: progress.proposal_id for progress in self._open.values() for outpoint in progress.proposal.inputs
+        }
+
+    def _proposals_sat(self, contract_id: str, since_height: int, without: OutPointKey | None) -> int:
         families: dict[OutPointKey, int] = {}
         for progress in self._proposals.values():
             proposal = progress.proposal

@@ -66,6 +66,7 @@ class SigningRefusal(StrEnum):
     FOREIGN_COIN = "execution.foreign-coin"
     APPROVALS_MISSING = "execution.approvals-missing"
     EXECUTED = "execution.repeated"
+    COIN_PROPOSED = "execution.proposed"
     # proofs of control
     CONTROL_LOCKED = "control.locked-path"
     CONTROL_MESSAGE = "control.bad-message"

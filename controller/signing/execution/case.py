@@ -44,6 +44,7 @@ def executed(card: Card, execution: Execution, height: int) -> Executed:
         fee_sat,
         final.weight_wu,
         transaction_wu(len(final.inputs), contract.witness_wu[path.name], [output.script for output in final.outputs]),
+        contract.policy.policy_version,
     )
 
 

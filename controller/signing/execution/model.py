@@ -21,7 +21,7 @@ class Execution(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Executed(msgspec.Struct, frozen=True, array_like=True):
-    """A final transaction that passed everything which one transaction alone can be asked."""
+    """A final transaction that passed everything which one transaction alone can be asked under a version of policy."""
 
     txid: str
     proposer: str
@@ -31,6 +31,7 @@ class Executed(msgspec.Struct, frozen=True, array_like=True):
     fee_sat: int
     weight_wu: int
     predicted_wu: int
+    policy_version: int
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True):

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from controller.journal import Append, Commit, Journal
-from controller.signing.execution.book import ExecutionBook
+from controller.signing.board import ProposalBoard
+from controller.signing.execution.book import Elsewhere
 from controller.signing.execution.event import PREFIX, ContractExecuted, codec
 from controller.signing.execution.model import Batch, Executed, Execution, Refused, Verdict
 from controller.signing.ports import ContractBook
@@ -35,7 +36,7 @@ class ExecutionService:
     def __init__(
         self,
         journal: Journal,
-        book: ExecutionBook,
+        board: ProposalBoard,
         contracts: ContractBook,
         workers: Sequence[Judges],
         height: Callable[[], Awaitable[int]],
@@ -44,7 +45,8 @@ class ExecutionService:
         gather_s: float = GATHER_S,
     ) -> None:
         self._journal = journal
-        self._book = book
+        self._board = board
+        self._book = board.executions
         self._contracts = contracts
         self._workers = tuple(workers)
         self._height = height
@@ -92,9 +94,10 @@ class ExecutionService:
     async def _settle(self, batch: Sequence[Waiting], verdicts: Sequence[Verdict], height: int) -> None:
         """Admit, commit all at once, then acknowledge; what could not be written is released and told."""
         admitted: list[tuple[Waiting, Executed]] = []
+        elsewhere: dict[str, Elsewhere] = {}
         for one, verdict in zip(batch, verdicts, strict=True):
             try:
-                admitted.append((one, self._admitted(one.execution, verdict, height)))
+                admitted.append((one, self._admitted(one.execution, verdict, height, elsewhere)))
             except Denied as denied:
                 _refuse(one, denied)
         appends = tuple(_append(one.execution, done, height) for one, done in admitted)
@@ -110,14 +113,22 @@ class ExecutionService:
             if not one.answer.done():
                 one.answer.set_result(done)
 
-    def _admitted(self, execution: Execution, verdict: Verdict, height: int) -> Executed:
+    def _admitted(
+        self, execution: Execution, verdict: Verdict, height: int, elsewhere: dict[str, Elsewhere]
+    ) -> Executed:
+        """`elsewhere` is what proposals hold now, by contract; asked of the board once for a batch."""
         if verdict.executed is None:
             refused = verdict.refused or Refused(SigningRefusal.JUDGE, "no verdict")
             raise Denied(refused.rule, refused.detail)
         contract = self._contracts.contract(execution.contract_id)
         if contract is None:
             raise Denied(SigningRefusal.UNKNOWN_CONTRACT, f"there is no active contract {execution.contract_id!r}")
-        self._book.hold(contract, execution, verdict.executed, height)
+        judged, in_force = verdict.executed.policy_version, contract.policy.policy_version
+        if judged != in_force:
+            raise Denied(SigningRefusal.POLICY_CHANGED, f"judged under policy {judged}; in force is {in_force}")
+        if execution.contract_id not in elsewhere:
+            elsewhere[execution.contract_id] = self._board.elsewhere(contract, height)
+        self._book.hold(contract, execution, verdict.executed, height, elsewhere[execution.contract_id])
         return verdict.executed
 
 

@@ -10,12 +10,14 @@ import pytest
 
 from benchmarks.contracts_load import HEIGHT, contract_of, executions, leaf_contract, musig_contract, wsh_contract
 from controller.gateways.executors.pool import ExecutorProcess
-from controller.journal import Journal
-from controller.signing.execution.book import ExecutionBook
+from controller.journal import Journal, RecordedEvent
+from controller.signing.board import ProposalBoard
+from controller.signing.event import ProposalApproved, ProposalSealed, RoundStarted, SpendingProposed, VerdictPassed
 from controller.signing.execution.event import ContractExecuted, codec
 from controller.signing.execution.model import Batch, Brief
 from controller.signing.execution.service import ExecutionService
 from controller.signing.execution.worker import Worker
+from controller.signing.model import Round
 from controller.storage.sqlite.journal import SqliteJournal
 from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import Transaction
@@ -37,10 +39,10 @@ class LocalWorker:
 @asynccontextmanager
 async def serving(folder: Path, contracts, *workers) -> AsyncIterator[tuple[ExecutionService, Journal]]:
     async with SqliteJournal(folder / "journal.db") as store:
-        journal, book = Journal(store, FakeClock()), ExecutionBook()
+        journal, board = Journal(store, FakeClock()), ProposalBoard()
         async for page in journal.since(0):
-            book.fold(page)
-        journal.subscribe(book.fold)
+            board.fold(page)
+        journal.subscribe(board.fold)
         known = {one.contract_id: one for one in contracts}
 
         class Known:
@@ -49,7 +51,7 @@ async def serving(folder: Path, contracts, *workers) -> AsyncIterator[tuple[Exec
         async def height() -> int:
             return HEIGHT
 
-        service = ExecutionService(journal, book, Known(), workers or [LocalWorker(*contracts)], height)
+        service = ExecutionService(journal, board, Known(), workers or [LocalWorker(*contracts)], height)
         running = asyncio.create_task(service.run())
         try:
             yield service, journal
@@ -184,6 +186,65 @@ async def test_policy_holds_for_many_as_for_one(tmp_path: Path, scene) -> None:
         assert await refused(service, replaced(case, proposal=case.approvals[0])) == "proposal.role"
         assert await refused(service, replaced(case, proposal=cases[4].proposal)) == "proposal.other-tx"
         assert await refused(service, replaced(case, contract_id="00" * 32)) == "spending.unknown-contract"
+
+
+def proposed(contract, base: bytes, external_sat: int) -> list[RecordedEvent]:
+    """A proposal of the contract that boxes were asked about."""
+    tx = Psbt.parse(base).tx
+    wish = SpendingProposed(
+        proposal_id="s-1",
+        contract_id=contract.contract_id,
+        network=contract.terms.network,
+        policy_version=1,
+        path=contract.terms.paths[0].name,
+        fallbacks=(),
+        psbt=base,
+        txid=tx.txid,
+        inputs=tuple((entry.outpoint.txid, entry.outpoint.vout) for entry in tx.inputs),
+        places=((0, 0),),
+        payments=(),
+        external_sat=external_sat,
+        fee_sat=0,
+        change_sat=0,
+        change_index=None,
+        change_place=None,
+        weight_wu=4,
+        expiry_height=HEIGHT,
+        reason="r",
+    )
+    started = RoundStarted(proposal_id="s-1", attempt=1, round=Round.SIGN, path=wish.path, asked=(), until_ms=1)
+    sealed = ProposalSealed("s-1", "treasurer", b"")
+    steps = (wish, sealed, ProposalApproved("s-1", ()), VerdictPassed("s-1", tx.txid, ()), started)
+    return [
+        RecordedEvent(n, "proposal/s-1", n, 0, "carol", type(fact).__name__, msgspec.json.encode(fact), b"", b"")
+        for n, fact in enumerate(steps, 1)
+    ]
+
+
+async def test_limits_and_coins_are_those_of_proposals_too(tmp_path: Path, scene) -> None:
+    contract, cases = scene
+    limits = replaced(contract.policy.limits, window_sat=2_000_000)
+    contract = replaced(contract, policy=replaced(contract.policy, limits=limits))
+    async with serving(tmp_path, [contract]) as (service, journal):
+        board = service._board
+        board.fold(proposed(contract, cases[0].base, 1_000_000))
+        assert await refused(service, cases[0]) == "execution.proposed"
+        done = await service.execute(cases[1])
+        spent_sat = done.external_sat + done.fee_sat
+        assert board.spent_sat(contract.contract_id, HEIGHT, without=("", 0)) == 1_000_000 + spent_sat
+        assert board.spent_sat(contract.contract_id, HEIGHT + 1, without=("", 0)) == 1_000_000
+        assert board.reserved().keys() >= set(done.inputs)
+        assert await refused(service, cases[2]) == "verdict.window-limit"
+        (event,) = await journal.stream(f"execution/{cases[1].execution_id}")
+        board.fold([event])  # folded twice is folded once
+        assert board.spent_sat(contract.contract_id, 0, without=("", 0)) == 1_000_000 + spent_sat
+
+
+async def test_a_policy_that_changed_meanwhile(tmp_path: Path, scene) -> None:
+    contract, cases = scene
+    newer = replaced(contract, policy=replaced(contract.policy, policy_version=2))
+    async with serving(tmp_path, [newer], LocalWorker(contract)) as (service, _):
+        assert await refused(service, cases[0]) == "proposal.policy-changed"
 
 
 async def test_a_coin_of_another_contract_is_foreign(tmp_path: Path) -> None:
