@@ -119,7 +119,7 @@ class SigningService:
         """Ask for a proof of control over one address; sealed, approved and signed as a payment, and free."""
         return await self._denied_too(request.contract_id, person, lambda: self._prove(request, person))
 
-    def proposals(self, proposal_id: str) -> dict[str, Approval]:
+    def to_seal(self, proposal_id: str) -> dict[str, Approval]:
         """What its proposer signs, under APPROVAL_DOMAIN, by the person as whom the account may propose."""
         progress = self.progress(proposal_id)
         contract = self._contract(progress.proposal.contract_id)

@@ -255,7 +255,7 @@ class Desk:
         height, proposal_id = self._chain.known_height, progress.proposal_id
         if contract.may_propose and height is not None and contract.policy_at(height) is not None:
             if progress.status is ProposalStatus.PROPOSED:
-                to_seal = {person: encode(one) for person, one in self._signing.proposals(proposal_id).items()}
+                to_seal = {person: encode(one) for person, one in self._signing.to_seal(proposal_id).items()}
             elif progress.status is ProposalStatus.SEALED:
                 to_sign = encode(self._signing.approval(proposal_id))
         return proposal_view(progress, contract, height, to_seal, to_sign)

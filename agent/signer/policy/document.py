@@ -95,6 +95,8 @@ def _check_people(policy: SpendingPolicy) -> None:
     """Enough people approve whoever proposes; spellings of one name are one person."""
     people = {folded(each.person) for each in policy.approvers}
     approvers = {folded(each.person) for each in policy.approvers if each.role == "approver"}
+    if "" in people:
+        raise Denied(REGISTER_POLICY, "a key belongs to a person without a name that can be read")
     _require_enough("approvers", len(approvers), policy.approvals_needed)
     if people == approvers and len(approvers) == policy.approvals_needed:
         raise Denied(

@@ -104,6 +104,8 @@ def check_approvals(approvers: Iterable[Approver], needed: int) -> None:
     """Denied `template.bad-quorum` unless enough approve whoever proposes. Spellings of a name are one person."""
     named = [(folded(approver.person), approver.role) for approver in approvers]
     everybody, approving = {person for person, _ in named}, {person for person, role in named if role == "approver"}
+    if "" in everybody:
+        raise Denied(Refusal.BAD_NAME, "a key belongs to a person without a name that can be read")
     if not 1 <= needed <= len(approving):
         raise Denied(Refusal.BAD_QUORUM, f"{needed} people approve a payment, and there are {len(approving)}")
     if everybody == approving and len(approving) == needed:

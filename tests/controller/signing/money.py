@@ -417,7 +417,7 @@ class Stage:
 
     def proposed(self, proposal_id: str, person: str, **changed: object) -> bytes:
         """What a person signs to propose it."""
-        subject = self.service.proposals(proposal_id)["carol"]
+        subject = self.service.to_seal(proposal_id)["carol"]
         changed = {"initiator": person} | changed
         return seal(APPROVAL_DOMAIN, msgspec.structs.replace(subject, **changed), [PEOPLE[person]])
 

@@ -51,7 +51,7 @@ async def test_what_is_no_proposal_of_this_payment_is_refused_by_name(stage, saf
         assert progress.status is S.PROPOSED
         return told.value.rule
 
-    carols = stage.service.proposals(of)["carol"]
+    carols = stage.service.to_seal(of)["carol"]
     by_two = seal(APPROVAL_DOMAIN, carols, [PEOPLE["carol"], PEOPLE["ann"]])
     assert await refused(b"") == "proposal.missing"
     assert await refused(b"junk") == "proposal.unknown-proposer"
@@ -81,8 +81,8 @@ async def test_an_expired_proposal_cannot_be_signed_any_more(stage, safe) -> Non
 async def test_who_proposed_is_the_key_and_not_the_account(stage, safe) -> None:
     """An account that is no person of the policy proposes as whoever signs; he then cannot approve."""
     progress = await drafted(stage, safe, Person("treasury desk"))
-    assert set(stage.service.proposals(progress.proposal_id)) == set(PEOPLE)
-    subject = stage.service.proposals(progress.proposal_id)["ann"]
+    assert set(stage.service.to_seal(progress.proposal_id)) == set(PEOPLE)
+    subject = stage.service.to_seal(progress.proposal_id)["ann"]
     await stage.service.seal(progress.proposal_id, seal(APPROVAL_DOMAIN, subject, [PEOPLE["ann"]]))
     assert stage.service.approval(progress.proposal_id).initiator == "ann"
     with pytest.raises(Denied) as refused:

@@ -11,6 +11,7 @@ from tests.agent.signer.scene import (
     ANN,
     BOB,
     HEIGHT,
+    IDA,
     OWNERS,
     WSH,
     Box,
@@ -65,6 +66,7 @@ class TestOwners:
             {"approvals_needed": 4},
             {"approvers": APPROVERS[:2]},  # whoever proposes is missing among those who approve
             {"approvers": (APPROVERS[0], msgspec.structs.replace(APPROVERS[1], person=" a\u200bNN "))},
+            {"approvers": (*APPROVERS, Approver("nobody", " \u200b", "proposer", public(IDA)))},
             {"owners": ()},
             {"owners": (public(OWNERS[0]),) * 2},
             {"witnesses_needed": 1},

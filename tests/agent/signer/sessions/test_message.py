@@ -54,6 +54,7 @@ async def test_what_is_no_proof_of_this_message(box, psbt, message):
 
 async def test_a_proof_needs_people(box):
     assert (await ask(box, proof(), given=())).rule == "approval.missing"
+    assert (await ask(box, proof(), proposal=b"")).rule == "proposal.missing"
 
 
 async def test_a_locked_path_proves_nothing(box):

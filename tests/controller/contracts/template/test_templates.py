@@ -224,6 +224,12 @@ def test_somebody_is_left_to_propose():
         assert made.policy.approvers[2] == paul
 
 
+def test_every_key_belongs_to_somebody():
+    nobody = Approver("nobody", " \u200b", "proposer", bytes(32))
+    with denied("template.bad-name"):
+        VAULT.compile(agreement(approvers=(*AGREEMENT.approvers, nobody)))
+
+
 def test_keys_of_a_quorum_are_counted_by_person():
     anna, ben, *others = VAULT_PARTIES
     again = msgspec.structs.replace(ben, person=f"  {anna.person.upper()}")
