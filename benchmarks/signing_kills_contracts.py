@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from benchmarks.signing_kills_stage import SigningStage
 from hardware_sims.chain.purse import PurseCoin
 from hardware_sims.demo.client import wait_for
-from hardware_sims.demo.treasury import APPROVERS, OWNERS
+from hardware_sims.demo.payment import text
+from hardware_sims.demo.treasury import APPROVERS, OWNERS, PROPOSER
 from shared.bitcoin.address import address_of, script_of
 from shared.bitcoin.network import Network
 from shared.bitcoin.script import p2wpkh
@@ -69,7 +70,7 @@ def _drafted(
     policy = decode(base64.b64decode(drafted["pending"]["to_sign"]), SpendingPolicy)
     for owner in OWNERS:
         sealed = seal(POLICY_DOMAIN, policy, [stage.people.key(owner)])
-        stage.api.post(f"/contracts/{contract_id}/approvals", {"sealed": _text(sealed)})
+        stage.api.post(f"/contracts/{contract_id}/approvals", {"sealed": text(sealed)})
     _when(stage, contract_id, "registered")
     return contract_id
 
@@ -114,16 +115,20 @@ def _agreement(stage: SigningStage, name: str, keys: dict[str, str], witnesses_n
         "epoch": 1,
         "birth_height": 0,
         "parties": [*signers, {"name": "Rosa", "person": "Rosa", "key": people.recovery_key, "role": "recovery"}],
-        "owners": [_text(people.key(owner).verify_key.encode()) for owner in OWNERS],
+        "owners": [text(people.key(owner).verify_key.encode()) for owner in OWNERS],
         "owners_needed": len(OWNERS),
         "approvers": [
             {
                 "name": person,
                 "person": person,
                 "role": role,
-                "public_key": _text(people.key(person).verify_key.encode()),
+                "public_key": text(people.key(person).verify_key.encode()),
             }
-            for person, role in ((APPROVERS[0], "approver"), (APPROVERS[1], "approver"), ("Rosa", "recovery"))
+            for person, role in (
+                *((name, "approver") for name in APPROVERS),
+                ("Rosa", "recovery"),
+                (PROPOSER, "proposer"),
+            )
         ],
         "approvals_needed": 2,
         "allow_list": [{"name": "payee", "address": PAYEE, "added_at_height": 0}],
@@ -138,10 +143,6 @@ def _agreement(stage: SigningStage, name: str, keys: dict[str, str], witnesses_n
             "weight_wu": 100_000,
         },
         "recovery_role_people": ["Rosa"],
-        "witnesses": [_text(bytes.fromhex(box.public_key)) for box in stage.boxes] if witnesses_needed else [],
+        "witnesses": [text(bytes.fromhex(box.public_key)) for box in stage.boxes] if witnesses_needed else [],
         "witnesses_needed": witnesses_needed,
     }
-
-
-def _text(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()

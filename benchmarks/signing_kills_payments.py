@@ -1,6 +1,5 @@
 """People who pay all the time: they propose, approve what they read, ask again after a failure, and never pay twice."""
 
-import base64
 import itertools
 import threading
 import time
@@ -12,16 +11,16 @@ import msgspec
 
 from benchmarks.signing_kills_contracts import PAYEE, Spendable
 from benchmarks.signing_kills_stage import SigningStage
-from hardware_sims.demo.treasury import APPROVERS
+from hardware_sims.demo.payment import document_of, text
+from hardware_sims.demo.treasury import APPROVERS, PROPOSER
 from shared.crypto.signing import seal
 from shared.errors import GatewayRefused, GatewayUnavailable
-from shared.wire.codec import decode
-from shared.wire.contract import APPROVAL_DOMAIN, Approval
+from shared.wire.contract import APPROVAL_DOMAIN
 
-IN_FLIGHT = 4
+IN_FLIGHT = 6
 AMOUNT_SAT = 1_000_000
 _EXPIRY_BLOCKS = 2_000
-_LOOK_S = 0.3
+_LOOK_S = 0.2
 _LISTED = 500
 _ENDED = frozenset({"buried", "expired", "refused", "cancelled", "replaced"})
 
@@ -116,8 +115,11 @@ class Payments:
             payment.proposal_id, payment.txid = view["proposal_id"], view["txid"]
         view = self._stage.api.get(f"/proposals/{payment.proposal_id}")
         payment.status, payment.rule, payment.detail = view["status"], view["rule"], view["detail"]
-        if view["to_sign"] is not None:
-            self._approve(payment, view)
+        if view["to_seal"]:
+            self._give(payment, "seal", view["to_seal"][PROPOSER], PROPOSER)
+        for person in APPROVERS:
+            if view["to_sign"] is not None and person not in view["approved_by"]:
+                self._give(payment, "approvals", view["to_sign"], person)
 
     def _found(self, payment: Payment) -> dict[str, Any] | None:
         """Whoever does not know whether it was proposed looks first."""
@@ -139,15 +141,13 @@ class Payments:
             return None
         return view
 
-    def _approve(self, payment: Payment, view: dict[str, Any]) -> None:
-        """Each signs what the console shows, if it is the payment that was proposed."""
-        approval = decode(base64.b64decode(view["to_sign"]), Approval)
-        for person in APPROVERS:
-            if person not in view["approved_by"] and approval.txid == payment.txid:
-                sealed = seal(APPROVAL_DOMAIN, approval, [self._stage.people.key(person)])
-                body = {"sealed": base64.b64encode(sealed).decode()}
-                try:
-                    self._stage.api.post(f"/proposals/{payment.proposal_id}/approvals", body)
-                except GatewayRefused as refusal:
-                    self.denied[str(refusal)[-160:]] += 1
-                    return
+    def _give(self, payment: Payment, what: str, to_sign: str, person: str) -> None:
+        """One person signs what the console shows, if it is the payment that was proposed."""
+        document = document_of(to_sign)
+        if document.txid != payment.txid:
+            return
+        sealed = seal(APPROVAL_DOMAIN, document, [self._stage.people.key(person)])
+        try:
+            self._stage.api.post(f"/proposals/{payment.proposal_id}/{what}", {"sealed": text(sealed)})
+        except GatewayRefused as refusal:
+            self.denied[str(refusal)[-160:]] += 1

@@ -18,9 +18,9 @@ from hardware_sims.demo.scene import Scene, write, write_synthetic_prices
 from hardware_sims.demo.treasury import BOXES, Box, Node, People, box_of, controller_toml, taproot_key_of
 from shared.crypto.keys import load_or_create
 
-LOOK_S = 1.0
-ROUND_S = 8.0
-PATIENCE_S = 3.0
+LOOK_S = 0.5
+ROUND_S = 4.0
+PATIENCE_S = 2.0
 _NEVER_S = 86_400
 
 

@@ -28,7 +28,7 @@ from controller.signing.event import (
     proposal_stream,
 )
 from controller.signing.model import UNSIGNED, AskedBox, ProposalStatus, Round
-from controller.signing.plan import Abort, Ask, Complete, Exhausted, Wait, next_step, signed_whole
+from controller.signing.plan import Abort, Ask, Complete, Exhausted, Wait, next_step, rests_until_ms, signed_whole
 from controller.signing.ports import BoxAddress, Chain, Contract, ContractBook, Judge, Verdicts
 from controller.signing.progress import ProposalProgress
 from controller.signing.refusal import SigningRefusal
@@ -146,6 +146,8 @@ class Conductor:
 
     async def _signing(self, progress: ProposalProgress, contract: Contract, _height: int) -> bool:
         match next_step(progress, contract):
+            case Ask() as ask if self._clock.now_ms() < rests_until_ms(progress, ask):
+                return False
             case Ask() as ask:
                 return await self._ask(progress, contract, ask)
             case Abort(rule, detail):

@@ -9,6 +9,7 @@ from controller.signing.progress import ProposalProgress
 from shared.wire.contract import SpendingPath
 
 MOST_TRIES = 3
+"""So often is a box asked by one path before another path is tried."""
 
 
 class Ask(NamedTuple):
@@ -51,7 +52,10 @@ def is_musig(contract: Contract, path: SpendingPath) -> bool:
 
 
 def next_step(progress: ProposalProgress, contract: Contract) -> Step:
-    """Paths are tried in order: the proposal's own, then its fallbacks, which sign the same transaction."""
+    """Paths are tried in order: the proposal's own, then its fallbacks, which sign the same transaction.
+
+    Where too many boxes of every path are silent, the last one goes on asking until the proposal expires.
+    """
     round_ = progress.round
     if round_ is not None:
         musig = round_.kind is not Round.SIGN
@@ -63,11 +67,16 @@ def next_step(progress: ProposalProgress, contract: Contract) -> Step:
             return Ask(round_.path, Round.PARTIAL, tuple(box.party for box in round_.asked.values()))
         if round_.kind is Round.PARTIAL:
             return Complete(round_.path)
-    for name in (progress.proposal.path, *progress.proposal.fallbacks):
-        step = _step_of(progress, contract, path_of(contract, name))
+    names = (progress.proposal.path, *progress.proposal.fallbacks)
+    for name in names:
+        step = _step_of(progress, contract, path_of(contract, name), MOST_TRIES)
         if step is not None:
             return step
-    paths = ", ".join((progress.proposal.path, *progress.proposal.fallbacks))
+    for name in reversed(names):
+        step = _step_of(progress, contract, path_of(contract, name), None)
+        if step is not None:
+            return step
+    paths = ", ".join(names)
     return Exhausted(f"too few of the boxes answered with a signature; tried {paths}")
 
 
@@ -81,10 +90,19 @@ def _enough(progress: ProposalProgress, contract: Contract, name: str) -> bool:
     return not is_musig(contract, path) and len(progress.signatures.get(name, {})) >= path.needed
 
 
-def _step_of(progress: ProposalProgress, contract: Contract, path: SpendingPath) -> Step | None:
-    """None where this path cannot be completed any more."""
+def rests_until_ms(progress: ProposalProgress, ask: Ask) -> int:
+    """Before this nobody asks: one of those who would be asked has just said that he cannot yet."""
+    return max(progress.resting_until_ms.get((ask.path, party), 0) for party in ask.parties)
+
+
+def _step_of(progress: ProposalProgress, contract: Contract, path: SpendingPath, most_tries: int | None) -> Step | None:
+    """None where this path cannot be completed any more by asking each box at most so often."""
     have = progress.signatures.get(path.name, {})
-    candidates = [party for party in path.keys if party not in have and _may_be_asked(progress, contract, path, party)]
+    candidates = [
+        party
+        for party in path.keys
+        if party not in have and _may_be_asked(progress, contract, (path.name, party), most_tries)
+    ]
     if is_musig(contract, path):
         return Ask(path.name, Round.NONCE, path.keys) if len(candidates) == len(path.keys) else None
     missing = path.needed - len(have)
@@ -98,6 +116,6 @@ def _step_of(progress: ProposalProgress, contract: Contract, path: SpendingPath)
     return Ask(path.name, Round.SIGN, asked) if asked else Wait()
 
 
-def _may_be_asked(progress: ProposalProgress, contract: Contract, path: SpendingPath, party: str) -> bool:
-    key = (path.name, party)
-    return party in contract.boxes and key not in progress.failed and progress.tries[key] < MOST_TRIES
+def _may_be_asked(progress: ProposalProgress, contract: Contract, key: tuple[str, str], most_tries: int | None) -> bool:
+    often = most_tries is not None and progress.tries[key] >= most_tries
+    return key[1] in contract.boxes and key not in progress.failed and not often

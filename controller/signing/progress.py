@@ -26,6 +26,11 @@ PASSING = frozenset(
     }
 )
 """Refusals of a box that another try may overcome."""
+_WAITING = frozenset({"clock.stale", "ledger.quorum"})
+"""Those in which the box itself waits for headers or witnesses."""
+REST_MS = 5_000
+"""How long such a box is left alone, twice as long each time; and any box from its third refusal on."""
+_LONGEST_REST_MS = 600_000
 
 
 class SigningRound:
@@ -72,6 +77,7 @@ class ProposalProgress:
         self.signatures: dict[str, dict[str, bytes]] = {}
         self.tries: Counter[tuple[str, str]] = Counter()
         self.failed: dict[tuple[str, str], str] = {}
+        self.resting_until_ms: dict[tuple[str, str], int] = {}
         self.final: fact_of.ProposalFinalised | None = None
         self.control: fact_of.ControlProven | None = None
         self.broadcasts = 0
@@ -140,8 +146,12 @@ class ProposalProgress:
         if self.round is not None and fact.request_id in self.round.asked:
             self.round.failed[fact.request_id] = fact.rule
             self.round.said[fact.request_id] = fact.detail
+            key = (self.round.path, fact.party)
             if fact.rule not in PASSING:
-                self.failed[self.round.path, fact.party] = fact.rule
+                self.failed[key] = fact.rule
+            elif fact.rule in _WAITING or self.tries[key] > 2:
+                rest_ms = min(_LONGEST_REST_MS, REST_MS << min(self.tries[key] - 1, 16))
+                self.resting_until_ms[key] = self.changed_at_ms + rest_ms
 
     def _blamed(self, fact: fact_of.AnswerBlamed) -> None:
         if self.round is not None and fact.request_id in self.round.asked:

@@ -2,7 +2,7 @@
 
 from agent.signer.policy.approvals import recovery_was_called
 from agent.signer.policy.case import Case
-from agent.signer.rule import PATH_MISMATCH, SIGHASH_FORBIDDEN
+from agent.signer.rule import CLOCK_STALE, PATH_MISMATCH, SIGHASH_FORBIDDEN
 from shared.bitcoin.sighash import SIGHASH_ALL, SIGHASH_DEFAULT
 from shared.errors import Denied
 from shared.wire.contract import HIGHEST_HEIGHT
@@ -11,7 +11,9 @@ FINAL_SEQUENCES = frozenset({0xFFFFFFFD, 0xFFFFFFFE, 0xFFFFFFFF})
 """No relative lock (BIP-68): replaceable (BIP-125), lock time in force, final."""
 
 AHEAD_BLOCKS = 6
-"""A lock time may name the tip that the proposer saw, which may be that much newer than ours."""
+"""A lock time may name the tip that the proposer saw, which may be that much newer than ours. Which of the two is wrong
+about one that is newer still, the box cannot know: it waits for headers.
+"""
 
 _SCHNORR_BYTES = 64
 
@@ -60,7 +62,7 @@ def _check_lock_time(case: Case) -> None:
     if lock_time > HIGHEST_HEIGHT:
         raise Denied(PATH_MISMATCH, f"lock time {lock_time} is a date; heights are signed")
     if lock_time > case.height + AHEAD_BLOCKS:
-        raise Denied(PATH_MISMATCH, f"lock time {lock_time} lies ahead of height {case.height}")
+        raise Denied(CLOCK_STALE, f"lock time {lock_time} lies far ahead of height {case.height}; headers are missing")
     if after is None:
         return
     if lock_time < after:

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.signing.model import ProposalStatus
+from controller.signing.progress import REST_MS
 from shared.bitcoin.kernel import Verdict
 from shared.bitcoin.transaction import Transaction, TxOut
 from shared.errors import Denied, GatewayUnavailable
@@ -176,6 +177,37 @@ async def test_too_few_boxes_end_the_proposal_by_name(stage, safe) -> None:
     assert not stage.chain.broadcasts
     again = await stage.propose(safe)  # its coins are free again
     assert again.status is ProposalStatus.SEALED
+
+
+async def test_boxes_that_are_only_silent_end_nothing(stage, safe) -> None:
+    progress = await stage.propose(safe)
+    for party in ("a", "b"):
+        stage.box(safe, party).silent = True
+    await stage.approve(progress.proposal_id)
+    for _ in range(5):
+        await stage.run()
+        stage.clock.ms += 601_000
+        await stage.service.tick()
+    assert progress.status is ProposalStatus.SIGNING
+    for party in ("a", "b"):
+        stage.box(safe, party).silent = False
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
+
+
+async def test_a_box_that_cannot_yet_is_left_alone_for_a_while(stage, safe) -> None:
+    """Three refusals within a second would leave out a box whose headers are on the way."""
+    progress = await stage.propose(safe)
+    stage.box(safe, "a").mood = "clock.stale"
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    await stage.service.tick()
+    assert len(stage.box(safe, "a").requests) == 1
+    stage.box(safe, "a").mood = ""
+    stage.clock.ms += REST_MS
+    await stage.service.tick()
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
 
 
 async def test_a_box_that_sends_a_wrong_signature_is_blamed(stage, wallet, safe) -> None:
