@@ -94,7 +94,8 @@ class SigningSettings(Section):
     """What a box signs with and for whom. `owners` (hex) sign first policies, `owners_needed` of them.
 
     `wrap_key` is the CKA_ID of the AES key that wraps Taproot keys, empty where the box has none. Witnesses are waited
-    for `patience_s`.
+    for `patience_s`. The box says how it stands every `report_every_s`; a controller that starts waits for it before it
+    can feed headers.
     """
 
     network: Literal["main", "testnet4", "signet", "regtest"]
@@ -106,6 +107,7 @@ class SigningSettings(Section):
     keys: tuple[PinnedKey, ...] = ()
     wrap_key: str = ""
     patience_s: float = Field(default=20.0, gt=0)
+    report_every_s: float = Field(default=15.0, gt=0)
     headers_silent_s: float = Field(default=6 * 3600, gt=0)
     headers_behind_s: float = Field(default=24 * 3600, gt=0)
 

@@ -35,7 +35,6 @@ from shared.wire.record import RecordKind
 from shared.wire.telemetry import TelemetryBatch
 
 HEALTH_EVERY_S = 10.0
-REPORT_EVERY_S = 15.0  # a controller that starts waits for it before it can feed headers
 UNHEARD_S = 2.0
 
 log = get_logger("agent.signer")
@@ -117,9 +116,10 @@ class SignerApp:
             await asyncio.sleep(HEALTH_EVERY_S)
 
     async def _tell_box(self) -> None:
+        every_s = self._settings.signing.report_every_s if self._settings.signing is not None else UNHEARD_S
         while self._box is not None:
             heard = await self._box.tell()
-            await asyncio.sleep(REPORT_EVERY_S if heard else UNHEARD_S)
+            await asyncio.sleep(every_s if heard else min(every_s, UNHEARD_S))
 
 
 def _keystore(signing: SigningSettings, settings: SignerSettings, stack: AsyncExitStack) -> Keystore:

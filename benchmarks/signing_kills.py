@@ -22,7 +22,7 @@ from benchmarks.signing_kills_contracts import Spendable, opened
 from benchmarks.signing_kills_listener import Listener
 from benchmarks.signing_kills_oracle import Verdict, judge
 from benchmarks.signing_kills_payments import IN_FLIGHT, Payments
-from benchmarks.signing_kills_stage import LOOK_S, PATIENCE_S, ROUND_S, SigningStage, signing_stage
+from benchmarks.signing_kills_stage import LOOK_S, PATIENCE_S, REPORT_S, ROUND_S, SigningStage, signing_stage
 from benchmarks.signing_kills_steps import STEPS, StepWatch, Taken
 from hardware_sims.demo.scene import SITE
 from shared.crypto.keys import load_or_create
@@ -99,6 +99,7 @@ def _told(folder: Path, kills: int, seed: int, block_s: float, settle_s: float) 
             "look_s": LOOK_S,
             "round_s": ROUND_S,
             "patience_s": PATIENCE_S,
+            "report_every_s": REPORT_S,
             "boxes": len(stage.boxes),
             "in_flight": IN_FLIGHT,
             "aimed_share": AIMED_SHARE,

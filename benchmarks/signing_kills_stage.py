@@ -21,6 +21,7 @@ from shared.crypto.keys import load_or_create
 LOOK_S = 0.5
 ROUND_S = 4.0
 PATIENCE_S = 2.0
+REPORT_S = 2.0
 _NEVER_S = 86_400
 
 
@@ -70,7 +71,11 @@ def signing_stage(folder: Path) -> Iterator[SigningStage]:
         boxes = tuple(box_of(folder, name, broker.port, operator, people) for name in BOXES)
         taproot_keys = {box.name: taproot_key_of(folder, box) for box in boxes}
         for box in boxes:
-            _hurry(folder / box.name / "signer.toml", "[signing]\n", f"patience_s = {PATIENCE_S}\n")
+            _hurry(
+                folder / box.name / "signer.toml",
+                "[signing]\n",
+                f"patience_s = {PATIENCE_S}\nreport_every_s = {REPORT_S}\n",
+            )
         with scene.controller_config.open("a", encoding="utf-8") as config:
             config.write(controller_toml(Node(tap.url, node.cookie), boxes))
         _hurry(scene.controller_config, "[treasury]\n", f"look_s = {LOOK_S}\nround_s = {ROUND_S}\n")
