@@ -17,11 +17,10 @@ from agent.signer.keystore import HsmKey, HsmKeys, Token, TokenAddress, WrapKey,
 from agent.signer.ledger import EntryKind
 from agent.signer.ledger import entry_table as table
 from agent.signer.ledger.audit import verify
+from agent.signer.sessions.stored_contract import policy_of, stored_contract
 from shared.crypto.keys import key_id, load_or_create
-from shared.errors import SettingMissing
-from shared.wire.codec import decode
+from shared.errors import Denied, SettingMissing
 from shared.wire.contract import SpendingPolicy
-from shared.wire.envelope import Envelope
 
 
 def signing_checks(settings: SignerSettings) -> Iterator[tuple[str, Callable[[], Finding]]]:
@@ -34,6 +33,7 @@ def signing_checks(settings: SignerSettings) -> Iterator[tuple[str, Callable[[],
     yield "token pin", partial(_pin, signing)
     yield "token", partial(_token, signing)
     yield "ledger", partial(_ledger, settings)
+    yield "contracts", partial(_contracts, settings, signing)
     yield "witnesses", partial(_witnesses, settings)
     yield "headers", partial(_headers, settings.state_directory, signing)
 
@@ -91,6 +91,34 @@ def _ledger(settings: SignerSettings) -> Finding:
     return Finding("ledger", Grade.GOOD, f"{head.seq} rows, each as it was written; head {head.digest.hex()[:16]}")
 
 
+def _contracts(settings: SignerSettings, signing: SigningSettings) -> Finding:
+    """Whether each registered contract passes the checks of this release, as the box asks at its start."""
+    path = _ledger_path(settings)
+    if not path.exists():
+        return Finding("contracts", Grade.GOOD, "none yet")
+    try:
+        with closing(_read_only(path)) as connection:
+            subjects = table.subjects(connection, EntryKind.POLICY)
+            unfit = [why for subject in subjects if (why := _unfit(connection, subject, signing.network))]
+    except sqlite3.Error as error:
+        return Finding("contracts", Grade.BAD, f"{path}: {error}", "see what the doctor says of the ledger")
+    if unfit:
+        mend = "the box does not sign for them; docs/signing-box.md, contract.unfit"
+        return Finding("contracts", Grade.BAD, "; ".join(unfit), mend)
+    return Finding("contracts", Grade.GOOD, f"{len(subjects)} registered, each passes the checks of this release")
+
+
+def _unfit(connection: sqlite3.Connection, subject: str, network: str) -> str:
+    terms = table.latest(connection, EntryKind.CONTRACT, subject)
+    if terms is None:
+        return f"contract {subject[:12]} has no terms"
+    try:
+        stored_contract(terms, list(table.of_kind(connection, EntryKind.POLICY, subject)), network)
+    except Denied as denied:
+        return denied.detail
+    return ""
+
+
 def _witnesses(settings: SignerSettings) -> Finding:
     """Whether each contract's newest policy has its ledger countersigned."""
     path = _ledger_path(settings)
@@ -126,7 +154,7 @@ def _newest_policies(connection: sqlite3.Connection) -> Iterator[SpendingPolicy]
     for subject in table.subjects(connection, EntryKind.POLICY):
         row = table.latest(connection, EntryKind.POLICY, subject)
         if row is not None:
-            yield decode(decode(row.body, Envelope).payload, SpendingPolicy)
+            yield policy_of(row)
 
 
 def _ledger_path(settings: SignerSettings) -> Path:

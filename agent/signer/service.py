@@ -36,6 +36,7 @@ from shared.wire.signing import (
     RegisterContract,
     RegistrationAnswer,
     SigningRequest,
+    UnfitContract,
     WitnessAnswer,
     WitnessRequest,
     domain,
@@ -149,6 +150,7 @@ class SigningBox:
             clock_stale=self._equipment.clock.stale(),
             stopped=self._sessions.stopped,
             allowances=tuple([await self._allowance(contract, now) for contract in contracts]),
+            unfit=tuple(UnfitContract(*each) for each in self._registry.unfit.items()),
         )
 
     async def tell(self) -> bool:

@@ -253,6 +253,13 @@ class Allowance(msgspec.Struct, array_like=True, frozen=True):
     lifetime_left_sat: Sat
 
 
+class UnfitContract(msgspec.Struct, array_like=True, frozen=True):
+    """A registered contract that the box does not sign for, because it does not pass the checks of its release."""
+
+    contract_id: str
+    detail: str
+
+
 class BoxReport(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """Up, now and then: ledger head, clock, allowances. `clock_stale` says why the clock is not believed, if so."""
 
@@ -266,3 +273,4 @@ class BoxReport(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     clock_stale: str = ""
     stopped: str = ""  # the rule by which the box signs nothing at all
     allowances: tuple[Allowance, ...] = ()
+    unfit: tuple[UnfitContract, ...] = ()

@@ -5,15 +5,19 @@ from collections.abc import Mapping, Sequence
 from nacl.signing import VerifyKey
 
 from agent.signer.clock.model import ChainTime
-from agent.signer.ledger import Entry, EntryKind, Ledger, Note
+from agent.signer.ledger import EntryKind, Ledger, Note
 from agent.signer.policy.contract import Accepted, Contract
-from agent.signer.policy.document import check_policy, check_terms, descriptor_of, signed_policy
-from agent.signer.rule import INPUT_UNREGISTERED, REGISTER_POLICY, REGISTER_VERSION
+from agent.signer.policy.document import check_policy, signed_policy
+from agent.signer.rule import CONTRACT_UNFIT, INPUT_UNREGISTERED, REGISTER_POLICY, REGISTER_VERSION
+from agent.signer.sessions.stored_contract import new_contract, stored_contract
 from shared.crypto.keys import key_id
 from shared.errors import Conflict, Denied, WireError
+from shared.log import get_logger
 from shared.wire.codec import decode, encode
 from shared.wire.contract import ContractTerms, SpendingPolicy, contract_id
 from shared.wire.envelope import Envelope
+
+log = get_logger(__name__)
 
 
 class Registry:
@@ -25,17 +29,26 @@ class Registry:
         self.owners = tuple(owners)
         self.owners_needed = owners_needed
         self._contracts: dict[str, Contract] = {}
+        self._unfit: dict[str, str] = {}
 
     async def load(self) -> None:
-        """Terms that a crash left without their policy are not registered."""
+        """Every contract that was registered. One that does not pass the checks of today is not signed for, and `unfit`
+        says why. Terms that a crash left without their policy are not registered.
+        """
         for subject in await self._ledger.subjects(EntryKind.POLICY):
             row = await self._ledger.latest(EntryKind.CONTRACT, subject)
             assert row is not None, "a policy follows its terms"
-            terms = decode(row.body, ContractTerms)
-            contract = Contract(subject, terms, descriptor_of(terms, self._network), ())
-            for policy_row in await self._ledger.all_of(EntryKind.POLICY, subject):
-                contract = _with_policy(contract, policy_row)
-            self._contracts[subject] = contract
+            try:
+                policies = await self._ledger.all_of(EntryKind.POLICY, subject)
+                self._contracts[subject] = stored_contract(row, policies, self._network)
+            except Denied as denied:
+                log.warning("signer.contract-unfit", contract=subject, detail=denied.detail)
+                self._unfit[subject] = denied.detail
+
+    @property
+    def unfit(self) -> Mapping[str, str]:
+        """The registered contracts that are not signed for, and why."""
+        return self._unfit
 
     @property
     def contracts(self) -> Mapping[str, Contract]:
@@ -49,6 +62,7 @@ class Registry:
         return {key_id(key): key for key in keys}
 
     def contract(self, subject: str) -> Contract:
+        self._require_fit(subject)
         found = self._contracts.get(subject)
         if found is None:
             raise Denied(INPUT_UNREGISTERED, f"contract {subject[:12]} is not registered on this box")
@@ -57,6 +71,7 @@ class Registry:
     async def register(self, terms: ContractTerms, sealed: bytes, now: ChainTime) -> Accepted:
         """A contract and its first policy. What was taken before is told again."""
         subject = contract_id(terms)
+        self._require_fit(subject)
         known = self._contracts.get(subject)
         repeated = _repeated(known, sealed)
         if repeated is not None:
@@ -66,8 +81,7 @@ class Registry:
                 REGISTER_VERSION, f"contract {subject[:12]} is registered; its policy changes by a policy change"
             )
         policy = signed_policy(sealed, self.owners, self.owners_needed)
-        contract = Contract(subject, terms, descriptor_of(terms, self._network), ())
-        check_terms(terms, contract.descriptor)
+        contract = new_contract(subject, terms, self._network)
         check_policy(policy, subject, 1, contract.network)
         if await self._ledger.latest(EntryKind.CONTRACT, subject) is None:
             await self._ledger.record(Note(kind=EntryKind.CONTRACT, subject=subject, body=encode(terms)), now)
@@ -92,14 +106,12 @@ class Registry:
             row = await self._ledger.record(note, now, follows_seq=before.seq if before else 0)
         except Conflict as error:
             raise Denied(REGISTER_VERSION, "another policy of this contract came at the same time") from error
-        self._contracts[contract.id] = _with_policy(contract, row)
+        self._contracts[contract.id] = contract.with_policy(policy, row.height)
         return self._contracts[contract.id].policies[-1]
 
-
-def _with_policy(contract: Contract, row: Entry) -> Contract:
-    """The row was checked before it was written; its height is when the box learnt of the policy."""
-    policy = decode(decode(row.body, Envelope).payload, SpendingPolicy)
-    return contract.with_policy(policy, row.height)
+    def _require_fit(self, subject: str) -> None:
+        if subject in self._unfit:
+            raise Denied(CONTRACT_UNFIT, self._unfit[subject])
 
 
 def _repeated(contract: Contract | None, sealed: bytes) -> Accepted | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.health import doctor_signer
@@ -17,7 +18,9 @@ from agent.signer.keystore import Hardening, HsmKeys, Pin, Token
 from agent.signer.ledger import EntryKind, Ledger, Note
 from shared.crypto.keys import key_id, load_or_create
 from shared.errors import BesError, Corrupt, KeyUnsafe, PinRefused, SettingInvalid, TokenUnavailable
-from tests.agent.signer.scene import policy, sealed_policy
+from shared.wire.codec import encode
+from shared.wire.contract import contract_id
+from tests.agent.signer.scene import policy, sealed_policy, terms
 from tests.softhsm import PIN, SoftHsm
 
 CONTRACT = "ab" * 32
@@ -173,3 +176,25 @@ def test_headers_that_are_old_or_never_came_are_found(settings):
 def test_memory_that_others_could_read_is_found(settings, monkeypatch, reached, grade):
     monkeypatch.setattr(doctor_signer, "harden", lambda: Hardening(*reached))
     assert found(settings, "memory").grade is grade
+
+
+async def test_a_contract_that_does_not_pass_any_more_is_named(settings):
+    assert found(settings, "contracts").grade is Grade.GOOD
+    path = await ledger(settings, 0)
+    assert "has no terms" in found(settings, "contracts").found
+    assert found(settings, "contracts").grade is Grade.BAD
+    path.unlink()
+    box_id = key_id(load_or_create(settings.state_directory / "node.key").verify_key)
+    opened = Ledger(path, box_id=box_id, boot_id="boot")
+    await opened.open()
+    bare = msgspec.structs.replace(terms(), paths=terms().paths[:1])
+    for contract in (terms(), bare):
+        subject = contract_id(contract)
+        await opened.record(Note(kind=EntryKind.CONTRACT, subject=subject, body=encode(contract)), ChainTime(1, 1))
+        body = sealed_policy(policy(subject))
+        await opened.record(Note(kind=EntryKind.POLICY, subject=subject, policy_version=1, body=body), ChainTime(1, 1))
+    await opened.close()
+    finding = found(settings, "contracts")
+    assert finding.grade is Grade.BAD
+    assert contract_id(bare)[:12] in finding.found
+    assert contract_id(terms())[:12] not in finding.found
