@@ -1,4 +1,6 @@
-"""The node as contracts (`contracts.ports.Coins`) and the money door (`signing.ports.Chain`) see it."""
+"""The node as contracts (`contracts.ports.Coins`), forwards (`contracts.forward.ports.ForwardChain`) and the money door
+(`signing.ports.Chain`) see it.
+"""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -77,6 +79,17 @@ class TreasuryChain:
     async def block_of(self, txid: str) -> ChainPoint | None:
         point = await self._node.block_of(txid)
         return None if point is None else ChainPoint(point.height, point.block_hash)
+
+    async def height_of(self, txid: str) -> int | None:
+        """Of the block that holds a transaction; None where it is in none."""
+        point = await self._node.block_of(txid)
+        return None if point is None else point.height
+
+    async def bits_at(self, height: int) -> int | None:
+        """The compact target of the best branch's block at a height; None above its tip."""
+        block_hash = await self._node.hash_at(height)
+        header = None if block_hash is None else await self._node.header(block_hash)
+        return None if header is None else int.from_bytes(header.raw[72:76], "little")
 
     def _of(self, terms: ContractTerms) -> DescriptorCoins:
         known = self._coins.get(terms.descriptor)
