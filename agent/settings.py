@@ -108,6 +108,7 @@ class SigningSettings(Section):
     wrap_key: str = ""
     patience_s: float = Field(default=20.0, gt=0)
     report_every_s: float = Field(default=15.0, gt=0)
+    accept_torn_end: bool = False
     headers_silent_s: float = Field(default=6 * 3600, gt=0)
     headers_behind_s: float = Field(default=24 * 3600, gt=0)
 

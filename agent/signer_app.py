@@ -79,7 +79,12 @@ class SignerApp:
         harden()
         folder, operators = self._settings.state_directory, keys(self._settings.operators)
         keystore = await asyncio.to_thread(_keystore, signing, self._settings, stack)
-        ledger = Ledger(folder / "ledger.db", box_id=key_id(self._key.verify_key), boot_id=machine_boot_id())
+        ledger = Ledger(
+            folder / "ledger.db",
+            box_id=key_id(self._key.verify_key),
+            boot_id=machine_boot_id(),
+            accept_torn_end=signing.accept_torn_end,
+        )
         await ledger.open()
         stack.push_async_callback(ledger.close)
         clock = HeaderClock(folder / "headers", _clock_settings(signing), self._clock)

@@ -18,9 +18,12 @@ from agent.signer.ledger import EntryKind
 from agent.signer.ledger import entry_table as table
 from agent.signer.ledger.audit import verify
 from agent.signer.sessions.stored_contract import policy_of, stored_contract
+from agent.spool.integrity import check_tail
 from shared.crypto.keys import key_id, load_or_create
-from shared.errors import Denied, SettingMissing
+from shared.errors import Corrupt, Denied, SettingMissing
 from shared.wire.contract import SpendingPolicy
+
+_COMMIT_S = 0.2  # no commit takes that long to be written whole
 
 
 def signing_checks(settings: SignerSettings) -> Iterator[tuple[str, Callable[[], Finding]]]:
@@ -32,7 +35,7 @@ def signing_checks(settings: SignerSettings) -> Iterator[tuple[str, Callable[[],
     yield "memory", _memory
     yield "token pin", partial(_pin, signing)
     yield "token", partial(_token, signing)
-    yield "ledger", partial(_ledger, settings)
+    yield "ledger", partial(_ledger, settings, signing)
     yield "contracts", partial(_contracts, settings, signing)
     yield "witnesses", partial(_witnesses, settings)
     yield "headers", partial(_headers, settings.state_directory, signing)
@@ -72,7 +75,7 @@ def _token(signing: SigningSettings) -> Finding:
     return Finding("token", Grade.GOOD, found)
 
 
-def _ledger(settings: SignerSettings) -> Finding:
+def _ledger(settings: SignerSettings, signing: SigningSettings) -> Finding:
     path = _ledger_path(settings)
     if not path.exists():
         return Finding(
@@ -82,13 +85,38 @@ def _ledger(settings: SignerSettings) -> Finding:
     if not key.exists():
         raise SettingMissing(f"{key} is missing, and the ledger belongs to the box with that key; bring it back")
     box_id = key_id(load_or_create(key).verify_key)
+    torn = _torn_end(path)
+    if torn and not signing.accept_torn_end:
+        mend = "keep a copy of the disk; docs/signing-box.md, When a power cut tore the ledger's end"
+        return Finding("ledger", Grade.BAD, f"the box does not start: {torn}", mend)
     try:
         with closing(_read_only(path)) as connection:
             head = verify(connection, box_id)
     except sqlite3.Error as error:
         mend = "keep the disk as it is; docs/signing-box.md, When a box was rolled back"
         return Finding("ledger", Grade.BAD, f"{path}: {error}", mend)
-    return Finding("ledger", Grade.GOOD, f"{head.seq} rows, each as it was written; head {head.digest.hex()[:16]}")
+    whole = f"{head.seq} rows, each as it was written; head {head.digest.hex()[:16]}"
+    if signing.accept_torn_end:
+        mend = "take accept_torn_end out of the file after the start that needed it"
+        return Finding("ledger", Grade.WEAK, f"{whole}; a torn end would be accepted", mend)
+    return Finding("ledger", Grade.GOOD, whole)
+
+
+def _torn_end(path: Path) -> str:
+    """Empty where every commit in the log is whole. A box that runs may be writing one: a second look decides."""
+    torn = _tail_fault(path)
+    if torn:
+        time.sleep(_COMMIT_S)
+        torn = _tail_fault(path)
+    return torn
+
+
+def _tail_fault(path: Path) -> str:
+    try:
+        check_tail(path)
+    except Corrupt as error:
+        return error.detail
+    return ""
 
 
 def _contracts(settings: SignerSettings, signing: SigningSettings) -> Finding:

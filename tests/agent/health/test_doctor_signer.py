@@ -198,3 +198,22 @@ async def test_a_contract_that_does_not_pass_any_more_is_named(settings):
     assert finding.grade is Grade.BAD
     assert contract_id(bare)[:12] in finding.found
     assert contract_id(terms())[:12] not in finding.found
+
+
+async def test_a_torn_end_and_the_setting_that_accepts_one_are_told(settings):
+    """Half of the last commit has not reached the disk, as a power cut leaves it."""
+    box_id = key_id(load_or_create(settings.state_directory / "node.key").verify_key)
+    live = Ledger(settings.state_directory / "live.db", box_id=box_id, boot_id="boot")
+    await live.open()
+    await live.record(Note(kind=EntryKind.REFUSAL), ChainTime(1, 1))
+    for suffix in ("", "-wal"):
+        content = bytearray((settings.state_directory / f"live.db{suffix}").read_bytes())
+        if suffix:
+            content[-100:] = bytes(100)
+        (settings.state_directory / f"ledger.db{suffix}").write_bytes(content)
+    await live.close()
+    finding = found(settings, "ledger")
+    assert (finding.grade, "does not start" in finding.found) == (Grade.BAD, True)
+    accepting = changed(settings, accept_torn_end=True)
+    assert found(accepting, "ledger").grade is Grade.WEAK
+    assert "take accept_torn_end out" in found(accepting, "ledger").mend

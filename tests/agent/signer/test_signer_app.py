@@ -20,6 +20,7 @@ from shared.mqtt import Endpoint, Message, MqttSession, MqttSettings, Subscripti
 from shared.wire.codec import decode, encode
 from shared.wire.contract import Party, SpendingPath, contract_id
 from shared.wire.signing import (
+    BoxReport,
     Packet,
     RegisterContract,
     RegistrationAnswer,
@@ -165,6 +166,31 @@ async def test_a_token_signs_over_the_broker_what_policy_allows(tmp_path, hsm, b
         forged = encode(Packet(1, "request", seal(domain("request"), request, [thief])))
         controller._session.publish(down("tx1", "box-1", "signing"), forged)
         assert await controller.ask("request", request, "answer", SigningAnswer) == answer
+    finally:
+        await controller.close()
+        app.cancel()
+        await asyncio.gather(app, return_exceptions=True)
+
+
+async def test_a_box_whose_pin_is_wrong_says_so_and_does_not_start_again_and_again(tmp_path, hsm, broker):
+    """Each start of the unit would show the wrong PIN once more, until the token locks."""
+    place = hsm.add_token()
+    with Token(place, Pin(PIN)) as token:
+        hsm_key = HsmKeys(token).generate("a1", "box-1")
+    hsm.forget()
+    settings = settings_of(tmp_path, broker, place, hsm_key)
+    (tmp_path / "pin").write_text("111111")
+    settings.state_directory.mkdir(mode=0o700)
+    box_key = load_or_create(settings.state_directory / "node.key").verify_key
+    controller = Controller(broker, box_key)
+    app = asyncio.create_task(SignerApp(settings).run())
+    try:
+        async with asyncio.timeout(30):
+            while (heard := await controller.heard.get()).kind != "report":
+                continue
+        report = unseal(domain("report"), heard.sealed, controller._box, BoxReport)[0]
+        assert (report.stopped, report.public_keys) == ("token.pin", (hsm_key.public_key,))
+        assert not app.done()
     finally:
         await controller.close()
         app.cancel()
