@@ -16,9 +16,11 @@ from controller.signing.board import ProposalBoard
 from controller.signing.combine import completed, spent_outputs, with_nonces
 from controller.signing.control import control_text
 from controller.signing.event import (
+    BroadcastWithheld,
     ControlProven,
     ProposalExpired,
     ProposalFinalised,
+    ProposalLapsed,
     ProposalRefused,
     RoundAborted,
     RoundRepeated,
@@ -28,19 +30,30 @@ from controller.signing.event import (
     proposal_stream,
 )
 from controller.signing.model import UNSIGNED, AskedBox, ProposalStatus, Round
-from controller.signing.plan import Abort, Ask, Complete, Exhausted, Wait, next_step, rests_until_ms, signed_whole
-from controller.signing.ports import BoxAddress, Chain, Contract, ContractBook, Judge, Verdicts
+from controller.signing.plan import (
+    Abort,
+    Ask,
+    Complete,
+    Exhausted,
+    Wait,
+    may_be_signed_whole,
+    next_step,
+    rests_until_ms,
+    signed_whole,
+)
+from controller.signing.ports import BoxAddress, Chain, Contract, ContractBook, Judge, Ruling, Verdicts
 from controller.signing.progress import ProposalProgress
 from controller.signing.refusal import SigningRefusal
 from controller.signing.request import broadcast_effect, request_id, signing_effect
 from shared.bitcoin.transaction import Transaction
 from shared.clock import Clock
-from shared.errors import Conflict, ContractError, Denied
+from shared.errors import Conflict, ContractError, Denied, GatewayUnavailable
 
 ACTOR = "controller"
 ROUND_S = 600.0
 KNOWN_TO_NODE = frozenset({"txn-already-in-mempool", "txn-already-known", "txn-same-nonwitness-data-in-mempool"})
 """Reject reasons (Bitcoin Core) of a transaction that a node has taken before."""
+_CARRIED_ON = UNSIGNED | {ProposalStatus.SIGNING, ProposalStatus.LAPSED}
 _SILENT = "box.silent"
 _MOST_STEPS = 64
 
@@ -74,6 +87,7 @@ class Conductor:
         self._key = key
         self._clock = clock
         self._round_s = round_s
+        self._admitting = asyncio.Lock()  # what one proposal may spend depends on what the others were asked for
         self._steps: dict[ProposalStatus, Callable[[ProposalProgress, Contract, int], Awaitable[bool]]] = {
             ProposalStatus.APPROVED: self._judged_by_rules,
             ProposalStatus.CLEARED: self._signing,
@@ -94,8 +108,8 @@ class Conductor:
 
     def due_ms(self) -> int | None:
         """When the next round's time is over; None where none runs."""
-        rounds = [progress.round for progress in self._board.open() if progress.round is not None]
-        return min((round_.until_ms for round_ in rounds if round_.open), default=None)
+        signing = (one.round for one in self._board.open() if one.status is ProposalStatus.SIGNING)
+        return min((round_.until_ms for round_ in signing if round_ is not None and round_.open), default=None)
 
     async def repeat(self, progress: ProposalProgress, actor: str) -> bool:
         """Send the requests of the present round that nobody answered again, word for word: a box that has answered
@@ -120,44 +134,66 @@ class Conductor:
             attempt=round_.attempt,
             requests=tuple(box.request_id for box in round_.open),
         )
-        return await self._write(progress, fact, effects, actor=actor)
+        return await self._write(progress, fact, effects=effects, actor=actor)
 
     async def _step(self, progress: ProposalProgress) -> bool:
         """True where something was written."""
-        if progress.status not in UNSIGNED and progress.status is not ProposalStatus.SIGNING:
+        if progress.status not in _CARRIED_ON and not progress.withheld:
             return False
         tip = await self._office.chain.tip()
         contract = self._office.contracts.contract(progress.proposal.contract_id)
+        if progress.withheld:
+            return contract is not None and await self._released(progress, contract, tip.height)
         if contract is not None and signed_whole(progress, contract):
             return await self._signing(progress, contract, tip.height)  # others may have it too: it cannot be recalled
+        if progress.status is ProposalStatus.LAPSED:
+            return await self._let_go(progress, contract, tip.height)
         if tip.height >= progress.proposal.expiry_height:
-            return await self._write(progress, ProposalExpired(progress.proposal_id, tip.height))
+            return await self._end(progress, contract, ProposalExpired(progress.proposal_id, tip.height))
         if contract is None or contract.policy.policy_version != progress.proposal.policy_version:
             detail = "the policy under which it was approved is not in force any more; propose it anew"
-            return await self._refuse(progress, SigningRefusal.POLICY_CHANGED, detail)
+            return await self._end(progress, contract, _refused(progress, SigningRefusal.POLICY_CHANGED, detail))
         step = self._steps.get(progress.status)
         return await step(progress, contract, tip.height) if step is not None else False
 
     async def _judged_by_rules(self, progress: ProposalProgress, contract: Contract, height: int) -> bool:
         ruling = await self._office.verdicts.rule(contract, progress.proposal, height)
         if not ruling.allowed:
-            return await self._refuse(progress, ruling.rules[0], ruling.detail)
-        return await self._write(progress, VerdictPassed(progress.proposal_id, progress.proposal.txid, ruling.rules))
+            return await self._write(progress, _refused(progress, ruling.rules[0], ruling.detail))
+        return await self._write(progress, _passed(progress, ruling, height))
 
-    async def _signing(self, progress: ProposalProgress, contract: Contract, _height: int) -> bool:
+    async def _signing(self, progress: ProposalProgress, contract: Contract, height: int) -> bool:
         match next_step(progress, contract):
             case Ask() as ask if self._clock.now_ms() < rests_until_ms(progress, ask):
                 return False
             case Ask() as ask:
-                return await self._ask(progress, contract, ask)
+                return await self._ask(progress, contract, ask, height)
             case Abort(rule, detail):
                 return await self._write(progress, RoundAborted(progress.proposal_id, progress.attempt, rule, detail))
             case Complete(path):
-                return await self._complete(progress, contract, path)
+                return await self._complete(progress, contract, path, height)
             case Exhausted(detail):
-                return await self._refuse(progress, SigningRefusal.NO_QUORUM, detail)
+                return await self._end(progress, contract, _refused(progress, SigningRefusal.NO_QUORUM, detail))
             case Wait():
                 return await self._overdue(progress)
+
+    async def _end(
+        self, progress: ProposalProgress, contract: Contract | None, ending: ProposalExpired | ProposalRefused
+    ) -> bool:
+        """It ends, and its coins are free, unless somebody may have every signature that it needs."""
+        spends = progress.proposal.message is None
+        if not spends or not progress.signed or (contract is not None and not may_be_signed_whole(progress, contract)):
+            return await self._write(progress, ending)
+        rule, detail = (ending.rule, ending.detail) if isinstance(ending, ProposalRefused) else ("", "")
+        return await self._write(progress, ProposalLapsed(progress.proposal_id, rule, detail))
+
+    async def _let_go(self, progress: ProposalProgress, contract: Contract | None, height: int) -> bool:
+        """A lapsed one ends when so many requests were refused that nobody can have it whole."""
+        if contract is None or may_be_signed_whole(progress, contract):
+            return False
+        if progress.rule:
+            return await self._write(progress, _refused(progress, progress.rule, progress.detail))
+        return await self._write(progress, ProposalExpired(progress.proposal_id, height))
 
     async def _overdue(self, progress: ProposalProgress) -> bool:
         round_ = progress.round
@@ -167,7 +203,19 @@ class Conductor:
         detail = f"nothing was heard in time of {silent}"
         return await self._write(progress, RoundAborted(progress.proposal_id, round_.attempt, _SILENT, detail))
 
-    async def _ask(self, progress: ProposalProgress, contract: Contract, ask: Ask) -> bool:
+    async def _ask(self, progress: ProposalProgress, contract: Contract, ask: Ask, height: int) -> bool:
+        """The rules are asked once more: lists and sums may have changed since the verdict."""
+        async with self._admitting:
+            ruling = await self._office.verdicts.rule(contract, progress.proposal, height)
+            if not ruling.allowed:
+                return await self._end(progress, contract, _refused(progress, ruling.rules[0], ruling.detail))
+            verdict = () if progress.verdict_height == height else (_passed(progress, ruling, height),)
+            started, effects = self._round_of(progress, contract, ask)
+            return await self._write(progress, *verdict, started, effects=effects)
+
+    def _round_of(
+        self, progress: ProposalProgress, contract: Contract, ask: Ask
+    ) -> tuple[RoundStarted, tuple[SideEffect, ...]]:
         attempt = progress.attempt if ask.kind is Round.PARTIAL else progress.attempt + 1
         base, until_ms = progress.proposal.psbt, self._clock.now_ms() + int(1_000 * self._round_s)
         if ask.kind is Round.PARTIAL:
@@ -186,55 +234,73 @@ class Conductor:
             asked=asked,
             until_ms=until_ms,
         )
-        return await self._write(progress, fact, effects)
+        return fact, effects
 
-    async def _complete(self, progress: ProposalProgress, contract: Contract, path: str) -> bool:
-        """Combine, let the consensus engine judge every input, ask the node, and write the one final transaction."""
+    async def _complete(self, progress: ProposalProgress, contract: Contract, path: str, height: int) -> bool:
+        """Combine, let the consensus engine judge every input, and write the one final transaction.
+
+        From here on it may confirm, whatever node and rules say: it is watched with its coins held.
+        """
         proposal = progress.proposal
         try:
             final = completed(contract, path, proposal.psbt, progress)
         except ContractError as error:
-            return await self._refuse(progress, SigningRefusal.JUDGE, f"no witness can be made: {error}")
+            detail = f"no witness can be made: {error}"
+            return await self._write(progress, _refused(progress, SigningRefusal.JUDGE, detail))
         verdict = await asyncio.to_thread(self._office.judge.accepts, final.raw, spent_outputs(proposal.psbt))
+        if not verdict.ok and verdict.failed_input is None:
+            raise GatewayUnavailable(f"{progress.proposal_id}: the consensus engine gave no verdict; it is asked again")
         if not verdict.ok:
-            return await self._refuse(
-                progress, SigningRefusal.JUDGE, f"the consensus engine refuses input {verdict.failed_input}"
-            )
+            detail = f"the consensus engine refuses input {verdict.failed_input}"
+            return await self._write(progress, _refused(progress, SigningRefusal.JUDGE, detail))
         if proposal.message is not None:
             return await self._prove(progress, contract, proposal.message, final)
-        node = await self._office.chain.test_accept(final.raw)
-        if not node.allowed and node.reason not in KNOWN_TO_NODE:
-            return await self._refuse(progress, SigningRefusal.NODE_REFUSED, f"the node refuses it: {node.reason}")
-        return await self._write(
-            progress,
-            _finalised(proposal.proposal_id, final, path),
-            (broadcast_effect(proposal.proposal_id, final.txid, final.raw, 1),),
-        )
+        done = _finalised(proposal.proposal_id, final, path)
+        ruling = await self._office.verdicts.rule(contract, proposal, height)
+        if not ruling.allowed:
+            withheld = BroadcastWithheld(proposal.proposal_id, ruling.rules[0], ruling.detail)
+            return await self._write(progress, done, withheld)
+        effect = broadcast_effect(proposal.proposal_id, final.txid, final.raw, 1)
+        return await self._write(progress, _passed(progress, ruling, height), done, effects=(effect,))
 
     async def _prove(self, progress: ProposalProgress, contract: Contract, message: str, signed: Transaction) -> bool:
         """The text for whoever asked, once it convinces us as it would convince him."""
         try:
             address, signature = control_text(contract, progress.proposal.places[0], message, signed)
         except Denied as denied:
-            return await self._refuse(progress, denied.rule, denied.detail)
+            return await self._write(progress, _refused(progress, denied.rule, denied.detail))
         height = (await self._office.chain.tip()).height
         proven = ControlProven(proposal_id=progress.proposal_id, address=address, signature=signature, height=height)
         return await self._write(progress, proven)
 
-    async def _refuse(self, progress: ProposalProgress, rule: str, detail: str) -> bool:
-        return await self._write(progress, ProposalRefused(progress.proposal_id, rule, detail))
+    async def _released(self, progress: ProposalProgress, contract: Contract, height: int) -> bool:
+        """What was withheld is broadcast once the rules allow it."""
+        ruling = await self._office.verdicts.rule(contract, progress.proposal, height)
+        if not ruling.allowed:
+            return False
+        assert progress.final is not None
+        effect = broadcast_effect(progress.proposal_id, progress.final.txid, progress.final.raw, 1)
+        return await self._write(progress, _passed(progress, ruling, height), effects=(effect,))
 
     async def _write(
         self,
         progress: ProposalProgress,
-        fact: msgspec.Struct,
+        *facts: msgspec.Struct,
         effects: Sequence[SideEffect] = (),
-        *,
         actor: str = ACTOR,
     ) -> bool:
-        append = Append(proposal_stream(progress.proposal_id), (codec.encode(fact, actor),), progress.version)
+        events = tuple(codec.encode(fact, actor) for fact in facts)
+        append = Append(proposal_stream(progress.proposal_id), events, progress.version)
         await self._journal.commit(Commit(appends=(append,), effects=tuple(effects)))
         return True
+
+
+def _refused(progress: ProposalProgress, rule: str, detail: str) -> ProposalRefused:
+    return ProposalRefused(progress.proposal_id, rule, detail)
+
+
+def _passed(progress: ProposalProgress, ruling: Ruling, height: int) -> VerdictPassed:
+    return VerdictPassed(progress.proposal_id, progress.proposal.txid, ruling.rules, height)
 
 
 def _asked(box: BoxAddress, party: str, request: str) -> AskedBox:

@@ -71,11 +71,15 @@ class ProposalApproved(msgspec.Struct, frozen=True):
 
 
 class VerdictPassed(msgspec.Struct, frozen=True):
-    """The rules allow this transaction; `rules` are those that were asked."""
+    """The rules allow this transaction at this height; `rules` are those that were asked.
+
+    Asked before the first box hears of it, before every round, and before it is broadcast.
+    """
 
     proposal_id: str
     txid: str
     rules: tuple[str, ...]
+    height: int = 0
 
 
 class RoundStarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +175,14 @@ class ControlProven(msgspec.Struct, frozen=True, kw_only=True):
     height: int
 
 
+class BroadcastWithheld(msgspec.Struct, frozen=True):
+    """The rules no longer allow what is signed whole: it is kept and watched, and broadcast once they do again."""
+
+    proposal_id: str
+    rule: str
+    detail: str
+
+
 class TransactionBroadcast(msgspec.Struct, frozen=True):
     proposal_id: str
     txid: str
@@ -178,7 +190,7 @@ class TransactionBroadcast(msgspec.Struct, frozen=True):
 
 
 class BroadcastRefused(msgspec.Struct, frozen=True):
-    """The node did not take it. It may still come into a block, so the watch goes on."""
+    """The node does not take it yet, by its own reason. It may still come into a block, so the watch goes on."""
 
     proposal_id: str
     txid: str
@@ -192,6 +204,13 @@ class ConflictSeen(msgspec.Struct, frozen=True):
     proposal_id: str
     txid: str
     height: int
+
+
+class ConflictEnded(msgspec.Struct, frozen=True):
+    """Its coins are there again."""
+
+    proposal_id: str
+    txid: str
 
 
 class TransactionConfirmed(msgspec.Struct, frozen=True):
@@ -213,6 +232,17 @@ class TransactionBuried(msgspec.Struct, frozen=True):
     txid: str
     block: ChainPoint
     depth: int
+
+
+class ProposalLapsed(msgspec.Struct, frozen=True):
+    """It would have ended, by `rule` or (where that is empty) by its expiry, but those who were asked may have signed.
+
+    Its coins stay held until every open request was refused, or until something has spent them.
+    """
+
+    proposal_id: str
+    rule: str
+    detail: str
 
 
 class ProposalExpired(msgspec.Struct, frozen=True):
@@ -262,12 +292,15 @@ codec = EventCodec(
         RoundAborted,
         ProposalFinalised,
         ControlProven,
+        BroadcastWithheld,
         TransactionBroadcast,
         BroadcastRefused,
         ConflictSeen,
+        ConflictEnded,
         TransactionConfirmed,
         TransactionReorganised,
         TransactionBuried,
+        ProposalLapsed,
         ProposalExpired,
         ProposalRefused,
         ProposalCancelled,

@@ -7,12 +7,14 @@ import msgspec
 from nacl.signing import VerifyKey
 
 from controller.journal import Append, Commit, Journal
+from controller.signing.approval import path_of
 from controller.signing.arrival import checked_additions
 from controller.signing.board import ProposalBoard
 from controller.signing.event import AnswerBlamed, AnswerTaken, BoxRefused, codec, proposal_stream
-from controller.signing.model import AskedBox, Round
+from controller.signing.model import ProposalStatus, Round
+from controller.signing.plan import is_musig
 from controller.signing.ports import BoxAddress, Contract, ContractBook
-from controller.signing.progress import ProposalProgress, SigningRound
+from controller.signing.progress import ProposalProgress
 from controller.signing.refusal import SigningRefusal
 from controller.signing.request import proposal_of
 from shared.crypto.keys import key_id
@@ -27,11 +29,13 @@ _log = get_logger("signing.inbox")
 
 
 class Asked(NamedTuple):
-    """The open question that an answer belongs to."""
+    """The question that an answer belongs to: of the present round, or one of an earlier round that is still open."""
 
     progress: ProposalProgress
-    round: SigningRound
-    request: AskedBox
+    request_id: str
+    party: str
+    path: str
+    kind: Round
     contract: Contract
     box: BoxAddress
 
@@ -97,20 +101,44 @@ class AnswerInbox:
         except WireError as error:
             _log.error("answer_foreign", site=site, node=node, rule=SigningRefusal.ANSWER_FOREIGN, detail=error.detail)
             return None
-        request, round_ = progress.asked(answer.request_id), progress.round
-        if request is None or round_ is None or (request.site, request.node) != (site, node):
-            return progress, None  # of a round that is over
-        if answer.request_id in round_.taken or answer.request_id in round_.failed:
+        asked = _asked(progress, contract, answer.request_id, boxes[signed_by[0]])
+        if asked is None:
             return progress, None
-        return progress, judged(Asked(progress, round_, request, contract, boxes[signed_by[0]]), answer)
+        fact = judged(asked, answer)
+        late = progress.asked(answer.request_id) is None
+        return progress, None if late and isinstance(fact, AnswerBlamed) else fact
+
+
+def _asked(progress: ProposalProgress, contract: Contract, request_id: str, box: BoxAddress) -> Asked | None:
+    """What this box was asked and has not answered; None where nothing of the kind is open.
+
+    Of earlier rounds a signature counts as well as a refusal; a partial signature fits its own round only, so of a late
+    one only the refusal is heard.
+    """
+    request, round_ = progress.asked(request_id), progress.round
+    if request is not None and round_ is not None:
+        if request_id in round_.taken or request_id in round_.failed or (request.site, request.node) != _place(box):
+            return None
+        return Asked(progress, request_id, request.party, round_.path, round_.kind, contract, box)
+    late = progress.open_requests.get(request_id)
+    if late is None or progress.status not in (ProposalStatus.SIGNING, ProposalStatus.LAPSED):
+        return None
+    if contract.boxes.get(late.party) != box or late.party in progress.signatures.get(late.path, {}):
+        return None
+    kind = Round.PARTIAL if is_musig(contract, path_of(contract, late.path)) else Round.SIGN
+    return Asked(progress, request_id, late.party, late.path, kind, contract, box)
+
+
+def _place(box: BoxAddress) -> tuple[str, str]:
+    return box.site, box.node
 
 
 def judged(asked: Asked, answer: SigningAnswer) -> msgspec.Struct:
     """The fact that an answer amounts to; the box that sealed it stands behind every byte."""
     named = {
         "proposal_id": asked.progress.proposal_id,
-        "request_id": asked.request.request_id,
-        "party": asked.request.party,
+        "request_id": asked.request_id,
+        "party": asked.party,
         "box_id": asked.box.box_id,
     }
     if answer.outcome == "refused":
@@ -118,14 +146,14 @@ def judged(asked: Asked, answer: SigningAnswer) -> msgspec.Struct:
     try:
         if answer.box_id != asked.box.box_id or answer.txid != asked.progress.proposal.txid:
             raise Denied(SigningRefusal.ANSWER_ALTERED, f"{answer.box_id} speaks of transaction {answer.txid}")
-        if (answer.outcome == "nonce") != (asked.round.kind is Round.NONCE):
-            raise Denied(SigningRefusal.ANSWER_ALTERED, f"it was asked for {asked.round.kind}, not {answer.outcome}")
+        if (answer.outcome == "nonce") != (asked.kind is Round.NONCE):
+            raise Denied(SigningRefusal.ANSWER_ALTERED, f"it was asked for {asked.kind}, not {answer.outcome}")
         additions = checked_additions(
             asked.contract,
             asked.progress.proposal,
-            asked.round.path,
-            asked.request.party,
-            asked.round.kind,
+            asked.path,
+            asked.party,
+            asked.kind,
             answer.psbt,
             asked.progress.nonces,
         )
@@ -135,7 +163,7 @@ def judged(asked: Asked, answer: SigningAnswer) -> msgspec.Struct:
         return AnswerBlamed(**named, rule=SigningRefusal.ANSWER_MALFORMED, detail=str(error))
     return AnswerTaken(
         **named,
-        path=asked.round.path,
+        path=asked.path,
         psbt=additions,
         ledger_seq=answer.ledger_seq,
         ledger_head=answer.ledger_head,

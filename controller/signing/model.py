@@ -50,6 +50,7 @@ class ProposalStatus(StrEnum):
     APPROVED = "approved"  # waits for the verdict
     CLEARED = "cleared"  # waits for its first round
     SIGNING = "signing"
+    LAPSED = "lapsed"  # given up, yet a whole set of signatures may exist somewhere: its coins stay held
     FINALISED = "finalised"  # complete and judged; durable, not yet with the node
     BROADCAST = "broadcast"
     CONFIRMED = "confirmed"  # in a block, not yet deep enough
@@ -82,6 +83,7 @@ COMPLETE = frozenset(
     }
 )
 """There is a final transaction that may confirm."""
+MAY_CONFIRM = COMPLETE | {ProposalStatus.LAPSED}
 
 
 class Round(StrEnum):

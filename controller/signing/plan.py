@@ -82,7 +82,32 @@ def next_step(progress: ProposalProgress, contract: Contract) -> Step:
 
 def signed_whole(progress: ProposalProgress, contract: Contract) -> bool:
     """Is every signature there that the transaction needs?"""
-    return progress.status is ProposalStatus.SIGNING and isinstance(next_step(progress, contract), Complete)
+    asked = progress.status in (ProposalStatus.SIGNING, ProposalStatus.LAPSED)
+    return asked and isinstance(next_step(progress, contract), Complete)
+
+
+def may_be_signed_whole(progress: ProposalProgress, contract: Contract) -> bool:
+    """Can somebody else have every signature that the transaction needs?
+
+    A signature may exist where a box was asked and has not refused, heard or not, and, once anybody was asked, wherever
+    a party signs by file.
+    """
+    if not progress.signed:
+        return False
+    paths = (path_of(contract, name) for name in (progress.proposal.path, *progress.proposal.fallbacks))
+    return any(_path_may_be_whole(progress, contract, path) for path in paths)
+
+
+def _path_may_be_whole(progress: ProposalProgress, contract: Contract, path: SpendingPath) -> bool:
+    asked = [request for request in progress.open_requests.values() if request.path == path.name]
+    if is_musig(contract, path):  # partial signatures fit together within one attempt only
+        return any(
+            {one.party for one in asked if one.attempt == attempt} == set(path.keys)
+            for attempt in {one.attempt for one in asked}
+        )
+    by_file = {party for party in path.keys if party not in contract.boxes}
+    signed = progress.signatures.get(path.name, {}).keys() | {one.party for one in asked} | by_file
+    return len(signed) >= path.needed
 
 
 def _enough(progress: ProposalProgress, contract: Contract, name: str) -> bool:

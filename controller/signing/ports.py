@@ -73,6 +73,10 @@ class Chain(Protocol):
         """Hand a transaction over; done too where the node has it already. GatewayRefused with the node's reason."""
         ...
 
+    async def holds(self, txid: str, vout: int) -> bool:
+        """Is this output in the present chain and spent by nothing in it? What waits in the mempool does not count."""
+        ...
+
     async def block_of(self, txid: str) -> ChainPoint | None:
         """The block of the present chain that holds a transaction; None where there is none."""
         ...

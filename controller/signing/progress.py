@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from controller.journal import RecordedEvent
 from controller.signing import event as fact_of
 from controller.signing.event import SpendingProposed
-from controller.signing.model import COMPLETE, ENDED, UNSIGNED, AskedBox, ChainPoint, ProposalStatus, Round
+from controller.signing.model import COMPLETE, ENDED, MAY_CONFIRM, UNSIGNED, AskedBox, ChainPoint, ProposalStatus, Round
 from shared.errors import Corrupt
 
 S = ProposalStatus
@@ -31,6 +31,14 @@ _WAITING = frozenset({"clock.stale", "ledger.quorum"})
 REST_MS = 5_000
 """How long such a box is left alone, twice as long each time; and any box from its third refusal on."""
 _LONGEST_REST_MS = 600_000
+
+
+class OpenRequest(NamedTuple):
+    """Somebody was asked for a signature and has not refused: it may exist, heard or not."""
+
+    attempt: int
+    path: str
+    party: str
 
 
 class SigningRound:
@@ -78,9 +86,13 @@ class ProposalProgress:
         self.tries: Counter[tuple[str, str]] = Counter()
         self.failed: dict[tuple[str, str], str] = {}
         self.resting_until_ms: dict[tuple[str, str], int] = {}
+        self.open_requests: dict[str, OpenRequest] = {}
+        self.verdict_height: int | None = None
         self.final: fact_of.ProposalFinalised | None = None
+        self.withheld = False
         self.control: fact_of.ControlProven | None = None
         self.broadcasts = 0
+        self.node_reason = ""
         self.conflict_height: int | None = None
         self.block: ChainPoint | None = None
         self.rule = self.detail = self.replaced_by = ""
@@ -127,6 +139,10 @@ class ProposalProgress:
         else:
             self.nonces = {}
             self.tries.update((fact.path, box.party) for box in fact.asked)
+        if fact.round is not Round.NONCE:
+            self.open_requests |= {
+                box.request_id: OpenRequest(fact.attempt, fact.path, box.party) for box in fact.asked
+            }
         self.attempt, self.round, self.status = fact.attempt, SigningRound(fact), S.SIGNING
 
     def _sent(self, fact: fact_of.RequestSent) -> None:
@@ -139,10 +155,12 @@ class ProposalProgress:
             self.round.taken[fact.request_id] = fact
             if self.round.kind is not Round.SIGN:
                 return
-        self.status = S.SIGNING  # a file may come before any box was asked, or where no party has one
+        if self.status is S.CLEARED:
+            self.status = S.SIGNING  # a file may come before any box was asked, or where no party has one
         self.signatures.setdefault(fact.path, {})[fact.party] = fact.psbt
 
     def _box_refused(self, fact: fact_of.BoxRefused) -> None:
+        self.open_requests.pop(fact.request_id, None)
         if self.round is not None and fact.request_id in self.round.asked:
             self.round.failed[fact.request_id] = fact.rule
             self.round.said[fact.request_id] = fact.detail
@@ -165,29 +183,49 @@ class ProposalProgress:
     def _aborted(self, _fact: fact_of.RoundAborted) -> None:
         self.round, self.nonces = None, {}
 
+    def _cleared(self, fact: fact_of.VerdictPassed) -> None:
+        self.verdict_height = fact.height
+        if self.status is S.APPROVED:
+            self.status = S.CLEARED
+        if self.withheld:
+            self.withheld, self.rule, self.detail = False, "", ""
+
+    def _withheld(self, fact: fact_of.BroadcastWithheld) -> None:
+        self.withheld, self.rule, self.detail = True, fact.rule, fact.detail
+
+    def _lapsed(self, fact: fact_of.ProposalLapsed) -> None:
+        self.rule, self.detail, self.status = fact.rule, fact.detail, S.LAPSED
+
     def _finalised(self, fact: fact_of.ProposalFinalised) -> None:
         self.final, self.round, self.status = fact, None, S.FINALISED
+        self.rule = self.detail = ""
 
     def _proven(self, fact: fact_of.ControlProven) -> None:
         self.control, self.round, self.status = fact, None, S.PROVEN
 
     def _broadcast(self, fact: fact_of.TransactionBroadcast) -> None:
         self.broadcasts = max(self.broadcasts, fact.number)
-        self.conflict_height = None
+        self.conflict_height, self.node_reason = None, ""
         if self.status in (S.FINALISED, S.REORGANISED):
             self.status = S.BROADCAST
 
     def _not_broadcast(self, fact: fact_of.BroadcastRefused) -> None:
-        self.broadcasts = max(self.broadcasts, fact.number)
+        self.broadcasts, self.node_reason = max(self.broadcasts, fact.number), fact.detail
 
     def _conflict(self, fact: fact_of.ConflictSeen) -> None:
         self.conflict_height = fact.height
 
+    def _conflict_over(self, _fact: fact_of.ConflictEnded) -> None:
+        self.conflict_height = None
+
     def _confirmed(self, fact: fact_of.TransactionConfirmed) -> None:
+        """Of a lapsed one too: somebody had the signatures."""
         self.block, self.status, self.conflict_height = fact.block, S.CONFIRMED, None
+        self.round, self.withheld = None, False
+        self.rule = self.detail = self.node_reason = ""
 
     def _reorganised(self, _fact: fact_of.TransactionReorganised) -> None:
-        self.block, self.status = None, S.REORGANISED
+        self.block, self.status = None, S.LAPSED if self.final is None else S.REORGANISED
 
     def _refused(self, fact: fact_of.ProposalRefused) -> None:
         self.rule, self.detail, self.status = fact.rule, fact.detail, S.REFUSED
@@ -207,29 +245,33 @@ def _to(status: ProposalStatus) -> Callable[[ProposalProgress, Any], None]:
 
 
 _ANY = frozenset(ProposalStatus)
-_BEFORE_FINAL = UNSIGNED | {S.SIGNING}
+_BEFORE_FINAL = UNSIGNED | {S.SIGNING, S.LAPSED}
+_AFTER_APPROVAL = frozenset({S.APPROVED, S.CLEARED, S.SIGNING, S.LAPSED, S.FINALISED})
 _STEPS: dict[type[msgspec.Struct], Step] = {
     fact_of.ProposalSealed: (frozenset({S.PROPOSED}), ProposalProgress._proposed_by),
     fact_of.ApprovalGiven: (frozenset({S.SEALED}), ProposalProgress._approved_by),
     fact_of.ProposalApproved: (frozenset({S.SEALED}), _to(S.APPROVED)),
-    fact_of.VerdictPassed: (frozenset({S.APPROVED}), _to(S.CLEARED)),
+    fact_of.VerdictPassed: (_AFTER_APPROVAL, ProposalProgress._cleared),
     fact_of.RoundStarted: (frozenset({S.CLEARED, S.SIGNING}), ProposalProgress._round),
     fact_of.RequestSent: (_ANY, ProposalProgress._sent),
-    fact_of.AnswerTaken: (frozenset({S.CLEARED, S.SIGNING}), ProposalProgress._answered),
-    fact_of.BoxRefused: (frozenset({S.SIGNING}), ProposalProgress._box_refused),
-    fact_of.AnswerBlamed: (frozenset({S.SIGNING}), ProposalProgress._blamed),
+    fact_of.AnswerTaken: (frozenset({S.CLEARED, S.SIGNING, S.LAPSED}), ProposalProgress._answered),
+    fact_of.BoxRefused: (frozenset({S.SIGNING, S.LAPSED}), ProposalProgress._box_refused),
+    fact_of.AnswerBlamed: (frozenset({S.SIGNING, S.LAPSED}), ProposalProgress._blamed),
     fact_of.RoundRepeated: (frozenset({S.SIGNING}), ProposalProgress._repeated),
     fact_of.RoundAborted: (frozenset({S.SIGNING}), ProposalProgress._aborted),
-    fact_of.ProposalFinalised: (frozenset({S.SIGNING}), ProposalProgress._finalised),
+    fact_of.ProposalFinalised: (frozenset({S.SIGNING, S.LAPSED}), ProposalProgress._finalised),
+    fact_of.BroadcastWithheld: (frozenset({S.FINALISED}), ProposalProgress._withheld),
     fact_of.ControlProven: (frozenset({S.SIGNING}), ProposalProgress._proven),
     fact_of.TransactionBroadcast: (_ANY, ProposalProgress._broadcast),
     fact_of.BroadcastRefused: (_ANY, ProposalProgress._not_broadcast),
-    fact_of.ConflictSeen: (COMPLETE, ProposalProgress._conflict),
-    fact_of.TransactionConfirmed: (COMPLETE, ProposalProgress._confirmed),
+    fact_of.ConflictSeen: (MAY_CONFIRM, ProposalProgress._conflict),
+    fact_of.ConflictEnded: (MAY_CONFIRM, ProposalProgress._conflict_over),
+    fact_of.TransactionConfirmed: (MAY_CONFIRM, ProposalProgress._confirmed),
     fact_of.TransactionReorganised: (frozenset({S.CONFIRMED}), ProposalProgress._reorganised),
     fact_of.TransactionBuried: (frozenset({S.CONFIRMED}), _to(S.BURIED)),
+    fact_of.ProposalLapsed: (frozenset({S.SIGNING}), ProposalProgress._lapsed),
     fact_of.ProposalExpired: (_BEFORE_FINAL, _to(S.EXPIRED)),
     fact_of.ProposalRefused: (_BEFORE_FINAL | COMPLETE, ProposalProgress._refused),
     fact_of.ProposalCancelled: (UNSIGNED, _to(S.CANCELLED)),
-    fact_of.ProposalReplaced: (COMPLETE, ProposalProgress._replaced),
+    fact_of.ProposalReplaced: (MAY_CONFIRM, ProposalProgress._replaced),
 }

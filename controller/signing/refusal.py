@@ -75,5 +75,4 @@ class SigningRefusal(StrEnum):
     # endings that nobody wanted
     NO_QUORUM = "signing.no-quorum"
     JUDGE = "signing.judge"
-    NODE_REFUSED = "signing.node-refused"
     CONFLICT = "broadcast.conflict"

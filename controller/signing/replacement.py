@@ -20,12 +20,13 @@ from shared.bitcoin.transaction import Transaction
 from shared.errors import Denied
 
 _UNCONFIRMED = COMPLETE - {ProposalStatus.CONFIRMED}
+_REPLACEABLE = _UNCONFIRMED | {ProposalStatus.LAPSED}
 
 
 def check_unconfirmed(progress: ProposalProgress) -> None:
     """Denied where there is nothing to replace or to help."""
-    if progress.status not in _UNCONFIRMED or progress.final is None:
-        detail = f"{progress.proposal_id} is {progress.status}; only a final, unconfirmed transaction can be helped"
+    if progress.status not in _REPLACEABLE:
+        detail = f"{progress.proposal_id} is {progress.status}; only a signed, unconfirmed transaction can be helped"
         raise Denied(SigningRefusal.NOT_REPLACEABLE, detail)
 
 

@@ -1,6 +1,7 @@
 """What the chain does with final transactions: confirmed, buried, reorganised, forgotten or overtaken."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -8,6 +9,8 @@ from controller.journal import Append, Commit, Journal, SideEffect
 from controller.signing.board import ProposalBoard
 from controller.signing.conductor import ACTOR, KNOWN_TO_NODE
 from controller.signing.event import (
+    BroadcastRefused,
+    ConflictEnded,
     ConflictSeen,
     ProposalRefused,
     ProposalReplaced,
@@ -17,18 +20,19 @@ from controller.signing.event import (
     codec,
     proposal_stream,
 )
-from controller.signing.model import COMPLETE, ChainPoint, ProposalStatus
+from controller.signing.model import MAY_CONFIRM, ChainPoint, ProposalStatus
 from controller.signing.ports import Chain
 from controller.signing.progress import ProposalProgress
 from controller.signing.refusal import SigningRefusal
 from controller.signing.request import broadcast_effect
+from shared.errors import Conflict
 
 MISSING_INPUTS = frozenset({"missing-inputs", "bad-txns-inputs-missingorspent"})
 """Reject reasons (Bitcoin Core) of a transaction whose inputs a node does not know as unspent."""
 
 
 class ChainWatch:
-    """`observe` is called after each block and at start; it looks at every final transaction that is not buried."""
+    """`observe` is called after each block and at start; it looks at every transaction that may confirm."""
 
     def __init__(self, journal: Journal, board: ProposalBoard, chain: Chain) -> None:
         self._journal = journal
@@ -39,15 +43,15 @@ class ChainWatch:
         """GatewayUnavailable where the node cannot be asked; call again later."""
         tip = await self._chain.tip()
         for progress in self._board.open():
-            if progress.status in COMPLETE and progress.final is not None:
-                await self._look(progress, tip)
+            if progress.status in MAY_CONFIRM:
+                with suppress(Conflict):  # somebody wrote first; the next look sees what
+                    await self._look(progress, tip)
 
     async def _look(self, progress: ProposalProgress, tip: ChainPoint) -> None:
-        assert progress.final is not None
-        txid = progress.final.txid
+        txid = progress.proposal.txid
         block = await self._chain.block_of(txid)
         if progress.block is not None and progress.block != block:
-            again = () if block is not None else (self._again(progress),)
+            again = () if block is not None or progress.final is None else (self._again(progress),)
             await self._write(progress, TransactionReorganised(progress.proposal_id, txid, progress.block), *again)
         if block is None:
             await self._look_after(progress, tip)
@@ -62,23 +66,39 @@ class ChainWatch:
 
     async def _look_after(self, progress: ProposalProgress, tip: ChainPoint) -> None:
         """Not in a block: is it still with the node, and can it ever confirm?"""
+        if progress.final is None or progress.withheld:
+            await self._look_for_coins(progress, tip)
+            return
         if progress.status is ProposalStatus.FINALISED and progress.broadcasts == 0:
             return  # the outbox is at it
-        assert progress.final is not None
         node = await self._chain.test_accept(progress.final.raw)
         if node.allowed:
             await self._commit((), (self._again(progress),))
         elif node.reason in MISSING_INPUTS:
-            await self._conflict(progress, tip)
-        elif node.reason in KNOWN_TO_NODE and progress.status is not ProposalStatus.BROADCAST:
-            await self._commit((), (self._again(progress),))
+            await self._look_for_coins(progress, tip)
+        elif node.reason in KNOWN_TO_NODE:
+            if progress.status is not ProposalStatus.BROADCAST:
+                await self._commit((), (self._again(progress),))
+        elif node.reason not in progress.node_reason:
+            fact = BroadcastRefused(progress.proposal_id, progress.proposal.txid, progress.broadcasts, node.reason)
+            await self._write(progress, fact)
+
+    async def _look_for_coins(self, progress: ProposalProgress, tip: ChainPoint) -> None:
+        """Are its coins still there? The change of a payment that waits itself is not yet."""
+        waiting = {one.proposal.txid for one in self._board.open() if one.block is None}
+        coins = [coin for coin in progress.proposal.inputs if coin[0] not in waiting]
+        for txid, vout in coins:
+            if not await self._chain.holds(txid, vout):
+                await self._conflict(progress, tip)
+                return
+        if progress.conflict_height is not None:
+            await self._write(progress, ConflictEnded(progress.proposal_id, progress.proposal.txid))
 
     async def _conflict(self, progress: ProposalProgress, tip: ChainPoint) -> None:
         """Another transaction has its coins; after as many blocks as bury one, nobody waits any more."""
-        assert progress.final is not None
         seen = progress.conflict_height
         if seen is None or seen > tip.height:
-            await self._write(progress, ConflictSeen(progress.proposal_id, progress.final.txid, tip.height))
+            await self._write(progress, ConflictSeen(progress.proposal_id, progress.proposal.txid, tip.height))
         elif tip.height - seen >= progress.proposal.depth and not any(
             rival.block is not None for rival in self._rivals(progress)
         ):
@@ -106,7 +126,7 @@ class ChainWatch:
 
 
 def _overtaken(rival: ProposalProgress, by: str) -> msgspec.Struct:
-    if rival.status in COMPLETE:
+    if rival.status in MAY_CONFIRM:
         return ProposalReplaced(rival.proposal_id, by)
     detail = f"{by} has spent its coins and is buried"
     return ProposalRefused(rival.proposal_id, SigningRefusal.SUPERSEDED, detail)

@@ -139,7 +139,7 @@ def proposal_view(
         boxes=_asked(progress),
         block_height=None if progress.block is None else progress.block.height,
         rule=progress.rule,
-        detail=progress.detail,
+        detail=progress.detail or _of_node(progress),
         psbt=base64.b64encode(proposal.psbt).decode(),
         to_seal=to_seal,
         to_sign=to_sign,
@@ -165,6 +165,10 @@ def _control(progress: ProposalProgress, contract: Contract) -> ControlView | No
         height=proven.height,
         proven_at_ms=progress.changed_at_ms,
     )
+
+
+def _of_node(progress: ProposalProgress) -> str:
+    return f"the node does not take it yet: {progress.node_reason}" if progress.node_reason else ""
 
 
 def _in_force(contract: Contract, height: int | None) -> SpendingPolicy | None:

@@ -191,9 +191,9 @@ class BitcoinNode:
         pairs = zip(outpoints, found, strict=True)
         return {outpoint: info.spendingtxid for outpoint, info in pairs if info.spendingtxid is not None}
 
-    async def is_unspent(self, outpoint: OutPoint) -> bool:
-        """Whether an output exists and nothing spends it, the mempool included."""
-        found = await self._rpc.call(msgspec.Raw, "gettxout", outpoint.txid, outpoint.vout, True)
+    async def is_unspent(self, outpoint: OutPoint, *, mempool: bool = True) -> bool:
+        """Whether an output exists and nothing spends it, the mempool included or not."""
+        found = await self._rpc.call(msgspec.Raw, "gettxout", outpoint.txid, outpoint.vout, mempool)
         return bytes(found) != b"null"
 
     async def _scanned(self, descriptors: Sequence[str]) -> ScanInfo:

@@ -12,6 +12,7 @@ from controller.signing.model import ChainPoint, Coin
 from controller.signing.ports import Acceptance, Contract
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.network import Network
+from shared.bitcoin.transaction import OutPoint
 from shared.errors import GatewayUnavailable
 from shared.wire.contract import ContractTerms
 
@@ -75,6 +76,9 @@ class TreasuryChain:
 
     async def broadcast(self, raw: bytes) -> None:
         await self._node.broadcast(raw)
+
+    async def holds(self, txid: str, vout: int) -> bool:
+        return await self._node.is_unspent(OutPoint(txid, vout), mempool=False)
 
     async def block_of(self, txid: str) -> ChainPoint | None:
         point = await self._node.block_of(txid)

@@ -246,6 +246,12 @@ class FakeChain:
         if tx.txid not in self.mined:
             self.mempool[tx.txid] = tx
 
+    async def holds(self, txid: str, vout: int) -> bool:
+        self._check()
+        mined = [tx for _, tx in self.mined.values()]
+        made = f"{txid}:{vout}" in self.known or any(tx.txid == txid for tx in mined)
+        return made and all(str(entry.outpoint) != f"{txid}:{vout}" for tx in mined for entry in tx.inputs)
+
     async def block_of(self, txid: str) -> ChainPoint | None:
         self._check()
         found = self.mined.get(txid)

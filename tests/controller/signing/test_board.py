@@ -55,10 +55,13 @@ FACTS = (
     fact_of.BoxRefused(proposal_id=ID, request_id="q", party="a", box_id="b", rule="r", detail=""),
     fact_of.AnswerBlamed(proposal_id=ID, request_id="q", party="a", box_id="b", rule="r", detail=""),
     fact_of.RoundAborted(ID, 1, "r", ""),
+    fact_of.ProposalLapsed(ID, "r", ""),
     fact_of.ProposalFinalised(proposal_id=ID, txid=TXID, wtxid=TXID, raw=b"", path="quorum", weight_wu=4),
+    fact_of.BroadcastWithheld(ID, "r", ""),
     fact_of.TransactionBroadcast(ID, TXID, 1),
     fact_of.BroadcastRefused(ID, TXID, 1, ""),
     fact_of.ConflictSeen(ID, TXID, 3),
+    fact_of.ConflictEnded(ID, TXID),
     fact_of.TransactionConfirmed(ID, TXID, POINT),
     fact_of.TransactionReorganised(ID, TXID, POINT),
     fact_of.TransactionBuried(ID, TXID, POINT, 3),
@@ -91,7 +94,7 @@ def test_any_order_of_events_stays_inside_the_state_machine(facts) -> None:
             assert progress.proposer  # nothing is approved or signed that nobody proposed
         if before in ENDED:
             assert progress.status is before  # an end is an end
-        if progress.status in (ProposalStatus.BROADCAST, ProposalStatus.CONFIRMED, ProposalStatus.BURIED):
+        if progress.status in (ProposalStatus.FINALISED, ProposalStatus.BROADCAST, ProposalStatus.REORGANISED):
             assert progress.final is not None
     board = ProposalBoard()
     board.fold(kept)
@@ -104,7 +107,7 @@ def test_any_order_of_events_stays_inside_the_state_machine(facts) -> None:
 
 def test_a_second_final_transaction_is_corrupt() -> None:
     progress = ProposalProgress(PROPOSED, recorded(PROPOSED, 1))
-    final = FACTS[10]
+    final = next(fact for fact in FACTS if isinstance(fact, fact_of.ProposalFinalised))
     for fact in (*FACTS[:7], final):
         progress.apply(recorded(fact, progress.version + 1), fact)
     other = msgspec.structs.replace(final, wtxid="ef" * 32)

@@ -39,11 +39,11 @@ async def test_a_quorum_that_signed_in_time_is_not_forgotten_by_expiry(stage, sa
     """The signatures went over the broker: whoever kept them could pay, while the same bill is proposed anew."""
     progress = await stage.propose(safe)
     await stage.approve(progress.proposal_id)
-    stage.chain.test_accept, test_accept = _away, stage.chain.test_accept
+    stage.chain.tip, tip = _away, stage.chain.tip
     with suppress(GatewayUnavailable):
         await stage.run()
     assert len(progress.signatures["quorum"]) == 2
-    stage.chain.test_accept = test_accept
+    stage.chain.tip = tip
     stage.chain.height = progress.proposal.expiry_height
     await stage.service.tick()
     await stage.run()
@@ -97,7 +97,7 @@ async def test_a_silent_box_is_asked_again_in_the_same_words(stage, safe) -> Non
 async def test_nobody_is_asked_again_where_nobody_is_silent(stage, safe) -> None:
     progress = await stage.propose(safe)
     await stage.approve(progress.proposal_id)
-    stage.chain.test_accept = _away
+    stage.chain.tip = _away
     with suppress(GatewayUnavailable):
         await stage.run()
     assert progress.status is ProposalStatus.SIGNING

@@ -1,11 +1,19 @@
 """What the chain does to final transactions."""
 
+import msgspec
 import pytest
 
+from controller.signing.event import codec
 from controller.signing.model import ProposalStatus
+from shared.bitcoin.kernel import Verdict
+from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import Transaction
+from shared.crypto.signing import seal
 from shared.errors import Denied, GatewayUnavailable
-from tests.controller.signing.money import CAROL
+from shared.wire.codec import encode
+from shared.wire.signing import Packet, domain
+from shared.wire.version import WIRE_VERSION
+from tests.controller.signing.money import CAROL, OPERATOR
 
 S = ProposalStatus
 
@@ -163,19 +171,221 @@ async def test_coins_that_another_transaction_has_spent_end_the_proposal_after_i
     assert (progress.status, progress.rule) == (S.REFUSED, "broadcast.conflict")
 
 
-async def test_what_the_node_refuses_is_never_broadcast(stage, safe) -> None:
+async def test_what_the_node_refuses_keeps_its_coins_until_the_node_takes_it(stage, safe) -> None:
     stage.chain.refuses = "min relay fee not met"
     progress = await stage.propose(safe)
     await stage.approve(progress.proposal_id)
     await stage.run()
-    assert (progress.status, progress.rule) == (S.REFUSED, "signing.node-refused")
-    assert "min relay fee not met" in progress.detail
+    assert progress.status is S.FINALISED
+    assert progress.node_reason == "min relay fee not met"
+    assert set(progress.proposal.inputs) <= stage.board.reserved().keys()
+    stage.chain.height = progress.proposal.expiry_height
+    stage.chain.refuses = "mempool full"
+    events = progress.version
+    for _ in range(3):
+        await stage.service.tick()
+    assert (progress.status, progress.node_reason, progress.version) == (S.FINALISED, "mempool full", events + 1)
+    assert not stage.chain.mempool
+    stage.chain.refuses = ""
+    await stage.service.tick()
+    await stage.run()
+    assert (progress.status, progress.node_reason) == (S.BROADCAST, "")
+    assert list(stage.chain.mempool) == [progress.proposal.txid]
+
+
+async def test_a_replacement_ends_what_the_node_refuses(stage, safe) -> None:
+    stage.chain.refuses = "min relay fee not met"
+    first = await stage.propose(safe)
+    await stage.approve(first.proposal_id)
+    await stage.run()
+    second = await stage.service.replace(first.proposal_id, 20_000, CAROL, "the floor rose")
+    stage.chain.refuses = ""
+    await stage.approve(second.proposal_id)
+    await stage.run()
+    stage.chain.mine(second.proposal.txid, blocks=3)
+    await stage.service.tick()
+    assert (first.status, second.status) == (S.REPLACED, S.BURIED)
+
+
+async def test_a_child_of_what_waits_is_no_conflict(stage, safe) -> None:
+    parent = await done(stage, safe, fee_rate_sat_kvb=1_000)
+    child = await stage.service.help(parent.proposal_id, 15_000, CAROL, "stuck")
+    await stage.approve(child.proposal_id)
+    await stage.run()
+    stage.chain.mempool.clear()
+    stage.chain.refuses = "missing-inputs"  # the parent fell out of the mempool
+    for _ in range(5):
+        stage.chain.height += 1
+        await stage.service.tick()
+    assert (parent.status, child.status) == (S.BROADCAST, S.BROADCAST)
+    assert child.conflict_height is None
+
+
+async def test_who_may_have_signed_keeps_the_coins_until_all_have_refused(stage, safe) -> None:
+    stage.box(safe, "b").silent = True
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    stage.chain.height = progress.proposal.expiry_height
+    await stage.service.tick()
+    assert progress.status is S.LAPSED
+    assert set(progress.proposal.inputs) <= stage.board.reserved().keys()
+    assert stage.conductor.due_ms() is None
+    late = stage.box(safe, "b")
+    (request,) = late.requests
+    await stage.service.answered(
+        "tx1", "box-b", late.said(request, progress.proposal.txid, "refused", b"", "request.expired")
+    )
+    assert progress.status is S.LAPSED  # c signs by file, and who knows
+    again = await stage.service.replace(progress.proposal_id, 20_000, CAROL, "to have the coins back")
+    assert set(progress.proposal.inputs) <= set(again.proposal.inputs)
+    late.silent = False
+    await stage.approve(again.proposal_id)
+    await stage.run()
+    stage.chain.mine(blocks=3)
+    await stage.service.tick()
+    assert (progress.status, again.status) == (S.REPLACED, S.BURIED)
+
+
+async def test_a_refusal_that_comes_late_frees_the_coins(stage, wallet) -> None:
+    progress = await stage.propose(wallet, path="two")
+    for party in "abc":
+        stage.box(wallet, party).silent = True
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    stage.chain.height = progress.proposal.expiry_height
+    await stage.service.tick()
+    assert progress.status is S.LAPSED
+    box, node = next((box, box.party) for box in stage.boxes.values() if box.requests)
+    packet = box.said(box.requests[0], progress.proposal.txid, "refused", b"", "request.expired")
+    await stage.service.answered("tx1", f"box-{node}", packet)
+    assert progress.status is S.EXPIRED
+    assert not stage.board.reserved()
+
+
+async def test_a_signature_that_comes_late_completes_what_lapsed(stage, safe) -> None:
+    stage.box(safe, "b").silent = True
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    for _ in range(3):
+        stage.clock.ms += 601_000
+        await stage.service.tick()
+        await stage.run()
+    stage.chain.height = progress.proposal.expiry_height
+    await stage.service.tick()
+    assert progress.status is S.LAPSED
+    box = stage.box(safe, "b")
+    box.silent, first = False, box.requests[0]
+    answer = box.said(first, progress.proposal.txid, "signed", box._added(Psbt.parse(first.psbt), first).raw)
+    await stage.service.answered("tx1", "box-b", answer)
+    await stage.run()
+    assert progress.status is S.BROADCAST
+
+
+async def test_what_lapsed_and_comes_into_a_block_is_seen(stage, safe) -> None:
+    stage.box(safe, "b").silent = True
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    stage.chain.height = progress.proposal.expiry_height
+    await stage.service.tick()
+    stage.chain.mempool[progress.proposal.txid] = Psbt.parse(progress.proposal.psbt).tx
+    stage.chain.mine()
+    await stage.service.tick()
+    assert progress.status is S.CONFIRMED
+    stage.chain.reorganise(1)
+    await stage.service.tick()
+    assert progress.status is S.LAPSED
+    other = Transaction(2, Psbt.parse(progress.proposal.psbt).tx.inputs, (), 0)
+    stage.chain.mempool[other.txid] = other
+    stage.chain.mine()
+    await stage.service.tick()
+    assert progress.conflict_height == stage.chain.height
+    stage.chain.height += 3
+    await stage.service.tick()
+    assert (progress.status, progress.rule) == (S.REFUSED, "broadcast.conflict")
+
+
+def stricter(stage, contract, **limits: int):
+    policy = msgspec.structs.replace(contract.policy, limits=msgspec.structs.replace(contract.policy.limits, **limits))
+    stage.contracts[contract.contract_id] = msgspec.structs.replace(contract, policy=policy)
+
+
+async def test_the_rules_are_asked_again_before_a_box_is(stage, safe) -> None:
+    stage.box(safe, "a").mood = "limit.tx"
+    stage.box(safe, "b").silent = True
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    asked = len(stage.box(safe, "b").requests)
+    stricter(stage, safe, per_tx_sat=1)
+    stage.clock.ms += 601_000
+    await stage.service.tick()
+    await stage.run()
+    assert len(stage.box(safe, "b").requests) == asked
+    assert (progress.status, progress.rule) == (S.LAPSED, "verdict.tx-limit")  # b and c may have signed
+
+
+async def test_a_verdict_of_another_height_stands_in_the_journal(stage, safe) -> None:
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    heights = []
+    stage.journal.subscribe(
+        lambda events: heights.extend(codec.decode(e).height for e in events if e.name == "VerdictPassed")
+    )
+    stage.chain.height += 1
+    await stage.run()
+    assert heights == [stage.chain.height]
+    assert progress.verdict_height == stage.chain.height
+
+
+async def test_what_the_rules_forbid_meanwhile_is_withheld_and_broadcast_when_they_allow_it(stage, safe) -> None:
+    stage.box(safe, "b").silent = True
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    stricter(stage, safe, per_tx_sat=1)
+    box = stage.box(safe, "b")
+    box.silent = False
+    await stage.service.answered("tx1", "box-b", box.answer(stage_packet(stage, safe, "b")))
+    await stage.run()
+    assert (progress.status, progress.withheld, progress.rule) == (S.FINALISED, True, "verdict.tx-limit")
+    assert set(progress.proposal.inputs) <= stage.board.reserved().keys()
+    await stage.service.tick()
+    await stage.run()
     assert not stage.chain.broadcasts
+    stage.contracts[safe.contract_id] = safe
+    await stage.service.tick()
+    await stage.run()
+    assert (progress.status, progress.withheld, progress.rule) == (S.BROADCAST, False, "")
+
+
+def stage_packet(stage, contract, party: str) -> bytes:
+    request = stage.box(contract, party).requests[-1]
+    return encode(Packet(WIRE_VERSION, "request", seal(domain("request"), request, [OPERATOR])))
+
+
+async def test_a_judge_without_a_verdict_is_asked_again(stage, safe) -> None:
+    judge, stage.conductor._office.judge = stage.conductor._office.judge, Silent()
+    progress = await stage.propose(safe)
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    stage.chain.height = progress.proposal.expiry_height
+    await stage.service.tick()
+    assert progress.status is S.SIGNING
+    stage.conductor._office.judge = judge
+    await stage.service.tick()
+    await stage.run()
+    assert progress.status is S.BROADCAST
+
+
+class Silent:
+    def accepts(self, raw: bytes, spent: object) -> Verdict:
+        return Verdict(False, None, "it died")
 
 
 async def test_what_the_judge_refuses_is_never_broadcast(stage, safe) -> None:
-    from shared.bitcoin.kernel import Verdict
-
     class Never:
         def accepts(self, raw: bytes, spent: object) -> Verdict:
             return Verdict(False, 0, "no")

@@ -150,6 +150,8 @@ def _payment_need(proposal: ProposalView, contracts: Contracts, now_ms: int) -> 
     what = f"{sat(paid_sat(proposal))} to {paid_to(proposal.payments)} from {proposal.contract}"
     if proposal.status == "reorganised":
         return _need(proposal.proposal_id, 2, f"{what}: its block left the chain", "Watch it.", href=href, since=since)
+    if proposal.status == "lapsed" or (proposal.status == "finalised" and proposal.detail):
+        return _need(proposal.proposal_id, 2, f"{what}: {proposal.detail}", "Raise its fee.", href=href, since=since)
     if proposal.status not in FOR_PEOPLE:
         return None
     return _need(proposal.proposal_id, 3, what, _who(proposal, contracts), href=href, since=since)

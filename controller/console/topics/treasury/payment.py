@@ -31,6 +31,7 @@ _REACHED = {
     "approved": 2,
     "cleared": 2,
     "signing": 3,
+    "lapsed": 3,
     "finalised": 3,
     "broadcast": 4,
     "reorganised": 4,

@@ -18,6 +18,7 @@ STATUS = {
     "approved": "approved; the verdict is awaited",
     "cleared": "approved and clear; boxes are asked next",
     "signing": "boxes sign",
+    "lapsed": "given up, yet boxes may have signed it: its coins stay held",
     "finalised": "signed; not yet with the node",
     "broadcast": "sent to the network; in no block yet",
     "confirmed": "in a block; not yet deep enough",
@@ -29,13 +30,13 @@ STATUS = {
     "replaced": "replaced by another version of it",
 }
 ENDED = frozenset({"buried", "expired", "refused", "cancelled", "replaced"})
-TONES = {"proposed": 3, "sealed": 3, "reorganised": 2, "refused": 2, "expired": 3}
+TONES = {"proposed": 3, "sealed": 3, "lapsed": 2, "reorganised": 2, "refused": 2, "expired": 3}
 FOR_PEOPLE = frozenset({"proposed", "sealed"})
 """It waits for people: for its proposer, then for those who approve."""
 UNSIGNED = FOR_PEOPLE | {"approved", "cleared"}
 """No box was asked: it can be taken back."""
-UNCONFIRMED = frozenset({"finalised", "broadcast", "reorganised"})
-"""Signed whole and in no block: its fee can be raised."""
+UNCONFIRMED = frozenset({"lapsed", "finalised", "broadcast", "reorganised"})
+"""Signed whole, or maybe, and in no block: its fee can be raised."""
 FILES = frozenset({"cleared", "signing"})
 """Files of signers are taken."""
 
