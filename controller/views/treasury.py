@@ -236,8 +236,8 @@ class ControlWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
-    """`status`: proposed, sealed, approved, cleared, signing, lapsed, finalised, broadcast, confirmed, reorganised, buried,
-    expired, refused, cancelled, replaced. `rule` and `detail` say why it ended or waits.
+    """`status`: proposed, sealed, approved, cleared, signing, lapsed, finalised, broadcast, confirmed, reorganised,
+    buried, expired, refused, cancelled, replaced. `rule` and `detail` say why it ended or waits.
 
     `asked_by` is the account that asked for it, `proposed_by` the person who signed that he proposes it, empty until
     then. `to_seal` is what the proposer signs, by the person as whom that account may propose; `to_sign` is what an
