@@ -11,9 +11,11 @@ from controller.api.energy import Reason, WithReason
 from controller.api.shape import MAX_BODY_BYTES, PERSON, Shapes, answer, body_of
 from controller.views.ports import TreasuryDesk
 from controller.views.treasury import (
+    ClaimView,
     ContractView,
     ControlWish,
     DraftView,
+    ProofsView,
     ProposalView,
     ReceiveView,
     RefreshWish,
@@ -21,6 +23,8 @@ from controller.views.treasury import (
     TreasuryState,
 )
 from shared.errors import TooLarge
+
+MAX_CLAIM_BYTES = 4 << 20
 
 
 class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +93,11 @@ class TreasuryRoutes:
             responses=gives(ProposalView, status=201),
             openapi_extra=takes(RefreshWish) | PERSON,
         )
+        add("/proofs", self.proofs, responses=gives(ProofsView))
+        claim = PERSON | {"requestBody": {"required": True, "content": {"application/json": {}}}}
+        kept = gives(ClaimView, status=201)
+        add("/claims", self.keep_claim, methods=["POST"], status_code=201, responses=kept, openapi_extra=claim)
+        add("/claims/{claim_id}", self.claim, responses=self._shapes.refuses())
         one = "/proposals/{proposal_id}"
         add(one, self.proposal, responses=proposal)
         for name, work, body in (
@@ -153,6 +162,19 @@ class TreasuryRoutes:
         """Ask for a proof of control (BIP-322) over an address; approved as a payment, and it moves nothing."""
         return answer(await self._desk.prove(contract_id, await body_of(request, ControlWish), actor), status=201)
 
+    async def proofs(self, _actor: Viewer) -> Response:
+        """Meters that nodes committed to, claims that were made of it, proofs of control."""
+        return answer(self._desk.proofs())
+
+    async def keep_claim(self, request: Request, actor: Treasurer) -> Response:
+        """Check and keep what `bes claim prove` wrote with the owner's key."""
+        return answer(await self._desk.keep_claim(await _document(request, MAX_CLAIM_BYTES), actor), status=201)
+
+    async def claim(self, claim_id: str, _actor: Viewer) -> Response:
+        """The claim for whoever checks it with verifier.py."""
+        headers = {"Content-Disposition": f'attachment; filename="claim-{claim_id[:16]}.json"'}
+        return Response(self._desk.claim(claim_id), headers=headers, media_type="application/json")
+
     async def refresh(self, contract_id: str, request: Request, actor: Treasurer) -> Response:
         """Propose to move coins whose recovery opens soon back to the contract; they then rest anew."""
         return answer(await self._desk.refresh(contract_id, await body_of(request, RefreshWish), actor), status=201)
@@ -193,9 +215,9 @@ class TreasuryRoutes:
         return answer(await self._desk.import_signatures(proposal_id, file.party, file.psbt, actor))
 
 
-async def _document(request: Request) -> bytes:
-    """A form as it came; the treasury reads it. TooLarge."""
+async def _document(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """A form or file as it came; the treasury reads it. TooLarge."""
     body = await request.body()
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+    if len(body) > most_bytes:
+        raise TooLarge(f"a body has at most {most_bytes} bytes")
     return body

@@ -4,6 +4,7 @@ import asyncio
 
 from controller.contracts.calendar import refreshes
 from controller.contracts.compiled import Compiled
+from controller.contracts.proofs import ClaimKeeper
 from controller.contracts.revision import revised
 from controller.contracts.route import routes
 from controller.contracts.service import ContractService
@@ -17,12 +18,23 @@ from controller.signing.spending import SpendingRequest, descriptor_of
 from controller.treasury.boxes import BoxDirectory
 from controller.treasury.form import ContractForm, read, read_policy
 from controller.treasury.refusal import TreasuryRefusal
-from controller.treasury.view import box_view, contract_view, draft_view, policy_view, proposal_view, summary_of
+from controller.treasury.view import (
+    box_view,
+    claim_view,
+    contract_view,
+    draft_view,
+    meter_view,
+    policy_view,
+    proposal_view,
+    summary_of,
+)
 from controller.views.treasury import (
+    ClaimView,
     ContractView,
     ControlWish,
     DraftView,
     PolicyView,
+    ProofsView,
     ProposalView,
     ReceiveView,
     RefreshWish,
@@ -48,7 +60,9 @@ class Desk:
         signing: SigningService,
         chain: TreasuryChain,
         boxes: BoxDirectory,
+        claims: ClaimKeeper,
     ) -> None:
+        self._claims = claims
         self._network = network
         self._contracts = contracts
         self._signing = signing
@@ -229,6 +243,22 @@ class Desk:
 
     async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView:
         return self._shown(await self._signing.import_signatures(proposal_id, party, psbt, _person(actor)))
+
+    def proofs(self) -> ProofsView:
+        kept, found = self._claims.book, self._signing.board
+        asked = [one for contract in self._contracts.book.listed() for one in found.listed(contract.contract_id)]
+        return ProofsView(
+            meters=tuple(map(meter_view, kept.meters())),
+            claims=tuple(map(claim_view, kept.claims())),
+            controls=tuple(self._shown(one) for one in asked if one.proposal.message is not None),
+        )
+
+    def claim(self, claim_id: str) -> str:
+        return self._claims.get(claim_id).fact.document
+
+    async def keep_claim(self, document: bytes, actor: Actor) -> ClaimView:
+        actor.require(Permission.SPEND)
+        return claim_view(await self._claims.keep(document, actor=actor.name))
 
     async def _compiled(self, form: ContractForm) -> Compiled:
         """Off the event loop: a policy may take long to compile."""

@@ -9,6 +9,7 @@ from nacl.signing import SigningKey
 
 from controller.contracts.calendar import Opening, calendar
 from controller.contracts.model import Contract
+from controller.contracts.proofs import ClaimKeeper
 from controller.contracts.refusal import Refusal
 from controller.contracts.registration import ACTOR, EFFECT_KIND, RegistrationDelivery
 from controller.contracts.route import routes
@@ -66,6 +67,7 @@ class Treasury:
         self.node = BitcoinNode(self._rpc, settings.network)
         self.chain = TreasuryChain(self.node)
         self.judge = Judge()
+        self.claims = ClaimKeeper(journal)
         self.contracts = ContractService(journal, self.chain)
         self.board = ProposalBoard()
         spendable = SpendableContracts(self.contracts.book, self.boxes, lambda: self.chain.known_height)
@@ -74,12 +76,13 @@ class Treasury:
         self.signing = SigningService(journal, self.board, office, conductor, clock)
         self.post = Post(publisher, self.boxes, key, clock)
         self.post.bind(self.contracts, self.signing)
-        self.desk = Desk(settings.network, self.contracts, self.signing, self.chain, self.boxes)
+        self.desk = Desk(settings.network, self.contracts, self.signing, self.chain, self.boxes, self.claims)
 
     async def restore(self) -> None:
         """Read contracts and proposals from the journal."""
         async for page in self._journal.since(0):
             self.contracts.book.fold(page)
+            self.claims.book.fold(page)
         await restore(self._journal, self.board)
         with suppress(GatewayError):  # until the height is known no policy counts, and answers would find no contract
             await self.chain.tip()

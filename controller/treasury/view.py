@@ -10,6 +10,7 @@ from controller.contracts.compiled import Compiled
 from controller.contracts.cost import cost
 from controller.contracts.model import Contract
 from controller.contracts.ports import ContractCoin
+from controller.contracts.proofs import KeptClaim, MeterSlots
 from controller.contracts.route import Route, routes
 from controller.contracts.sentence import sentence
 from controller.signing.progress import ProposalProgress
@@ -19,6 +20,7 @@ from controller.views.treasury import (
     ApproverView,
     AskedBoxView,
     BoxView,
+    ClaimView,
     CoinView,
     ComingPolicy,
     ContractSummary,
@@ -27,6 +29,7 @@ from controller.views.treasury import (
     DestinationView,
     DraftView,
     LimitsView,
+    MeterView,
     OpeningView,
     PathView,
     PaymentView,
@@ -106,6 +109,34 @@ def draft_view(compiled: Compiled) -> DraftView:
         descriptor=terms.descriptor,
         paths=tuple(map(_path, routes(terms.descriptor, terms.parties))),
         expires_at_height=compiled.expires_at_height,
+    )
+
+
+def meter_view(meter: MeterSlots) -> MeterView:
+    return MeterView(
+        **msgspec.structs.asdict(meter.series),
+        node=meter.node,
+        node_keys=tuple(sorted(meter.node_keys)),
+        first_slot=meter.first_slot,
+        last_slot=meter.last_slot,
+        slots=meter.slots,
+        missing=meter.missing,
+    )
+
+
+def claim_view(kept: KeptClaim) -> ClaimView:
+    fact = kept.fact
+    return ClaimView(
+        claim_id=fact.claim_id,
+        sentence=fact.sentence,
+        site=fact.series.site,
+        meter=fact.series.meter,
+        slots=fact.slots,
+        nonce=fact.nonce,
+        expires=fact.expires,
+        node_key=fact.node_key,
+        kept_by=kept.kept_by,
+        kept_at_ms=kept.kept_at_ms,
     )
 
 

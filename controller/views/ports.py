@@ -30,10 +30,12 @@ from controller.views.journal import JournalPage
 from controller.views.miner import MinerDetail
 from controller.views.site import NodeView, SiteView
 from controller.views.treasury import (
+    ClaimView,
     ContractView,
     ControlWish,
     DraftView,
     PolicyView,
+    ProofsView,
     ProposalView,
     ReceiveView,
     RefreshWish,
@@ -172,6 +174,16 @@ class TreasuryDesk(Protocol):
 
     async def draft(self, document: bytes, actor: Actor) -> ContractView:
         """`template`, `agreement` and `boxes` as JSON; Malformed with the place where it is none."""
+        ...
+
+    def proofs(self) -> ProofsView: ...
+
+    def claim(self, claim_id: str) -> str:
+        """The claim's document as JSON, for whoever checks it."""
+        ...
+
+    async def keep_claim(self, document: bytes, actor: Actor) -> ClaimView:
+        """Check and keep what `bes claim prove` wrote with the owner's key."""
         ...
 
     async def preview_policy(self, contract_id: str, document: bytes, actor: Actor) -> PolicyView:

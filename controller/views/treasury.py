@@ -276,6 +276,45 @@ class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
     control: ControlView | None = None
 
 
+class MeterView(msgspec.Struct, frozen=True, kw_only=True):
+    """A meter whose energy a node committed to, slot by slot. Slot k lasts from k to k + 1 times `interval_s` after
+    1970-01-01 UTC; `missing` of them were never committed to, and no claim covers those.
+    """
+
+    site: str
+    meter: str
+    interval_s: int
+    node: str
+    node_keys: tuple[str, ...]
+    first_slot: int
+    last_slot: int
+    slots: int
+    missing: int
+
+
+class ClaimView(msgspec.Struct, frozen=True, kw_only=True):
+    """A bound of metered energy that was proven without showing any of it. `expires` is what people agreed on."""
+
+    claim_id: str
+    sentence: str
+    site: str
+    meter: str
+    slots: int
+    nonce: str
+    expires: str
+    node_key: str
+    kept_by: str
+    kept_at_ms: unit.Millis
+
+
+class ProofsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What was proven to outsiders, or could be; newest first."""
+
+    meters: tuple[MeterView, ...]
+    claims: tuple[ClaimView, ...]
+    controls: tuple[ProposalView, ...]
+
+
 class TreasuryState(msgspec.Struct, frozen=True, kw_only=True):
     """`height` is null and `trouble` says why where the node cannot be asked."""
 

@@ -29,7 +29,10 @@ def proposed(
     api: JsonClient, treasury: Treasury, contract_id: str, path: str, payments: list[dict[str, Any]], reason: str
 ) -> dict[str, Any]:
     """The proposer signed it, and it waits for approvals."""
-    proposal = asked_for(api, contract_id, path, payments, reason)
+    return sealed_by_proposer(api, treasury, asked_for(api, contract_id, path, payments, reason))
+
+
+def sealed_by_proposer(api: JsonClient, treasury: Treasury, proposal: dict[str, Any]) -> dict[str, Any]:
     document = document_of(proposal["to_seal"][PROPOSER])
     sealed = seal(APPROVAL_DOMAIN, document, [treasury.people.key(PROPOSER)])
     signed: dict[str, Any] = api.post(f"/proposals/{proposal['proposal_id']}/seal", {"sealed": text(sealed)})

@@ -21,6 +21,22 @@ class EnergySlotCommitted(msgspec.Struct, frozen=True):
     node_key: str
 
 
+class ClaimKept(msgspec.Struct, frozen=True, kw_only=True):
+    """A claim that somebody made with the owner's key, checked and kept for whoever asks again. `document` is JSON."""
+
+    claim_id: str
+    sentence: str
+    series: Series
+    slots: int
+    nonce: str
+    expires: str
+    node_key: str
+    document: str
+
+
+CLAIMS = "energy-claims"
+
+
 def stream_of(series: Series) -> str:
     return f"energy/{series.site}/{series.meter}/{series.interval_s}"
 

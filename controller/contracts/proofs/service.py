@@ -4,7 +4,7 @@ from typing import Protocol
 
 from nacl.signing import VerifyKey
 
-from controller.contracts.proofs.event import COMMITTED, EnergySlotCommitted, committed, stream_of
+from controller.contracts.proofs.event import COMMITTED, ClaimKept, EnergySlotCommitted, committed, stream_of
 from controller.journal import EventCodec, Journal
 from shared.errors import WireError
 from shared.log import get_logger
@@ -12,7 +12,7 @@ from shared.proofs.slot import Series
 from shared.wire.event import Event, EventBatch
 
 log = get_logger("controller.proofs")
-CODEC = EventCodec((EnergySlotCommitted,))
+CODEC = EventCodec((EnergySlotCommitted, ClaimKept))
 
 
 class NodeKeys(Protocol):

@@ -53,6 +53,7 @@ async def test_who_only_looks_spends_nothing(house: House) -> None:
         desk.tell_boxes(of, VIEWER),
         desk.receive(of, VIEWER),
         desk.prove(of, PROOF, VIEWER),
+        desk.keep_claim(b"{}", VIEWER),
     ):
         with pytest.raises(Forbidden):
             await work

@@ -4,6 +4,7 @@ import pytest
 
 from agent.signer.ledger import EntryKind
 from shared.bitcoin.message import to_sign, to_spend
+from shared.bitcoin.psbt import build
 from shared.bitcoin.psbt.psbt import Psbt, PsbtInput, PsbtOutput
 from shared.bitcoin.transaction import TxOut
 from tests.agent.signer.scene import SUPPLIER, Box, approvals, coin, payment, with_tx
@@ -33,6 +34,13 @@ async def test_a_proof_is_signed_and_debits_nothing(box):
     assert row.body == MESSAGE.encode()
     assert EntryKind.DEBIT not in {row.kind for row in rows}
     assert Psbt.parse(answer.psbt).inputs[0].partial_signatures
+
+
+async def test_a_proof_as_the_controller_lays_it_out_is_signed(box):
+    derived = coin().descriptor.derive(0, 0)
+    spent, claim = to_spend(MESSAGE.encode(), derived.script), to_sign(MESSAGE.encode(), derived.script)
+    answer = await ask(box, build.create(claim, [build.Coin(spent, derived)]))
+    assert (answer.outcome, answer.detail) == ("signed", "")
 
 
 @pytest.mark.parametrize(
