@@ -13,17 +13,22 @@ from controller.views.treasury import (
     ApproverView,
     AskedBoxView,
     BoxView,
+    ClaimView,
     CoinView,
     ContractSummary,
     ContractView,
+    ControlView,
+    ControlWish,
     DestinationView,
     DraftView,
     LimitsView,
+    MeterView,
     OpeningView,
     PathView,
     PaymentView,
     PendingPolicy,
     PolicyView,
+    ProofsView,
     ProposalView,
     ReceiveView,
     RefreshWish,
@@ -31,11 +36,11 @@ from controller.views.treasury import (
     TreasuryState,
 )
 from shared.clock import Clock
-from shared.errors import Denied, NotFound
+from shared.errors import Denied, Malformed, NotFound
 from tests.controller.contracts.scene import static_key
 
 VAULT, DRAFT = "aa" * 32, "bb" * 32
-WAITS, SIGNS, REFUSED, BURIED, STUCK = "p-waits", "p-signs", "p-refused", "p-buried", "p-stuck"
+WAITS, SIGNS, REFUSED, BURIED, STUCK, PROVEN = "p-waits", "p-signs", "p-refused", "p-buried", "p-stuck", "p-proven"
 UNSEALED = "p-new"
 HEIGHT = 240_112
 KRAKEN = "bcrt1q0j40vxxcxuvl3c03zze5ee29zxq2ymdvzv2jvt"
@@ -61,6 +66,19 @@ class FakeTreasury:
         self.raised: list[tuple[str, str, int, str]] = []
         self.files: list[tuple[str, bytes]] = []
         self.asked: list[str] = []
+        self.wished: list[ControlWish] = []
+        self.claims: list[ClaimView] = []
+        self.meter = MeterView(
+            site="west-1",
+            meter="meter-site",
+            interval_s=3600,
+            node="edge-1",
+            node_keys=("9d" * 32,),
+            first_slot=472_224,
+            last_slot=472_224 + 730,
+            slots=729,
+            missing=2,
+        )
         self.drafted: list[bytes] = []
         self.payments = {
             one.proposal_id: one
@@ -89,6 +107,24 @@ class FakeTreasury:
                 self._payment(BURIED, "buried", approved_by=("Ben", "Rosa"), block_height=HEIGHT - 20),
             )
         }
+        proof = msgspec.structs.replace(
+            self._payment(PROVEN, "proven", approved_by=("Ben", "Rosa")),
+            payments=(),
+            fee_sat=0,
+            change_sat=0,
+            message="auditor 7f3a, block 240,112: these coins are ours",
+            control=ControlView(
+                format="BIP-322 simple",
+                network="regtest",
+                contract="Cold reserve",
+                address=KRAKEN,
+                message="auditor 7f3a, block 240,112: these coins are ours",
+                signature="smp" + "BQBHMEQC" * 30,
+                height=HEIGHT,
+                proven_at_ms=self.now_ms,
+            ),
+        )
+        self.payments[PROVEN] = proof
         self.view = self._vault()
         self.boxes = self._boxes()
 
@@ -101,7 +137,7 @@ class FakeTreasury:
     # What is asked
 
     async def state(self) -> TreasuryState:
-        ended = ("refused", "buried", "cancelled")
+        ended = ("refused", "buried", "cancelled", "proven")
         return TreasuryState(
             network="regtest",
             height=None if self.down else HEIGHT,
@@ -125,6 +161,41 @@ class FakeTreasury:
             return view
         unread = msgspec.structs.replace(view.summary, balance_sat=None)
         return msgspec.structs.replace(view, coins=None, summary=unread)
+
+    def proofs(self) -> ProofsView:
+        return ProofsView(
+            meters=(self.meter,),
+            claims=tuple(self.claims),
+            controls=tuple(one for one in self.payments.values() if one.message is not None),
+        )
+
+    def claim(self, claim_id: str) -> str:
+        return "{}"
+
+    async def keep_claim(self, document: bytes, actor: Actor) -> ClaimView:
+        actor.require(Permission.SPEND)
+        if not document.startswith(b"{"):
+            raise Malformed("this is no claim: hand in the file that 'bes claim prove' wrote")
+        self.claims.append(
+            ClaimView(
+                claim_id=f"c{len(self.claims)}",
+                sentence="meter-site at west-1: at most 120,000,000 Wh in slots 472224 to 472943 of 3600 s",
+                site="west-1",
+                meter="meter-site",
+                slots=720,
+                nonce="7f3a",
+                expires="2027-01-31",
+                node_key="9d" * 32,
+                kept_by=actor.name,
+                kept_at_ms=self.now_ms,
+            )
+        )
+        return self.claims[-1]
+
+    async def prove(self, contract_id: str, wish: ControlWish, actor: Actor) -> ProposalView:
+        actor.require(Permission.SPEND)
+        self.wished.append(wish)
+        return self.payments[PROVEN]
 
     async def receive(self, contract_id: str, actor: Actor) -> ReceiveView:
         actor.require(Permission.SPEND)

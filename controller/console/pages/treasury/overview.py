@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from controller.console.pages.page import card, heading
+from controller.console.pages.page import card
 from controller.console.pages.treasury.page import TreasuryPage
 from controller.console.parts.panel import Head
 from controller.console.parts.sheet import Column, Sheet
@@ -51,7 +51,11 @@ _LIMITS = (
 
 
 async def build(page: TreasuryPage) -> None:
-    heading("Treasury")
+    with ui.element("div").classes("bes-head").style("margin-bottom: 0"):
+        with ui.element("h1"):
+            ui.label("Treasury")
+        with ui.element("a").classes("bes-link").props(f"href={TREASURY}/proofs data-testid=proofs"):
+            ui.label("proofs for outsiders")
     with card().classes("bes-first"):
         Head(await page.follow("treasury"), topic="treasury")
     with card("Needs a person").classes("bes-first"):

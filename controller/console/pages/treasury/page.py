@@ -31,6 +31,9 @@ _NEWS = (
     "payment-boxes",
     "payment-to-sign",
     "payment-files",
+    "payment-control",
+    "proofs-controls",
+    "proofs-claims",
 )
 
 

@@ -32,15 +32,22 @@ _BOXES = (
 
 async def build(page: TreasuryPage) -> None:
     proposal = page.desk.proposal(page.subject)
-    title("Payment", f"from {proposal.contract}", contract_href(proposal.contract_id))
+    title(
+        "Payment" if proposal.message is None else "Proof of control",
+        f"from {proposal.contract}",
+        contract_href(proposal.contract_id),
+    )
     with card().classes("bes-first"):
         head = PaymentHead(await page.follow("payment"), topic="payment", spends=page.spends)
         head.on_act(lambda name: _act(page, name))
     with ui.element("div").classes("bes-cards bes-even bes-after"):
         with ui.element("div").classes("bes-stack"):
-            with card("Paid to"):
-                empty = "Nobody: the coins go back to the contract."
-                Sheet(_PAYMENTS, payment_rows(proposal), topic="", caption="Paid to", empty=empty)
+            if proposal.message is None:
+                with card("Paid to"):
+                    empty = "Nobody: the coins go back to the contract."
+                    Sheet(_PAYMENTS, payment_rows(proposal), topic="", caption="Paid to", empty=empty)
+            else:
+                await _control(page, proposal, proposal.message)
             with card("Approvals"):
                 rows = await page.follow("payment-approvals")
                 empty = "Who may approve is not known."
@@ -72,6 +79,16 @@ async def _sign(page: TreasuryPage) -> None:
     ).classes("bes-text").style("margin-bottom: 10px")
     first = await page.follow("payment-to-sign")
     SealBox(first, topic="payment-to-sign", spends=page.spends, take=page.taking(take))
+
+
+async def _control(page: TreasuryPage, proposal: ProposalView, message: str) -> None:
+    """The message that is signed, and the proof once there is one."""
+    with card("Message", "as it is signed; nothing moves"):
+        CopyText(message, test="message")
+    with card("The proof", "for whoever asked"):
+        content = await page.follow("payment-control")
+        name, empty = f"proof-of-control-{proposal.proposal_id}.json", "It stands here when enough boxes have signed."
+        CopyText(content["text"], test="control", file=name, topic="payment-control", empty=empty)
 
 
 async def _files(page: TreasuryPage) -> None:

@@ -6,10 +6,11 @@ from controller.console.topics.treasury.contract import topics as of_contracts
 from controller.console.topics.treasury.overview import topics as of_all
 from controller.console.topics.treasury.patience import PatientDesk
 from controller.console.topics.treasury.payment import topics as of_payments
+from controller.console.topics.treasury.proofs import topics as of_proofs
 from controller.views.ports import TreasuryDesk
 from shared.clock import Clock
 
 
 def topics(desk: TreasuryDesk, clock: Clock) -> tuple[Topic, ...]:
     patient = PatientDesk(desk, clock)
-    return of_all(patient) + of_contracts(patient) + of_payments(patient) + of_boxes(patient)
+    return of_all(patient) + of_contracts(patient) + of_payments(patient) + of_boxes(patient) + of_proofs(patient)

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from controller.console.feed import Content, Topic
-from controller.console.format import MISSING, age, btc, duration, money, number, plural, sat
+from controller.console.format import MISSING, age, btc, duration, money, number, plural
 from controller.console.topics.treasury.patience import OLD_S, PatientDesk
 from controller.console.topics.treasury.words import (
     FOR_PEOPLE,
+    about,
     blocks,
     box_href,
     contract_href,
@@ -147,7 +148,7 @@ def _contract_needs(view: ContractView) -> list[Content]:
 def _payment_need(proposal: ProposalView, contracts: Contracts, now_ms: int) -> Content | None:
     href = payment_href(proposal.proposal_id)
     since = f"{age(proposal.proposed_at_ms, now_ms)} ago"
-    what = f"{sat(paid_sat(proposal))} to {paid_to(proposal.payments)} from {proposal.contract}"
+    what = f"{about(proposal)} from {proposal.contract}"
     if proposal.status == "reorganised":
         return _need(proposal.proposal_id, 2, f"{what}: its block left the chain", "Watch it.", href=href, since=since)
     if proposal.status == "lapsed" or (proposal.status == "finalised" and proposal.detail):
@@ -170,14 +171,18 @@ def _who(proposal: ProposalView, contracts: Contracts) -> str:
     return f"Approve: {left} of {', '.join(persons)}"
 
 
+def _for(proposal: ProposalView) -> str:
+    return "Proof of control" if proposal.message is not None else f"To {paid_to(proposal.payments)}"
+
+
 def payment_row(proposal: ProposalView, contracts: Contracts, height: int | None, now_ms: int) -> Content:
     needed = MISSING if proposal.approvals_needed is None else number(proposal.approvals_needed)
     left = None if height is None else max(0, proposal.expiry_height - height)
     return {
         "id": proposal.proposal_id,
         "cells": [
-            {"text": f"To {paid_to(proposal.payments)}", "href": payment_href(proposal.proposal_id)},
-            money(paid_sat(proposal)),
+            {"text": _for(proposal), "href": payment_href(proposal.proposal_id)},
+            "" if proposal.message is not None else money(paid_sat(proposal)),
             {"text": proposal.contract, "href": contract_href(proposal.contract_id)},
             status_tag(proposal),
             f"{len(proposal.approved_by)} of {needed}",

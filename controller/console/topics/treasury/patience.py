@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from controller.views.ports import TreasuryDesk
-from controller.views.treasury import ContractView, ProposalView, TreasuryState
+from controller.views.treasury import ContractView, ProofsView, ProposalView, TreasuryState
 from shared.clock import Clock
 from shared.errors import BesError, GatewayUnavailable
 
@@ -81,6 +81,9 @@ class PatientDesk:
 
     def proposal(self, proposal_id: str) -> ProposalView:
         return self._desk.proposal(proposal_id)
+
+    def proofs(self) -> ProofsView:
+        return self._desk.proofs()
 
     def proposals(self, contract_id: str) -> tuple[ProposalView, ...]:
         return self._desk.proposals(contract_id)

@@ -2,8 +2,10 @@
 
 import base64
 
+import msgspec
+
 from controller.console.feed import Content, Topic
-from controller.console.format import MISSING, age, btc, money, number, plural, sat
+from controller.console.format import MISSING, age, btc, money, number, plural
 from controller.console.topics.treasury.patience import PatientDesk
 from controller.console.topics.treasury.words import (
     ENDED,
@@ -11,11 +13,11 @@ from controller.console.topics.treasury.words import (
     STATUS,
     UNCONFIRMED,
     UNSIGNED,
+    about,
     blocks,
     grouped,
     missing,
     paid_sat,
-    paid_to,
     payment_href,
     proposer,
     role_of,
@@ -37,7 +39,9 @@ _REACHED = {
     "reorganised": 4,
     "confirmed": 5,
     "buried": 6,
+    "proven": 4,
 }
+_PROOF_STEPS = (*STEPS[:4], "proven")
 _BOX_TONES = {"waiting": 0, "sent": 0, "answered": 0}
 
 
@@ -57,6 +61,9 @@ def topics(desk: PatientDesk) -> tuple[Topic, ...]:
         proposal = desk.proposal(proposal_id)
         return to_import(proposal, await desk.known_contract(proposal.contract_id))
 
+    async def control(_site: str, proposal_id: str) -> Content:
+        return {"text": control_file(desk.proposal(proposal_id))}
+
     async def signing(_site: str, proposal_id: str) -> Content:
         return to_sign(desk.proposal(proposal_id))
 
@@ -66,22 +73,26 @@ def topics(desk: PatientDesk) -> tuple[Topic, ...]:
         Topic("payment-boxes", 1.0, boxes),
         Topic("payment-to-sign", 1.0, signing),
         Topic("payment-files", 1.0, files),
+        Topic("payment-control", 1.0, control),
     )
 
 
 def head(proposal: ProposalView, height: int | None, now_ms: int) -> Content:
     left = None if height is None else proposal.expiry_height - height
     expires = "" if left is None or proposal.status in ENDED else f"in {blocks(left)}" if left > 0 else "passed"
-    figures = [
-        ("Leaves the contract", number(paid_sat(proposal)), "sat", btc(paid_sat(proposal))),
-        ("Fee", number(proposal.fee_sat), "sat", _rate(proposal)),
-        ("Change", number(proposal.change_sat), "sat", btc(proposal.change_sat)),
-        ("Weight", number(proposal.weight_wu), "wu", ""),
-        ("Void from block", number(proposal.expiry_height), "", expires),
-    ]
+    figures = (
+        []
+        if proposal.message is not None
+        else [
+            ("Leaves the contract", number(paid_sat(proposal)), "sat", btc(paid_sat(proposal))),
+            ("Fee", number(proposal.fee_sat), "sat", _rate(proposal)),
+            ("Change", number(proposal.change_sat), "sat", btc(proposal.change_sat)),
+            ("Weight", number(proposal.weight_wu), "wu", ""),
+        ]
+    )
+    figures.append(("Void from block", number(proposal.expiry_height), "", expires))
     return {
-        "sentence": f"{sat(paid_sat(proposal))} to {paid_to(proposal.payments)}: "
-        f"{STATUS.get(proposal.status, proposal.status)}{_left(proposal)}",
+        "sentence": f"{about(proposal)}: {STATUS.get(proposal.status, proposal.status)}{_left(proposal)}",
         "why": f"{proposal.reason} · {_by(proposal)} {age(proposal.proposed_at_ms, now_ms)} ago",
         "figures": [
             {"label": label, "value": value, "unit": unit, "also": also} for label, value, unit, also in figures
@@ -139,11 +150,12 @@ def _left(proposal: ProposalView) -> str:
 
 def steps(proposal: ProposalView) -> list[Content]:
     """Each is done, now, failed or still to come; what a payment that ended badly had reached is told by its traces."""
-    bad = proposal.status in ENDED and proposal.status != "buried"
+    good = proposal.status in ("buried", "proven")
+    bad = proposal.status in ENDED and not good
     reached = _REACHED.get(proposal.status, _traces(proposal))
     shown: list[Content] = []
-    for at, name in enumerate(STEPS):
-        state = "done" if at < reached or (at == reached and (bad or proposal.status == "buried")) else "open"
+    for at, name in enumerate(STEPS if proposal.message is None else _PROOF_STEPS):
+        state = "done" if at < reached or (at == reached and (bad or good)) else "open"
         if at == reached and state == "open":
             state = "now"
         shown.append({"name": name, "state": state, "hint": _hint(name, proposal)})
@@ -257,3 +269,16 @@ def to_import(proposal: ProposalView, view: ContractView | None) -> Content:
         "label": "or paste the signed PSBT, in base64",
         "action": "Hand in the signed file",
     }
+
+
+def control_file(proposal: ProposalView) -> str:
+    """What goes to whoever asked: the proof, how to check it, and what it does not say. Empty before there is one."""
+    control = proposal.control
+    if control is None:
+        return ""
+    told = msgspec.to_builtins(control) | {
+        "check": "verify signature, message and address with any reader of BIP-322, version 2",
+        "proven": "whoever can spend from the address signed the message, at the time of the block named here",
+        "not_proven": "whose the coins are, how much is there, that it is all there is, and that it is still so",
+    }
+    return msgspec.json.format(msgspec.json.encode(told), indent=1).decode()

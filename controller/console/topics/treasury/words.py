@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from controller.console.feed import Content
-from controller.console.format import NBSP, plural
+from controller.console.format import NBSP, plural, sat
 from controller.console.topics.words import CONSOLE
 from controller.views.treasury import ContractView, OpeningView, PaymentView, ProposalView
 from shared.person import folded
@@ -24,12 +24,13 @@ STATUS = {
     "confirmed": "in a block; not yet deep enough",
     "reorganised": "its block left the chain",
     "buried": "buried as deep as the contract asks",
+    "proven": "proven; nothing has moved",
     "expired": "expired",
     "refused": "refused",
     "cancelled": "taken back",
     "replaced": "replaced by another version of it",
 }
-ENDED = frozenset({"buried", "expired", "refused", "cancelled", "replaced"})
+ENDED = frozenset({"buried", "proven", "expired", "refused", "cancelled", "replaced"})
 TONES = {"proposed": 3, "sealed": 3, "lapsed": 2, "reorganised": 2, "refused": 2, "expired": 3}
 FOR_PEOPLE = frozenset({"proposed", "sealed"})
 """It waits for people: for its proposer, then for those who approve."""
@@ -43,6 +44,13 @@ FILES = frozenset({"cleared", "signing"})
 
 def contract_href(contract_id: str) -> str:
     return f"{TREASURY}/contract/{quote(contract_id, safe='')}"
+
+
+def about(proposal: ProposalView) -> str:
+    """What it is for: so much to somebody, or a proof of control."""
+    if proposal.message is not None:
+        return "Proof of control"
+    return f"{sat(paid_sat(proposal))} to {paid_to(proposal.payments)}"
 
 
 def policy_href(contract_id: str) -> str:
