@@ -1,6 +1,7 @@
 """How many contract executions a second: strict parse of a base and two partials from bytes, match to the registered
-contract, policy with two approvals, final transaction, judgement by Bitcoin Core's consensus engine, and a hash-chained
-event that is on the disk before the acknowledgement. Beside it what the engine alone does with the same transactions.
+contract, policy with a proposal and two approvals, final transaction, judgement by Bitcoin Core's consensus engine, and
+a hash-chained event that is on the disk before the acknowledgement. Beside it what the engine alone does with the same
+transactions.
 
 Coins are distinct and made beforehand. One judging process a core; callers wait for their acknowledgement.
 """
@@ -15,9 +16,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pbk
+import psutil
 
 from benchmarks.contracts_load import HEIGHT, INDEXES, executions, leaf_contract, musig_contract, wsh_contract
 from benchmarks.contracts_node import node_name, rpc_accepts_per_s
+from benchmarks.contracts_stages import stages_us
 from benchmarks.options import Options
 from controller.gateways.executors.pool import ExecutorProcess
 from controller.journal import Journal
@@ -32,14 +35,17 @@ from shared.clock import SystemClock
 
 NAME = "contracts"
 SETTINGS = ("executions", "callers", "workers", "rpc", "folder")
+_STAGED = 1_000  # executions whose stages are timed
 
 
 def run(options: Options) -> dict[str, object]:
     """Key `cases`: a list of `{script executions_per_s kernel_verifies_per_s rpc_executions_per_s p99_ms}` and more.
 
-    `kernel_verifies_per_s` is one core's bare rate, objects made beforehand; `share_of_kernel` is the rate of one
-    worker against it, `controller_cpu_us` what admission and journal cost beside the workers. `rpc_executions_per_s`
-    asks the simulated node's testmempoolaccept about final transactions.
+    `kernel_verifies_per_s` is the bare rate of one core (a second of its CPU), objects made beforehand;
+    `share_of_kernel` is the rate of one worker against it. `cpu_us` is what one execution takes of all cores, in the
+    workers and in the controller (`controller_cpu_us`, the journal included); `cpu_share_of_kernel` compares that, so
+    that it says the same where other work shares the machine. `stages_us` are the parts of a worker's work
+    (benchmarks/contracts_stages.py). `rpc_executions_per_s` asks a node's testmempoolaccept about final transactions.
 
     Set `executions` (of each script), `callers` (at a time), `workers`, `rpc` (how many over JSON-RPC) and `folder`.
     """
@@ -57,7 +63,7 @@ def run(options: Options) -> dict[str, object]:
         "executions": count,
         "callers": callers,
         "workers": workers,
-        "approvals_each": 2,
+        "seals_each": "the proposal and 2 approvals",
         "rpc_node": f"{node_name()} on regtest, testmempoolaccept only",
     }
     return {"cases": cases, "conditions": conditions}
@@ -75,28 +81,39 @@ async def _case(
         service = ExecutionService(journal, board, _Known(contract), judges, _height)
         running = asyncio.create_task(service.run())
         commits = store.committer.commits
-        started_s, used_s = time.perf_counter(), time.process_time()
+        started_s, used_s, workers_s = time.perf_counter(), time.process_time(), _children_s()
         done, waits_ms = await _executed(service, load, callers)
         took_s, used_s = time.perf_counter() - started_s, time.process_time() - used_s
+        workers_s = _children_s() - workers_s
         commits = store.committer.commits - commits
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         durable = (await store.state()).size
     kernel = _kernel_per_s(load, done)
     each = len(load) / took_s
+    cpu_us = 1e6 * (used_s + workers_s) / len(load)
     return {
         "script": contract.terms.name,
         "executions_per_s": round(each),
         "kernel_verifies_per_s": round(kernel),
         "share_of_kernel": round(each / workers / kernel, 2),
+        "cpu_us": round(cpu_us),
+        "cpu_share_of_kernel": round(1e6 / cpu_us / kernel, 2),
         "rpc_executions_per_s": await rpc_accepts_per_s(contract, rpc),
         "p50_ms": round(statistics.median(waits_ms), 1),
         "p99_ms": round(statistics.quantiles(waits_ms, n=100)[98], 1),
         "controller_cpu_us": round(1e6 * used_s / len(load)),
+        "stages_us": stages_us(contract, load[:_STAGED], INDEXES),
         "executions_a_commit": round(len(load) / commits, 1),
         "all_durable": durable == len(load),
         "weight_error_wu": max(abs(one.predicted_wu - one.weight_wu) for one in done),
     }
+
+
+def _children_s() -> float:
+    """CPU seconds of all processes that this one has started and that still run."""
+    times = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
+    return sum(one.user + one.system for one in times)
 
 
 class _Known:
@@ -134,7 +151,7 @@ async def _executed(
 
 
 def _kernel_per_s(load: Sequence[Execution], done: Sequence[Executed]) -> float:
-    """Verifications of one core with everything prepared: the engine and nothing else."""
+    """Verifications a second of CPU with everything prepared: the engine and nothing else."""
     spent = {Psbt.parse(one.base, quick=True).txid: _spent(one) for one in load[:2_000]}
     prepared = []
     for one in done:
@@ -145,9 +162,9 @@ def _kernel_per_s(load: Sequence[Execution], done: Sequence[Executed]) -> float:
             common = pbk.script.PrecomputedTransactionData(tx, outputs)
             prepared.append((script, output.amount_sat, tx, common, outputs))
     flags = pbk.ScriptVerificationFlags.ALL
-    started_s = time.perf_counter()
+    started_s = time.thread_time()
     good = sum(script.verify(sat, tx, common, 0, flags) for script, sat, tx, common, _ in prepared)
-    took_s = time.perf_counter() - started_s
+    took_s = time.thread_time() - started_s
     assert good == len(prepared)
     return len(prepared) / took_s
 

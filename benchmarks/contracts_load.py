@@ -46,7 +46,7 @@ from shared.wire.contract import (
     contract_id,
 )
 
-INDEXES = 64
+INDEXES = 16
 HEIGHT = 500
 LOCK_HEIGHT = 100
 PROPOSER = "treasurer"

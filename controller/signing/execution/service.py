@@ -15,7 +15,6 @@ from shared.errors import BesError, Denied
 
 MOST_IN_BATCH = 64
 MOST_WAITING = 4_096
-GATHER_S = 0.003
 _COMMITS_AHEAD = 4
 
 
@@ -42,7 +41,6 @@ class ExecutionService:
         height: Callable[[], Awaitable[int]],
         *,
         most_in_batch: int = MOST_IN_BATCH,
-        gather_s: float = GATHER_S,
     ) -> None:
         self._journal = journal
         self._board = board
@@ -51,7 +49,6 @@ class ExecutionService:
         self._workers = tuple(workers)
         self._height = height
         self._most_in_batch = most_in_batch
-        self._gather_s = gather_s
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue(MOST_WAITING)
         self._commits: set[asyncio.Task[None]] = set()
 
@@ -83,10 +80,8 @@ class ExecutionService:
             task.add_done_callback(self._commits.discard)
 
     async def _gathered(self) -> list[Waiting]:
-        """The first that waits, and what comes within a few milliseconds after it."""
+        """The first that waits and those behind it: the more come, the more share a batch and a commit."""
         batch = [await self._waiting.get()]
-        if self._waiting.qsize() < self._most_in_batch - 1:
-            await asyncio.sleep(self._gather_s)
         while len(batch) < self._most_in_batch and not self._waiting.empty():
             batch.append(self._waiting.get_nowait())
         return batch
