@@ -43,7 +43,7 @@ from shared.wire.signing import (
 )
 from shared.wire.version import WIRE_VERSION
 
-MOST_AT_ONCE = 256
+MOST_AT_ONCE = 512
 MOST_BYTES_AT_ONCE = 16 << 20
 """Of the PSBTs and approvals that are worked on; read, they take about twenty times as much memory."""
 
@@ -173,7 +173,7 @@ class SigningBox:
 
     def _tell_busy(self, request: SigningRequest | ForwardRequest) -> None:
         """Nothing was decided, so nothing is written down: the same id may be asked again."""
-        log.warning("signer.busy", request=request.request_id, running=len(self._running))
+        log.info("signer.busy", request=request.request_id, running=len(self._running))
         busy = Denied(REQUEST_BUSY, f"{len(self._running)} requests are being worked on; ask again")
         if isinstance(request, ForwardRequest):
             self._say("forwarded", self._forwards.refusal(request, busy))
