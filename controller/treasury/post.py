@@ -1,7 +1,7 @@
 """Packets to and from signing boxes: registrations, headers, answers, reports, and what boxes ask each other."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from nacl.signing import SigningKey
@@ -29,15 +29,25 @@ from shared.wire.signing import (
 )
 from shared.wire.version import WIRE_VERSION
 
-HEADERS_AT_ONCE = 2_000
+HEADERS_AT_ONCE = 2_016
 OVERLAP_BLOCKS = 144
 """A box may stand on a branch that was reorganised away; headers that it has do no harm."""
+DEEPEST_OVERLAP_BLOCKS = 16 * HEADERS_AT_ONCE
 SILENT_LOOKS = 12
 FIRST_POLICY = 1
 
 log = get_logger("controller.treasury")
 
 _Said = TypeVar("_Said", RegistrationAnswer, BoxReport)
+
+
+class Told(NamedTuple):
+    """Headers that a box was sent up to `tip`, from `overlap_blocks` below where it stood by `report`."""
+
+    report: BoxReport
+    tip: BlockPoint
+    overlap_blocks: int
+    looks: int = 0
 
 
 class Post:
@@ -48,7 +58,7 @@ class Post:
         self._boxes = boxes
         self._key = key
         self._clock = clock
-        self._told: dict[str, tuple[int, str, int]] = {}  # by box: its height then, the tip then, looks since
+        self._told: dict[str, Told] = {}
         self._readers: dict[str, Callable[[str, str, bytes, Packet], Awaitable[None]]] = {}
 
     def bind(self, contracts: ContractService, signing: SigningService) -> None:
@@ -108,26 +118,43 @@ class Post:
     async def tell_headers(self, node: BitcoinNode) -> None:
         """Bring each box's own chain of headers to the node's tip, as far as the box has said where it stands.
 
-        The same is told again only once in SILENT_LOOKS looks, in case it was lost.
+        A box that was away long gets a batch with each of its reports. One that reports the height at which it stood
+        before it was told is on a branch that parted deeper: the overlap doubles until the batches meet what it has.
         """
         tip = await node.tip()
         for box in self._boxes.listed():
-            if box.report is None or not self._to_tell(box.address.box_id, box.report.height, tip):
+            if box.report is None:
                 continue
-            first = max(1, min(box.report.height, tip.height) + 1 - OVERLAP_BLOCKS)
-            headers = await node.headers_from(first, HEADERS_AT_ONCE)
-            if headers:
-                batch = HeadersBatch(site=box.address.site, node=box.address.node, headers=headers)
-                await self._send(box.address, "headers", batch)
-                self._told[box.address.box_id] = (box.report.height, tip.block_hash, 0)
+            overlap_blocks = self._overlap_blocks(box.address.box_id, box.report, tip)
+            if overlap_blocks is not None:
+                await self._tell(node, box.address, min(box.report.height, tip.height), overlap_blocks)
+                self._told[box.address.box_id] = Told(box.report, tip, overlap_blocks)
 
-    def _to_tell(self, box_id: str, height: int, tip: BlockPoint) -> bool:
-        """A tip that it was not told, or one that it has not reached for long."""
+    async def _tell(self, node: BitcoinNode, box: BoxAddress, height: int, overlap_blocks: int) -> None:
+        """Batches from below its height up to one that leads above it: a branch counts when it has more work."""
+        first = max(1, height + 1 - overlap_blocks)
+        while first <= height + 1:
+            headers = await node.headers_from(first, HEADERS_AT_ONCE)
+            if not headers:
+                return
+            await self._send(box, "headers", HeadersBatch(site=box.site, node=box.node, headers=headers))
+            first += len(headers)
+
+    def _overlap_blocks(self, box_id: str, report: BoxReport, tip: BlockPoint) -> int | None:
+        """How far below its height the headers begin that a box gets now; None where it gets none.
+
+        It gets some for a tip that it was not told, for one that it has not reached, and, in case they were lost, the
+        same again once in SILENT_LOOKS looks.
+        """
         before = self._told.get(box_id)
-        if before is None or before[:2] != (height, tip.block_hash):
-            return before is None or height < tip.height or before[1] != tip.block_hash
-        self._told[box_id] = (height, tip.block_hash, before[2] + 1)
-        return height < tip.height and before[2] + 1 >= SILENT_LOOKS
+        if before is None:
+            return OVERLAP_BLOCKS
+        if report.height == before.report.height < before.tip.height and report is not before.report:
+            return min(2 * before.overlap_blocks, DEEPEST_OVERLAP_BLOCKS)
+        if report.height != before.report.height or tip.block_hash != before.tip.block_hash:
+            return OVERLAP_BLOCKS if report.height < tip.height or tip.block_hash != before.tip.block_hash else None
+        self._told[box_id] = before._replace(looks=before.looks + 1)
+        return before.overlap_blocks if report.height < tip.height and before.looks + 1 >= SILENT_LOOKS else None
 
     async def _reported(self, site: str, node: str, _raw: bytes, packet: Packet) -> None:
         self._boxes.heard(self._opened("report", packet, site, node, BoxReport), self._clock.now_ms())

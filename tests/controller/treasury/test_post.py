@@ -4,6 +4,7 @@ import msgspec
 from nacl.signing import SigningKey
 
 from controller.contracts.model import Phase
+from controller.treasury import post as post_module
 from controller.treasury.service import ASK_AGAIN_MS
 from shared.crypto.keys import key_id
 from shared.crypto.signing import unseal
@@ -79,6 +80,48 @@ async def test_a_box_on_a_branch_that_was_reorganised_away_gets_the_headers_belo
     headers = _headers(house)
     assert len(headers) == (await node.tip()).height
     assert headers == await node.headers_from(1, 100)
+
+
+async def test_a_box_whose_branch_parted_deep_gets_headers_from_below_the_parting(house: House, monkeypatch) -> None:
+    monkeypatch.setattr(post_module, "OVERLAP_BLOCKS", 2)
+    monkeypatch.setattr(post_module, "HEADERS_AT_ONCE", 8)
+    post, node, sent = house.treasury.post, house.treasury.node, house.broker.sent
+    await house.mine(40)
+    whole = await node.headers_from(1, 100)
+    known, height = set(whole[:10]), 30  # of its thirty headers the node knows the first ten; the rest is a lost branch
+    for _ in range(8):
+        await post.arrived(SITE, "anna", ANNA.report(height))
+        sent.clear()
+        await post.tell_headers(node)
+        for headers in _batches(house):  # as a box: all of a batch, or nothing where it does not follow what is known
+            if headers[0] in known or whole.index(headers[0]) == 0 or whole[whole.index(headers[0]) - 1] in known:
+                known.update(headers)
+        height = max(height, max(whole.index(one) for one in known) + 1)
+    assert known == set(whole)
+    assert height == (await node.tip()).height
+
+
+async def test_a_box_that_was_away_long_catches_up_batch_by_batch(house: House, monkeypatch) -> None:
+    monkeypatch.setattr(post_module, "OVERLAP_BLOCKS", 2)
+    monkeypatch.setattr(post_module, "HEADERS_AT_ONCE", 10)
+    post, node, sent = house.treasury.post, house.treasury.node, house.broker.sent
+    await house.mine(35)
+    whole, height, batches = await node.headers_from(1, 100), 0, 0
+    while height < len(whole):
+        await post.arrived(SITE, "anna", ANNA.report(height))
+        sent.clear()
+        await post.tell_headers(node)
+        (headers,) = _batches(house)
+        assert whole.index(headers[0]) <= height  # it follows what the box has
+        height, batches = whole.index(headers[-1]) + 1, batches + 1
+    assert batches <= 5
+
+
+def _batches(house: House) -> list[tuple[bytes, ...]]:
+    key = SigningKey(b"o" * 32).verify_key
+    trusted = {key_id(key): key}
+    packets = [packet for _, packet in house.broker.sent]
+    return [unseal(domain("headers"), packet.sealed, trusted, HeadersBatch)[0].headers for packet in packets]
 
 
 def _answer(of: str) -> RegistrationAnswer:
