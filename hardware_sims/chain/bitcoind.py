@@ -1,6 +1,7 @@
 """A real node in the place of the simulated one: a `bitcoind` on regtest, without peers, in a process of its own."""
 
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -92,3 +93,11 @@ def version_of(program: str) -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise GatewayUnavailable(f"{program}: no bitcoind runs there: {error}") from error
     return told.stdout
+
+
+def free_port() -> int:
+    """One of this machine that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

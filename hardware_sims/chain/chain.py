@@ -79,6 +79,11 @@ class Chain:
 
     def block_of_tx(self, txid: str) -> Placed | None:
         """Where the best branch holds a transaction."""
+        found = self.last_block_of_tx(txid)
+        return found if found is not None and self.is_best(found) else None
+
+    def last_block_of_tx(self, txid: str) -> Placed | None:
+        """The block that held it last, also one that left the best branch since."""
         block_hash = self._place_of_tx.get(txid)
         return None if block_hash is None else self._blocks[block_hash]
 
@@ -175,8 +180,6 @@ class Chain:
             else:
                 self.coins.disconnect(placed.block)
                 self._best.pop()
-                for tx in placed.block.transactions:
-                    self._place_of_tx.pop(tx.txid, None)
                 disconnected.append(placed.block)
         return Change(tuple(disconnected), tuple(connected))
 

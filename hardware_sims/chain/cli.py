@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from hardware_sims.chain.bitcoind import Bitcoind
+from hardware_sims.chain.bitcoind import Bitcoind, free_port
 from hardware_sims.chain.node import ChainNode, NodeOptions
 from hardware_sims.chain.rpc.server import RpcOptions, RpcServer
 from shared import log
@@ -46,7 +45,7 @@ async def run_real(program: str, options: ChainOptions, folder: Path, *, ready: 
     if options.block_every_s or options.node.estimate_sat_vb is not None:
         raise SettingInvalid("block-every and estimate are of the simulated node; leave them out beside a real one")
     rpc = options.rpc
-    port = rpc.port or _free_port()
+    port = rpc.port or free_port()
     node = Bitcoind(program, folder / "bitcoind", port, user=rpc.user, password=rpc.password)
     try:
         await asyncio.to_thread(node.start)
@@ -106,13 +105,6 @@ def chain(
 
 def _told(line: Ready) -> None:
     print(msgspec.json.encode(line).decode(), flush=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _until_told(serving: Coroutine[Any, Any, None]) -> None:

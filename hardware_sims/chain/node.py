@@ -2,18 +2,19 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
-from hardware_sims.chain.acceptance import Accepted, Gate
+from hardware_sims.chain.acceptance import ALONE, IN_PACKAGE, RETURNING, Accepted, Gate, Terms, check_fee
 from hardware_sims.chain.chain import Chain, Change
 from hardware_sims.chain.coins import Coin
 from hardware_sims.chain.mempool import Entry, Mempool
 from hardware_sims.chain.mining import Template, mined
-from hardware_sims.chain.refusal import TransactionRefused
+from hardware_sims.chain.refusal import PackageRefused, TransactionRefused
 from hardware_sims.chain.scripts import ScriptJudge
 from hardware_sims.chain.selection import chosen
 from hardware_sims.chain.store import ChainLog
@@ -62,24 +63,51 @@ class ChainNode:
 
     def accept(self, tx: Transaction) -> Entry:
         """Take a transaction into the mempool, or TransactionRefused."""
-        return self._enter(self._gate.check(tx, self._now_s()))
+        accepted = self._gate.check(tx, self._now_s())
+        self._gate.judge(accepted)
+        return self._enter(accepted)
 
-    def test(self, transactions: Sequence[Transaction]) -> list[Entry | TransactionRefused]:
-        """What `accept` would say to each after those before it; ends with the first refusal. Nothing stays."""
-        found: list[Entry | TransactionRefused] = []
+    def test(self, transactions: Sequence[Transaction]) -> dict[str, Entry | TransactionRefused]:
+        """What `accept` would say to each after those before it, by wtxid; ends with the first refusal, which is all
+        that is told where it is not about scripts. Nothing stays.
+        """
+        terms = ALONE if len(transactions) == 1 else Terms(may_replace=False)
+        checked: list[Accepted] = []
+        found: dict[str, Entry | TransactionRefused] = {}
+        tx = transactions[0]
         try:
             for tx in transactions:
-                accepted = self._gate.check(tx, self._now_s())
-                if accepted.replaced and len(transactions) > 1:
-                    raise TransactionRefused("bip125-replacement-disallowed")
-                found.append(accepted.entry)
+                checked.append(self._gate.check(tx, self._now_s(), terms))
                 if len(transactions) > 1:
-                    self._enter(accepted)
+                    self._enter(checked[-1])
+            for accepted in checked:
+                tx = accepted.entry.tx
+                self._gate.judge(accepted)
+                found[tx.wtxid] = accepted.entry
         except TransactionRefused as refusal:
-            found.append(refusal)
+            found[tx.wtxid] = refusal
         if len(transactions) > 1:
-            self.mempool.remove(reversed([one.txid for one in found if isinstance(one, Entry)]))
+            self.mempool.remove([accepted.entry.txid for accepted in reversed(checked)])
         return found
+
+    def accept_together(self, transactions: Sequence[Transaction]) -> tuple[Entry, ...]:
+        """Take parents and their child in at the rate that they pay together, all or none. PackageRefused names the one
+        at fault.
+        """
+        entered: list[Entry] = []
+        tx = transactions[-1]
+        try:
+            for tx in transactions:
+                accepted = self._gate.check(tx, self._now_s(), IN_PACKAGE)
+                entered.append(self._enter(accepted))
+            check_fee(sum(one.fee_sat for one in entered), sum(one.vsize_vb for one in entered))
+            for entry in entered:
+                tx = entry.tx
+                self._gate.judge(Accepted(entry, frozenset()))
+        except TransactionRefused as refusal:
+            self.mempool.remove([one.txid for one in reversed(entered)])
+            raise PackageRefused(tx.wtxid, refusal) from refusal
+        return tuple(entered)
 
     def coin(self, outpoint: OutPoint, *, with_mempool: bool) -> Coin | None:
         """An unspent output, of the mempool too and not spent there, if so wanted."""
@@ -152,15 +180,22 @@ class ChainNode:
         if change.disconnected:
             returned = [tx for block in reversed(change.disconnected) for tx in block.transactions[1:]]
             waiting = self.mempool.remove([entry.txid for entry in self.mempool])
-            self._return([*returned, *(entry.tx for entry in waiting)])
+            self._return(returned)
+            self._return([entry.tx for entry in waiting], {entry.txid: entry for entry in waiting})
 
-    def _return(self, transactions: Iterable[Transaction]) -> None:
-        """Take in again whatever still holds in this chain."""
+    def _return(self, transactions: Iterable[Transaction], known: Mapping[str, Entry] = MappingProxyType({})) -> None:
+        """Take in again whatever still holds in this chain; `known` were here before and keep when they came."""
         for tx in transactions:
             try:
-                self._enter(self._gate.check(tx, self._now_s(), returning=True))
+                accepted = self._gate.check(tx, self._now_s(), RETURNING)
+                self._gate.judge(accepted)
             except TransactionRefused:
                 continue
+            before = known.get(tx.txid)
+            if before is not None:
+                entry = replace(accepted.entry, time_s=before.time_s, height=before.height)
+                accepted = Accepted(entry, accepted.replaced)
+            self._enter(accepted)
 
     def _read_mempool(self) -> None:
         file = self._mempool_file

@@ -1,4 +1,4 @@
-"""What Bitcoin Core 28 relays though consensus would allow more: forms of transactions, outputs and witnesses."""
+"""What Bitcoin Core 29 relays though consensus would allow more: forms of transactions, outputs and witnesses."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,8 @@ MAX_WEIGHT_WU = 400_000
 _LEAST_BYTES = 65  # 64 would be mistaken for an inner node of the Merkle tree
 _MOST_SCRIPT_SIG_BYTES = 1_650
 _MOST_DATA_BYTES = 83
-_VERSIONS = (1, 2)  # version 3 (BIP-431) has rules of its own, which this node does not know
+_VERSIONS = (1, 2, 3)
+_MOST_DUST_OUTPUTS = 1
 _NULL_TXID = "00" * 32
 _MOST_WITNESS_SCRIPT_BYTES = 3_600
 _MOST_WITNESS_ITEMS = 100
@@ -66,6 +67,21 @@ def check_spending(tx: Transaction, spent: Sequence[TxOut]) -> None:
             raise TransactionRefused("bad-witness-nonstandard")
 
 
+def dust_outputs(tx: Transaction) -> tuple[int, ...]:
+    """The outputs of less than it would cost to spend them."""
+    return _dust(tx.outputs)
+
+
+def check_dust(tx: Transaction, fee_sat: int) -> None:
+    """Dust passes alone where the transaction pays no fee, so that nobody mines it without the child that spends it."""
+    if fee_sat and dust_outputs(tx):
+        raise TransactionRefused("dust", "tx with dust output must be 0-fee")
+
+
+def _dust(outputs: Sequence[TxOut]) -> tuple[int, ...]:
+    return tuple(at for at, output in enumerate(outputs) if output.amount_sat < dust_sat(output.script))
+
+
 def _check_outputs(outputs: Sequence[TxOut]) -> None:
     data_outputs = 0
     for output in outputs:
@@ -73,8 +89,8 @@ def _check_outputs(outputs: Sequence[TxOut]) -> None:
         if kind == "nonstandard" or (kind == "nulldata" and len(output.script) > _MOST_DATA_BYTES):
             raise TransactionRefused("scriptpubkey")
         data_outputs += kind == "nulldata"
-        if output.amount_sat < dust_sat(output.script):
-            raise TransactionRefused("dust")
+    if len(_dust(outputs)) > _MOST_DUST_OUTPUTS:
+        raise TransactionRefused("dust")
     if data_outputs > 1:
         raise TransactionRefused("multi-op-return")
 

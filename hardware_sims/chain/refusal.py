@@ -20,6 +20,17 @@ class InputsMissing(TransactionRefused):
     code = "chain.inputs-missing"
 
 
+class PackageRefused(ContractError):
+    """Of transactions that come together the one named `wtxid` does not enter, so none does."""
+
+    code = "chain.package-refused"
+
+    def __init__(self, wtxid: str, refusal: TransactionRefused) -> None:
+        super().__init__(refusal.detail)
+        self.wtxid = wtxid
+        self.refusal = refusal
+
+
 class BlockRefused(ContractError):
     """The consensus engine does not take the block; `reason` is one of Bitcoin Core's words for a class of faults."""
 
@@ -28,3 +39,10 @@ class BlockRefused(ContractError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def money(amount_sat: int) -> str:
+    """As Bitcoin Core writes money in these texts: without trailing zeros after the second decimal."""
+    whole, part = divmod(amount_sat, 100_000_000)
+    decimals = f"{part:08d}".rstrip("0").ljust(2, "0")
+    return f"{whole}.{decimals}"

@@ -1,7 +1,7 @@
 """When a transaction may push out those that spend the same coins (full RBF; BIP-125 rules 2 to 5 as of Core 28)."""
 
 from hardware_sims.chain.mempool import Entry, Mempool
-from hardware_sims.chain.refusal import TransactionRefused
+from hardware_sims.chain.refusal import TransactionRefused, money
 
 INCREMENTAL_SAT_KVB = 1_000
 _MOST_REPLACED = 100
@@ -46,22 +46,15 @@ def _check_fee(new: Entry, leaving: frozenset[str], mempool: Mempool) -> None:
     old_sat = sum(mempool[txid].fee_sat for txid in leaving)
     if new.fee_sat < old_sat:
         detail = (
-            f"rejecting replacement {new.txid}, less fees than conflicting txs; {_btc(new.fee_sat)} < {_btc(old_sat)}"
+            f"rejecting replacement {new.txid}, less fees than conflicting txs; {money(new.fee_sat)} < {money(old_sat)}"
         )
         raise TransactionRefused("insufficient fee", detail)
     more_sat, relay_sat = new.fee_sat - old_sat, INCREMENTAL_SAT_KVB * new.vsize_vb // 1_000
     if more_sat < relay_sat:
-        fees = f"{_btc(more_sat)} < {_btc(relay_sat)}"
+        fees = f"{money(more_sat)} < {money(relay_sat)}"
         raise TransactionRefused(
             "insufficient fee", f"rejecting replacement {new.txid}, not enough additional fees to relay; {fees}"
         )
-
-
-def _btc(amount_sat: int) -> str:
-    """As Bitcoin Core writes money in these texts: without trailing zeros after the second decimal."""
-    whole, part = divmod(amount_sat, 100_000_000)
-    decimals = f"{part:08d}".rstrip("0").ljust(2, "0")
-    return f"{whole}.{decimals}"
 
 
 def _rate(entry: Entry) -> str:

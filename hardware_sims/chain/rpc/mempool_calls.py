@@ -3,20 +3,20 @@
 from typing import Any
 
 from hardware_sims.chain.acceptance import MIN_RELAY_SAT_KVB
+from hardware_sims.chain.chain import Placed
 from hardware_sims.chain.mempool import Entry
 from hardware_sims.chain.node import ChainNode
+from hardware_sims.chain.package import exceeds
 from hardware_sims.chain.refusal import InputsMissing, TransactionRefused
 from hardware_sims.chain.replacement import INCREMENTAL_SAT_KVB
 from hardware_sims.chain.rpc import views
 from hardware_sims.chain.rpc.amounts import btc, sat
 from hardware_sims.chain.rpc.failure import Code, RpcFailure
+from hardware_sims.chain.rpc.package_calls import DEFAULT_MAX_RATE_BTC_KVB, check_burn
 from hardware_sims.chain.rpc.parsing import a_hash, a_transaction, known_block
-from hardware_sims.chain.script_type import script_type
 from shared.bitcoin.transaction import OutPoint, Transaction
 
-_DEFAULT_MAX_RATE_BTC_KVB = 0.1
 _MAX_MEMPOOL_BYTES = 300_000_000
-_MOST_IN_PACKAGE = 25
 _MOST_TARGET_BLOCKS = 1_008
 _DECODE_FAILED = "TX decode failed. Make sure the tx has at least one input."
 _TOO_HIGH = "Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)"
@@ -30,7 +30,7 @@ def getrawtransaction(
     if wanted == genesis.transactions[0].txid:
         message = "The genesis block coinbase is not considered an ordinary transaction and cannot be retrieved"
         raise RpcFailure(Code.INVALID_ADDRESS_OR_KEY, message)
-    placed = known_block(node, blockhash) if blockhash is not None else node.chain.block_of_tx(wanted)
+    placed = known_block(node, blockhash) if blockhash is not None else _block_of(node, wanted)
     candidates = placed.block.transactions if placed is not None else tuple(one.tx for one in _waiting(node, wanted))
     tx = next((one for one in candidates if one.txid == wanted), None)
     if tx is None:
@@ -41,9 +41,10 @@ def getrawtransaction(
     if placed is not None:
         if blockhash is not None:
             view["in_active_chain"] = node.chain.is_best(placed)
-        time_s = placed.block.header.time_s
-        view |= {"blockhash": placed.block.hash, "time": time_s, "blocktime": time_s}
-        view["confirmations"] = node.chain.height - placed.height + 1 if node.chain.is_best(placed) else 0
+        view |= {"blockhash": placed.block.hash, "confirmations": 0}
+        if node.chain.is_best(placed):
+            time_s, depth = placed.block.header.time_s, node.chain.height - placed.height + 1
+            view |= {"time": time_s, "blocktime": time_s, "confirmations": depth}
     return view
 
 
@@ -99,34 +100,14 @@ def gettxspendingprevout(node: ChainNode, outputs: list[Any]) -> list[dict[str, 
     return views_of
 
 
-def testmempoolaccept(
-    node: ChainNode,
-    rawtxs: list[Any],
-    maxfeerate: float | str = _DEFAULT_MAX_RATE_BTC_KVB,  # noqa: PT028 - a call of the protocol, not a test
-) -> list[dict[str, Any]]:
-    if not 1 <= len(rawtxs) <= _MOST_IN_PACKAGE:
-        raise RpcFailure(Code.INVALID_PARAMETER, f"Array must contain between 1 and {_MOST_IN_PACKAGE} transactions.")
-    transactions = [
-        a_transaction(str(one), f"TX decode failed: {one} Make sure the tx has at least one input.") for one in rawtxs
-    ]
-    verdicts = node.test(transactions)
-    # After the first refusal the rest of a package was not looked at.
-    unknown: list[Entry | TransactionRefused | None] = [None] * (len(transactions) - len(verdicts))
-    return [
-        {"txid": tx.txid, "wtxid": tx.wtxid} | _verdict(verdict, sat(maxfeerate))
-        for tx, verdict in zip(transactions, [*verdicts, *unknown], strict=True)
-    ]
-
-
 def sendrawtransaction(
     node: ChainNode,
     hexstring: str,
-    maxfeerate: float | str = _DEFAULT_MAX_RATE_BTC_KVB,
+    maxfeerate: float | str = DEFAULT_MAX_RATE_BTC_KVB,
     maxburnamount: float | str = 0,
 ) -> str:
     tx = a_transaction(hexstring, _DECODE_FAILED)
-    if any(script_type(one.script) == "nulldata" and one.amount_sat > sat(maxburnamount) for one in tx.outputs):
-        raise RpcFailure(Code.VERIFY, "Unspendable output exceeds maximum configured by user (maxburnamount)")
+    check_burn(tx, maxburnamount)
     if any(node.chain.coins.get(OutPoint(tx.txid, vout)) for vout in range(len(tx.outputs))):
         raise RpcFailure(Code.ALREADY_IN_UTXO_SET, "Transaction outputs already in utxo set")
     if tx.txid in node.mempool:
@@ -153,6 +134,12 @@ def estimatesmartfee(node: ChainNode, conf_target: int, estimate_mode: str = "ec
     return {"feerate": btc(known * 1_000), "blocks": conf_target}
 
 
+def _block_of(node: ChainNode, txid: str) -> Placed | None:
+    """Of the best branch; for one that waits nowhere also the block that left it."""
+    best = node.chain.block_of_tx(txid)
+    return best if best is not None or txid in node.mempool else node.chain.last_block_of_tx(txid)
+
+
 def _waiting(node: ChainNode, txid: str) -> tuple[Entry, ...]:
     found = node.mempool.get(txid)
     return () if found is None else (found,)
@@ -165,32 +152,9 @@ def _not_found(*, by_block: bool) -> str:
 
 def _send(node: ChainNode, tx: Transaction, max_rate_sat_kvb: int) -> None:
     if max_rate_sat_kvb:
-        (verdict,) = node.test([tx])
+        (verdict,) = node.test([tx]).values()
         if isinstance(verdict, TransactionRefused):
             raise verdict
-        if _exceeds(verdict, max_rate_sat_kvb):
+        if exceeds(verdict, max_rate_sat_kvb):
             raise RpcFailure(Code.VERIFY, _TOO_HIGH)
     node.accept(tx)
-
-
-def _exceeds(entry: Entry, max_rate_sat_kvb: int) -> bool:
-    """A rate of 0 sets no limit."""
-    return bool(max_rate_sat_kvb) and entry.fee_sat > max_rate_sat_kvb * entry.vsize_vb // 1_000
-
-
-def _verdict(verdict: Entry | TransactionRefused | None, max_rate_sat_kvb: int) -> dict[str, Any]:
-    if verdict is None:
-        return {}
-    if isinstance(verdict, InputsMissing):
-        return {"allowed": False, "reject-reason": "missing-inputs"}
-    if isinstance(verdict, TransactionRefused):
-        return {"allowed": False, "reject-reason": verdict.reason}
-    if _exceeds(verdict, max_rate_sat_kvb):
-        return {"allowed": False, "reject-reason": "max-fee-exceeded"}
-    rate_sat_kvb = verdict.fee_sat * 1_000 // verdict.vsize_vb
-    fees = {
-        "base": btc(verdict.fee_sat),
-        "effective-feerate": btc(rate_sat_kvb),
-        "effective-includes": [verdict.tx.wtxid],
-    }
-    return {"allowed": True, "vsize": verdict.vsize_vb, "fees": fees}

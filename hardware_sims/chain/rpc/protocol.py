@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hardware_sims.chain.node import ChainNode
-from hardware_sims.chain.rpc import chain_calls, mempool_calls, node_calls
+from hardware_sims.chain.rpc import chain_calls, mempool_calls, node_calls, package_calls
 from hardware_sims.chain.rpc.failure import Code, RpcFailure
 from hardware_sims.chain.rpc.signature import Call
 from shared.log import get_logger
@@ -38,7 +38,8 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     mempool_calls.getrawtransaction,
     mempool_calls.gettxspendingprevout,
     mempool_calls.sendrawtransaction,
-    mempool_calls.testmempoolaccept,
+    package_calls.submitpackage,
+    package_calls.testmempoolaccept,
     node_calls.getindexinfo,
     node_calls.getnetworkinfo,
     node_calls.stop,

@@ -67,7 +67,7 @@ class Regtest:
 
     def refusal(self, tx: Transaction) -> str:
         """Why the mempool does not take it; empty where it does."""
-        (found,) = self.node.test([tx])
+        (found,) = self.node.test([tx]).values()
         return found.reason if isinstance(found, TransactionRefused) else ""
 
 

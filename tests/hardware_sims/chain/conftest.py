@@ -51,7 +51,7 @@ def refusal(node: ChainNode) -> Callable[..., str]:
     """The reason why a transaction is refused, "" where it is not; nothing stays in the mempool."""
 
     def ask(tx: object) -> str:
-        (verdict,) = node.test([tx])  # type: ignore[list-item]
+        (verdict,) = node.test([tx]).values()  # type: ignore[list-item]
         return verdict.reason if isinstance(verdict, TransactionRefused) else ""
 
     return ask

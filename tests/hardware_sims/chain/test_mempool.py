@@ -61,7 +61,7 @@ def test_a_smaller_sequence_than_the_script_asks_for_fails_in_the_script(funded,
     script = locked(number(144) + bytes((Op.CHECKSEQUENCEVERIFY,)))
     tx = spending(script, funded(script), sequence=143)
     mine(200)
-    assert refusal(tx).startswith("mandatory-script-verify-flag-failed")
+    assert refusal(tx).startswith("mempool-script-verify-flag-failed")
 
 
 def test_older_in_units_of_512_s_follows_the_median_time(node, clock, funded, mine, refusal):
@@ -165,7 +165,7 @@ def test_what_a_reorganisation_makes_impossible_leaves_the_mempool(node, rewards
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda tx: replace(tx, version=3), "version"),
+        (lambda tx: replace(tx, version=4), "version"),
         (lambda tx: replace(tx, outputs=()), "bad-txns-vout-empty"),
         (lambda tx: replace(tx, inputs=tx.inputs * 2), "bad-txns-inputs-duplicate"),
         (lambda tx: replace(tx, inputs=(TxIn(OutPoint("00" * 32, 0xFFFFFFFF), b"\x51\x51"),)), "coinbase"),
@@ -179,7 +179,7 @@ def test_what_a_reorganisation_makes_impossible_leaves_the_mempool(node, rewards
         (lambda tx: replace(tx, outputs=(TxOut(51 * COIN_SAT, ANYONE),)), "bad-txns-in-belowout"),
         (lambda tx: replace(tx, outputs=(TxOut(21_000_000 * COIN_SAT, ANYONE),) * 2), "bad-txns-txouttotal-toolarge"),
         (lambda tx: replace(tx, lock_time=500, inputs=(replace(tx.inputs[0], sequence=0),)), "non-final"),
-        (lambda tx: replace(tx, inputs=(replace(tx.inputs[0], witness=()),)), "mandatory-script-verify-flag-failed"),
+        (lambda tx: replace(tx, inputs=(replace(tx.inputs[0], witness=()),)), "mempool-script-verify-flag-failed"),
         (lambda tx: replace(tx, outputs=(TxOut(50 * COIN_SAT - 1, ANYONE),)), "min relay fee not met"),
         (lambda tx: replace(tx, outputs=(TxOut(1_000, ANYONE),) * 10_000), "tx-size"),
         (lambda tx: replace(tx, outputs=(TxOut(0, b"\x6a"),)), "tx-size-small"),
@@ -231,9 +231,9 @@ def test_large_witness_items_are_not_standard(node, funded, refusal):
 def test_a_package_is_tested_in_its_order_and_leaves_nothing(node, rewards, purse):
     parent = purse.moved(rewards[0], 1_000)
     child = purse.moved(purse.coins_in(parent)[0], 1_000)
-    assert [one.txid for one in node.test([parent, child])] == [parent.txid, child.txid]
+    assert [one.txid for one in node.test([parent, child]).values()] == [parent.txid, child.txid]
     assert len(node.mempool) == 0
-    (refused,) = node.test([child, parent])
+    (refused,) = node.test([child, parent]).values()
     assert isinstance(refused, InputsMissing)
 
 

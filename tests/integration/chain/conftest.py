@@ -5,7 +5,6 @@ Both are started alike: regtest, index of transactions, the network off, a data 
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pytest
 
 from controller.gateways.bitcoind import BitcoinNode, CookieLogin, JsonRpc, Login, PasswordLogin
 from hardware_sims.chain import ChainNode, NodeOptions, RpcServer
-from hardware_sims.chain.bitcoind import Bitcoind
+from hardware_sims.chain.bitcoind import Bitcoind, free_port
 from hardware_sims.chain.purse import Purse, PurseCoin
 from hardware_sims.chain.rpc.server import RpcOptions
 from shared.bitcoin.block import Block
@@ -136,10 +135,3 @@ async def with_password(tmp_path: Path) -> AsyncIterator[RunningNode]:
         made = Program(tmp_path / "password", password=PASSWORD)
         stack.push_async_callback(made.stop)
         yield await made.start()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
