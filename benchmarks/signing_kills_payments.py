@@ -1,6 +1,7 @@
 """People who pay all the time: they propose, approve what they read, ask again after a failure, and never pay twice."""
 
 import itertools
+import re
 import threading
 import time
 from collections import Counter
@@ -137,7 +138,7 @@ class Payments:
         try:
             view: dict[str, Any] = self._stage.api.post(f"/contracts/{payment.contract.contract_id}/proposals", wish)
         except GatewayRefused as refusal:
-            self.denied[str(refusal).split('"detail"')[0][-160:]] += 1
+            self.denied[_why(refusal)] += 1
             return None
         return view
 
@@ -150,4 +151,10 @@ class Payments:
         try:
             self._stage.api.post(f"/proposals/{payment.proposal_id}/{what}", {"sealed": text(sealed)})
         except GatewayRefused as refusal:
-            self.denied[str(refusal)[-160:]] += 1
+            self.denied[_why(refusal)] += 1
+
+
+def _why(refusal: GatewayRefused) -> str:
+    """The rule by which the API refused, else the code."""
+    found = dict(re.findall(r'"(code|rule)":"([^"]+)"', refusal.detail))
+    return found.get("rule") or found.get("code") or refusal.detail

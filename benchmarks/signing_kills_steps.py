@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ JOURNALED = {
 """Steps that the controller writes down, by the names of their events."""
 LEDGERED = {"debited": "debit", "signed": "answer"}
 """Steps that a box writes down, by the kinds of their rows."""
+_STEP_OF = {name: step for step, name in (JOURNALED | LEDGERED).items()}
 STEPS = (*JOURNALED, *LEDGERED, "asked", "answered")
 """`asked` and `answered` are seen on the line."""
 
@@ -37,32 +38,34 @@ class Taken(NamedTuple):
 
 
 class StepWatch:
-    """`await_step` returns when a step is taken that was not taken before. A context manager's files stay open."""
+    """`await_step` returns when a step is taken that was not taken before."""
 
     def __init__(self, journal: Path, ledgers: Mapping[str, Path], listener: Listener) -> None:
         self._journal = _Growing(journal, "event", "position", "name")
         self._ledgers = {node: _Growing(path, "entry", "seq", "kind") for node, path in ledgers.items()}
         self._listener = listener
 
-    def await_step(self, step: str, within_s: float) -> Taken | None:
-        """None where nothing like it happened in time."""
-        self._journal.skip()
-        for ledger in self._ledgers.values():
-            ledger.skip()
-        line = self._listener.requests if step == "asked" else self._listener.answers
-        before = Counter(line)
+    def await_step(self, wanted: Collection[str], within_s: float) -> Taken | None:
+        """The first of them; None where nothing like it happened in time."""
+        for file in (self._journal, *self._ledgers.values()):
+            file.skip()
+        asked, answered = Counter(self._listener.requests), Counter(self._listener.answers)
         ends_s = time.monotonic() + within_s
         while time.monotonic() < ends_s:
-            if step in JOURNALED and JOURNALED[step] in self._journal.fresh():
-                return Taken(step, "")
-            if step in LEDGERED:
-                for node, ledger in self._ledgers.items():
-                    if LEDGERED[step] in ledger.fresh():
-                        return Taken(step, node)
-            if step in ("asked", "answered") and (grown := Counter(line) - before):
-                return Taken(step, next(iter(grown)))
+            for taken in (
+                *(Taken(_STEP_OF[name], "") for name in self._journal.fresh() if name in _STEP_OF),
+                *self._by_boxes(),
+                *(Taken("asked", node) for node in self._listener.requests - asked),
+                *(Taken("answered", node) for node in self._listener.answers - answered),
+            ):
+                if taken.step in wanted:
+                    return taken
             time.sleep(_EVERY_S)
         return None
+
+    def _by_boxes(self) -> Iterator[Taken]:
+        for node, ledger in self._ledgers.items():
+            yield from (Taken(_STEP_OF[kind], node) for kind in ledger.fresh() if kind in _STEP_OF)
 
 
 class _Growing:
