@@ -28,15 +28,26 @@ from hardware_sims.demo.scene import SITE
 from shared.crypto.keys import load_or_create
 
 NAME = "signing-kills"
-SETTINGS = ("kills", "seed", "block_s", "settle_s", "folder")
+SETTINGS = ("kills", "kill_s", "seed", "block_s", "settle_s", "folder")
 ANY = "any"
 AIMED_SHARE = 0.9
-DOWN_S = (0.1, 0.6)
-_STEP_WITHIN_S = 15.0
+PAIR_SHARE = 0.3
+DOWN_S = (0.1, 0.4)
+_STEP_WITHIN_S = 8.0
 _DELAY_S = 0.03
 _CROWD = {"controller": 3, "box": 6, "broker": 2, "node": 1}
 _AUDIT_S = 120.0
 _QUIET_S = 2.0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of a run."""
+
+    kills: int
+    kill_s: float
+    seed: int
+    block_s: float
+    settle_s: float
 
 
 class Tally(msgspec.Struct):
@@ -49,29 +60,35 @@ class Tally(msgspec.Struct):
 
 def run(options: Options) -> dict[str, object]:
     """Keys `kills payments confirmed unpaired_signatures double_debits double_broadcasts stuck lost_signatures`,
-    `kills_by_step`, `kills_by_victim` and what stands behind them. Set `kills`, `seed`, `block_s` (a block every so
-    often), `settle_s` (how long payments may take to end after the last kill) and `folder` (new; keeps all files).
+    `kills_by_step`, `kills_by_victim` and what stands behind them. Set `kills`, `kill_s` (kill no longer than that),
+    `seed`, `block_s` (a block every so often), `settle_s` (how long payments may take to end after the last kill) and
+    `folder` (new; keeps all files).
     """
-    kills, seed = options.number("kills", 300, 12, least=1), options.number("seed", 1, 1)
-    block_s, settle_s = options.number("block_s", 1.0, 0.5), options.number("settle_s", 300.0, 90.0)
+    plan = Plan(
+        kills=options.number("kills", 300, 12, least=1),
+        kill_s=options.number("kill_s", 7_200.0, 600.0),
+        seed=options.number("seed", 1, 1),
+        block_s=options.number("block_s", 1.0, 0.5),
+        settle_s=options.number("settle_s", 300.0, 90.0),
+    )
     kept = options.word("folder", "")
     if kept:
         Path(kept).mkdir(parents=True)
-        return _told(Path(kept).resolve(), kills, seed, block_s, settle_s)
+        return _told(Path(kept).resolve(), plan)
     with TemporaryDirectory(prefix="bes-signing-kills-") as name:
-        return _told(Path(name), kills, seed, block_s, settle_s)
+        return _told(Path(name), plan)
 
 
-def _told(folder: Path, kills: int, seed: int, block_s: float, settle_s: float) -> dict[str, object]:
+def _told(folder: Path, plan: Plan) -> dict[str, object]:
     with signing_stage(folder) as stage:
         contracts = opened(stage)
         with Listener(stage.broker.port, SITE, stage.ledgers) as listener:
-            payments = Payments(stage, contracts, block_s).start()
+            payments = Payments(stage, contracts, plan.block_s).start()
             started_s = time.monotonic()
-            tally = _kill(stage, StepWatch(stage.journal, stage.ledgers, listener), random.Random(seed), kills)
+            tally = _kill(stage, StepWatch(stage.journal, stage.ledgers, listener), plan)
             killed_s = time.monotonic() - started_s
             payments.pause()
-            settled_s = _settle(payments, settle_s)
+            settled_s = _settle(payments, plan.settle_s)
             time.sleep(_QUIET_S)
             payments.stop()
         tally.died += sum(not actor.alive for actor in stage.actors.values())
@@ -94,8 +111,8 @@ def _told(folder: Path, kills: int, seed: int, block_s: float, settle_s: float) 
         "killing_s": round(killed_s, 1),
         "settled_s": settled_s,
         "conditions": {
-            "seed": seed,
-            "block_s": block_s,
+            "seed": plan.seed,
+            "block_s": plan.block_s,
             "look_s": LOOK_S,
             "round_s": ROUND_S,
             "patience_s": PATIENCE_S,
@@ -103,25 +120,29 @@ def _told(folder: Path, kills: int, seed: int, block_s: float, settle_s: float) 
             "boxes": len(stage.boxes),
             "in_flight": IN_FLIGHT,
             "aimed_share": AIMED_SHARE,
+            "pair_share": PAIR_SHARE,
         },
     }
 
 
-def _kill(stage: SigningStage, watch: StepWatch, draw: random.Random, count: int) -> Tally:
-    """One after the other, after steps that saw few kills; the next may fall while the last still starts."""
-    tally = Tally(Counter(dict.fromkeys(STEPS, 0)), Counter())
-    for _ in range(count):
+def _kill(stage: SigningStage, watch: StepWatch, plan: Plan) -> Tally:
+    """One after the other or two at once, after steps that saw few; the next may fall while the last still starts."""
+    tally, draw = Tally(Counter(dict.fromkeys(STEPS, 0)), Counter()), random.Random(plan.seed)
+    ends_s = time.monotonic() + plan.kill_s
+    while tally.victims.total() < plan.kills and time.monotonic() < ends_s:
         wanted = sorted(STEPS, key=lambda step: tally.steps[step])[: len(STEPS) // 2]
         taken = watch.await_step(wanted, _STEP_WITHIN_S) if draw.random() < AIMED_SHARE else None
         time.sleep(draw.uniform(0, _DELAY_S))
-        name = _victim(stage, taken, draw)
-        actor = stage.actors.get(name)
-        tally.died += actor is not None and not actor.alive
-        stage.victims[name].kill()
-        tally.steps[taken.step if taken else ANY] += 1
-        tally.victims[name] += 1
+        names = {_victim(stage, taken, draw), *([_victim(stage, taken, draw)] if draw.random() < PAIR_SHARE else ())}
+        for name in sorted(names):
+            actor = stage.actors.get(name)
+            tally.died += actor is not None and not actor.alive
+            stage.victims[name].kill()
+            tally.steps[taken.step if taken else ANY] += 1
+            tally.victims[name] += 1
         time.sleep(draw.uniform(*DOWN_S))
-        stage.victims[name].start()
+        for name in sorted(names):
+            stage.victims[name].start()
     return tally
 
 

@@ -18,7 +18,7 @@ from shared.crypto.signing import seal
 from shared.errors import GatewayRefused, GatewayUnavailable
 from shared.wire.contract import APPROVAL_DOMAIN
 
-IN_FLIGHT = 6
+IN_FLIGHT = 10
 AMOUNT_SAT = 1_000_000
 _EXPIRY_BLOCKS = 2_000
 _LOOK_S = 0.2
