@@ -4,9 +4,10 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from benchmarks.signing_kills_listener import Listener
 
@@ -46,9 +47,17 @@ class StepWatch:
         self._listener = listener
 
     def await_step(self, wanted: Collection[str], within_s: float) -> Taken | None:
-        """The first of them; None where nothing like it happened in time."""
-        for file in (self._journal, *self._ledgers.values()):
-            file.skip()
+        """The first of them; None where nothing like it happened in time.
+
+        Files are open only meanwhile: a reader that outlives a killed writer keeps SQLite from recovering what it left.
+        """
+        files = (self._journal, *self._ledgers.values())
+        with ExitStack() as stack:
+            for file in files:
+                stack.enter_context(file)
+            return self._seen(wanted, within_s)
+
+    def _seen(self, wanted: Collection[str], within_s: float) -> Taken | None:
         asked, answered = Counter(self._listener.requests), Counter(self._listener.answers)
         ends_s = time.monotonic() + within_s
         while time.monotonic() < ends_s:
@@ -72,21 +81,31 @@ class _Growing:
     """The rows behind the last one that was read, by one column."""
 
     def __init__(self, path: Path, table: str, key: str, column: str) -> None:
+        self._uri = f"{path.absolute().as_uri()}?mode=ro"
         self._query = f"SELECT {key}, {column} FROM {table} WHERE {key} > ? ORDER BY {key}"
         self._last_query = f"SELECT coalesce(max({key}), 0) FROM {table}"
-        self._file = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None
-        )
-        self._seen = 0
+        self._file: sqlite3.Connection | None = None
+        self._last = 0
 
-    def skip(self) -> None:
+    def __enter__(self) -> Self:
+        self._file = sqlite3.connect(self._uri, uri=True, timeout=_BUSY_S, isolation_level=None)
         with suppress(sqlite3.OperationalError):  # while a new life takes the file over
-            (self._seen,) = self._file.execute(self._last_query).fetchone()
+            (self._last,) = self._file.execute(self._last_query).fetchone()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def fresh(self) -> list[str]:
+        if self._file is None:
+            return []
         with suppress(sqlite3.OperationalError):
-            rows = self._file.execute(self._query, (self._seen,)).fetchall()
+            rows = self._file.execute(self._query, (self._last,)).fetchall()
             if rows:
-                self._seen = rows[-1][0]
+                self._last = rows[-1][0]
             return [row[1] for row in rows]
         return []
