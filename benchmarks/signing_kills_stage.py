@@ -1,6 +1,7 @@
 """A treasury on this machine whose processes can be killed and started again: controller, boxes, broker, node."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from hardware_sims.demo.cast import Actor
 from hardware_sims.demo.client import JsonClient
 from hardware_sims.demo.production import sign_in
 from hardware_sims.demo.scene import Scene, write, write_synthetic_prices
-from hardware_sims.demo.treasury import BOXES, Box, Node, People, box_of, controller_toml, taproot_key_of
+from hardware_sims.demo.treasury import BOXES, OWNERS, Box, Node, People, box_of, controller_toml, taproot_key_of
 from shared.crypto.keys import load_or_create
 
 LOOK_S = 0.5
@@ -68,14 +69,7 @@ def signing_stage(folder: Path) -> Iterator[SigningStage]:
         tap = stack.enter_context(BroadcastTap(urlsplit(node.url).port or 0))
         scene, people = _scene(folder, broker.port), People(folder / "people")
         operator = load_or_create(scene.controller_state / "command.key").verify_key.encode().hex()
-        boxes = tuple(box_of(folder, name, broker.port, operator, people) for name in BOXES)
-        taproot_keys = {box.name: taproot_key_of(folder, box) for box in boxes}
-        for box in boxes:
-            _hurry(
-                folder / box.name / "signer.toml",
-                "[signing]\n",
-                f"patience_s = {PATIENCE_S}\nreport_every_s = {REPORT_S}\n",
-            )
+        boxes, taproot_keys = _boxes(folder, broker.port, operator, people)
         with scene.controller_config.open("a", encoding="utf-8") as config:
             config.write(controller_toml(Node(tap.url, node.cookie), boxes))
         _hurry(scene.controller_config, "[treasury]\n", f"look_s = {LOOK_S}\nround_s = {ROUND_S}\n")
@@ -89,6 +83,23 @@ def signing_stage(folder: Path) -> Iterator[SigningStage]:
         yield SigningStage(
             folder, scene, broker, chain, node, tap, boxes, taproot_keys, people, Purse(), controller, api
         )
+
+
+def _boxes(folder: Path, broker_port: int, operator: str, people: People) -> tuple[tuple[Box, ...], dict[str, str]]:
+    """Set up beside each other, with the Taproot key of each by its name. Not started."""
+    for owner in OWNERS:
+        people.key(owner)  # made once, before several want it
+
+    def ready(name: str) -> tuple[Box, str]:
+        box = box_of(folder, name, broker_port, operator, people)
+        taproot_key = taproot_key_of(folder, box)
+        haste = f"patience_s = {PATIENCE_S}\nreport_every_s = {REPORT_S}\n"
+        _hurry(folder / name / "signer.toml", "[signing]\n", haste)
+        return box, taproot_key
+
+    with ThreadPoolExecutor(len(BOXES)) as pool:
+        made = tuple(pool.map(ready, BOXES))
+    return tuple(box for box, _ in made), {box.name: key for box, key in made}
 
 
 def _chain(stack: ExitStack, folder: Path) -> tuple[Actor, Node]:
