@@ -220,7 +220,15 @@ class ControllerApp:
             )
         )
         desk = None if self.treasury is None else self.treasury.desk
-        app = build(self.operations.ports, self.people, metrics=metrics, treasury=desk, secure_cookies=secure)
+        forwards = None if self.treasury is None else self.treasury.forward_desk
+        app = build(
+            self.operations.ports,
+            self.people,
+            metrics=metrics,
+            treasury=desk,
+            forwards=forwards,
+            secure_cookies=secure,
+        )
         mount(app, self.operations.ports, self.people, treasury=desk, secure_cookies=secure)
         return app
 

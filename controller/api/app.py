@@ -8,6 +8,7 @@ from controller.api.energy import EnergyRoutes
 from controller.api.event import EventRoutes
 from controller.api.failure import install
 from controller.api.fleet import FleetRoutes
+from controller.api.forward import ForwardRoutes
 from controller.api.hold import HoldRoutes
 from controller.api.live import PERIOD_S, LiveSocket
 from controller.api.metrics import Metrics, MetricsRoutes
@@ -15,7 +16,7 @@ from controller.api.session import SessionRoutes
 from controller.api.shape import Shapes
 from controller.api.treasury import TreasuryRoutes
 from controller.people.service import People
-from controller.views.ports import Operations, TreasuryDesk
+from controller.views.ports import ForwardDesk, Operations, TreasuryDesk
 
 PREFIX = "/api/v1"
 _DESCRIPTION = (
@@ -31,6 +32,7 @@ def build(
     *,
     metrics: Metrics | None = None,
     treasury: TreasuryDesk | None = None,
+    forwards: ForwardDesk | None = None,
     secure_cookies: bool = False,
     live_period_s: float = PERIOD_S,
 ) -> FastAPI:
@@ -59,6 +61,8 @@ def build(
         app.include_router(MetricsRoutes(metrics, shapes).router())
     if treasury is not None:
         routers = (*routers, TreasuryRoutes(treasury, shapes).router())
+    if forwards is not None:
+        routers = (*routers, ForwardRoutes(forwards, shapes).router())
     for router in routers:
         app.include_router(router, prefix=PREFIX)
     install(app)

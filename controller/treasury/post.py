@@ -1,11 +1,13 @@
 """Packets to and from signing boxes: registrations, headers, answers, reports, and what boxes ask each other."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 import msgspec
 from nacl.signing import SigningKey
 
+from controller.contracts.forward import BoxWord, ForwardAsk, ForwardService
 from controller.contracts.service import BoxAnswer, ContractService
 from controller.gateways.bitcoind import BitcoinNode, BlockPoint
 from controller.signing.ports import BoxAddress, SigningPublisher
@@ -20,6 +22,8 @@ from shared.wire.contract import ContractTerms, contract_id
 from shared.wire.signing import (
     BoxReport,
     ChangePolicy,
+    ForwardAnswer,
+    ForwardRequest,
     HeadersBatch,
     Kind,
     Packet,
@@ -38,7 +42,8 @@ FIRST_POLICY = 1
 
 log = get_logger("controller.treasury")
 
-_Said = TypeVar("_Said", RegistrationAnswer, BoxReport)
+_Said = TypeVar("_Said", RegistrationAnswer, ForwardAnswer, BoxReport)
+_FORWARD_ID = re.compile(r"forward-[0-9a-f]{16}-[a-z]+-([0-9]{1,6})")
 
 
 class Told(NamedTuple):
@@ -61,7 +66,7 @@ class Post:
         self._told: dict[str, Told] = {}
         self._readers: dict[str, Callable[[str, str, bytes, Packet], Awaitable[None]]] = {}
 
-    def bind(self, contracts: ContractService, signing: SigningService) -> None:
+    def bind(self, contracts: ContractService, signing: SigningService, forwards: ForwardService) -> None:
         """Whom answers are for."""
 
         async def registered(site: str, node: str, _raw: bytes, packet: Packet) -> None:
@@ -82,8 +87,27 @@ class Post:
         async def answered(site: str, node: str, raw: bytes, _packet: Packet) -> None:
             await signing.answered(site, node, raw)
 
+        async def forwarded(site: str, node: str, _raw: bytes, packet: Packet) -> None:
+            said = self._opened("forwarded", packet, site, node, ForwardAnswer)
+            named = _FORWARD_ID.fullmatch(said.request_id)
+            if named is None:
+                return
+            await forwards.box_said(
+                BoxWord(
+                    contract_id=said.contract_id,
+                    step=said.step,
+                    attempt=int(named[1]),
+                    box_id=said.box_id,
+                    rule=said.rule,
+                    detail=said.detail,
+                    adaptors=said.adaptors,
+                    signature=said.signature,
+                )
+            )
+
         self._readers = {
             "registered": registered,
+            "forwarded": forwarded,
             "answer": answered,
             "report": self._reported,
             "witness-request": self._relayed,
@@ -104,6 +128,13 @@ class Post:
             request_id=request_id, site=box.site, node=box.node, contract_id=name, policy=sealed_policy
         )
         await self._send(box, "policy", change)
+
+    async def ask_forward(self, box_id: str, ask: ForwardAsk) -> None:
+        """Fills `controller.contracts.forward.ports.ForwardBox`; the same attempt is the same request."""
+        box = self._boxes.get(box_id).address
+        plain = {name: getattr(ask, name) for name in ForwardAsk.__struct_fields__ if name != "attempt"}
+        request_id = f"forward-{ask.contract_id[:16]}-{ask.step}-{ask.attempt}"
+        await self._send(box, "forward", ForwardRequest(**plain, request_id=request_id, site=box.site, node=box.node))
 
     async def arrived(self, site: str, node: str, raw: bytes) -> None:
         """Nothing is believed before its seal was checked; what cannot be understood is logged and dropped."""

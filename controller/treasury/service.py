@@ -8,6 +8,7 @@ from typing import Any
 from nacl.signing import SigningKey
 
 from controller.contracts.calendar import Opening, calendar
+from controller.contracts.forward import FORWARD_KIND, Forward, ForwardDelivery, ForwardService
 from controller.contracts.model import Contract
 from controller.contracts.proofs import ClaimKeeper
 from controller.contracts.refusal import Refusal
@@ -30,6 +31,7 @@ from controller.signing.verdict import RuleVerdicts
 from controller.treasury.book import SpendableContracts
 from controller.treasury.boxes import BoxDirectory
 from controller.treasury.desk import Desk
+from controller.treasury.forward import ForwardDesk
 from controller.treasury.post import Post
 from shared.bitcoin.kernel import Judge
 from shared.clock import Clock
@@ -75,7 +77,9 @@ class Treasury:
         conductor = Conductor(journal, self.board, office, key, clock, round_s=settings.round_s)
         self.signing = SigningService(journal, self.board, office, conductor, clock)
         self.post = Post(publisher, self.boxes, key, clock)
-        self.post.bind(self.contracts, self.signing)
+        self.forwards = ForwardService(journal, self.contracts.book, self.chain, key, clock)
+        self.post.bind(self.contracts, self.signing, self.forwards)
+        self.forward_desk = ForwardDesk(self.forwards)
         self.desk = Desk(settings.network, self.contracts, self.signing, self.chain, self.boxes, self.claims)
 
     async def restore(self) -> None:
@@ -83,6 +87,7 @@ class Treasury:
         async for page in self._journal.since(0):
             self.contracts.book.fold(page)
             self.claims.book.fold(page)
+            self.forwards.book.fold(page)
         await restore(self._journal, self.board)
         with suppress(GatewayError):  # until the height is known no policy counts, and answers would find no contract
             await self.chain.tip()
@@ -90,12 +95,16 @@ class Treasury:
     def parts(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the controller does."""
         registration = RegistrationDelivery(self.post, self.contracts.book)
+        forwards = ForwardDelivery(
+            self.post, self.chain, self.forwards.book, self.contracts.book, lambda: self.chain.known_height
+        )
         to_boxes, to_chain = BoxDelivery(self._publisher, self._clock), ChainDelivery(self.chain)
         journal, outbox, clock = self._journal, self._outbox, self._clock
         return [
             Dispatcher(journal, outbox, EFFECT_KIND, registration.deliver, clock, registration.abandon).run(),
             Dispatcher(journal, outbox, SIGNING_KIND, to_boxes.deliver, clock).run(),
             Dispatcher(journal, outbox, BROADCAST_KIND, to_chain.deliver, clock).run(),
+            Dispatcher(journal, outbox, FORWARD_KIND, forwards.deliver, clock, forwards.abandon).run(),
             SigningKeeper(self.signing, self.chain, clock, look_s=self._look_s).run(),
             self._look_after_contracts(),
         ]
@@ -135,6 +144,12 @@ class Treasury:
             with suppress(Conflict, Denied):  # an answer came in between
                 await self.contracts.ask_again(contract.contract_id, actor=ACTOR)
 
+    async def look_after(self, forward: Forward) -> None:
+        """A forward against the chain, and what can be done now."""
+        with suppress(Conflict, Denied):  # somebody wrote in between, or no policy is in force: the next look will do
+            await self.forwards.observe(forward.contract_id)
+            await self.forwards.step(forward.contract_id)
+
     async def _look_after_contracts(self) -> None:
         """Headers to the boxes, and each contract against the chain. A node that cannot be asked only delays."""
         checked = False
@@ -148,6 +163,8 @@ class Treasury:
                 for contract in self.contracts.book.open():
                     await self.contracts.observe(contract.contract_id)
                     await self.ask_again(contract)
+                for forward in self.forwards.book.open():
+                    await self.look_after(forward)
                 await self.judge_recovery()
             except GatewayError as error:
                 checked, self.desk.node_trouble = False, error.detail

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,11 @@ from shared.crypto.signing import seal
 from shared.errors import BesError, SettingInvalid, WireError
 from shared.wire.codec import decode
 from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, SpendingPolicy
+from shared.wire.forward import DEED_DOMAIN, ForwardDeed
 
 FAILED = 1
 
-app = typer.Typer(help="Sign a proposal, an approval or a policy with your own key.", no_args_is_help=True)
+app = typer.Typer(help="Sign what a contract asks of you, with your own key.", no_args_is_help=True)
 KeyFile = Annotated[Path, typer.Option("--key", help="Your secret key; nobody else reads this file")]
 
 
@@ -43,23 +45,38 @@ def sign(
         signer = load_or_create(key)
     except (BesError, OSError) as error:
         raise _failed(error) from error
-    for line in _approval(document) if isinstance(document, Approval) else _policy(document):
+    domain, lines = _told(document)
+    for line in lines:
         typer.echo(line, err=True)
     if not yes:
         typer.confirm("Sign it?", abort=True, err=True)
-    domain = APPROVAL_DOMAIN if isinstance(document, Approval) else POLICY_DOMAIN
     typer.echo(base64.b64encode(seal(domain, document, [signer])).decode())
 
 
-def _read(text: str) -> Approval | SpendingPolicy:
+Document = Approval | SpendingPolicy | ForwardDeed
+
+
+def _told(document: Document) -> tuple[bytes, tuple[str, ...]]:
+    """The domain under which it is signed, and what it says in words."""
+    match document:
+        case Approval():
+            return APPROVAL_DOMAIN, _approval(document)
+        case SpendingPolicy():
+            return POLICY_DOMAIN, _policy(document)
+        case ForwardDeed():
+            return DEED_DOMAIN, _deed(document)
+
+
+def _read(text: str) -> Document:
     try:
         raw = base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError) as error:
         raise SettingInvalid("what is to be signed is no base64; copy it whole") from error
-    try:
+    with suppress(WireError):
         return decode(raw, Approval)
-    except WireError:
-        return decode(raw, SpendingPolicy)
+    with suppress(WireError):
+        return decode(raw, ForwardDeed)
+    return decode(raw, SpendingPolicy)
 
 
 def _approval(document: Approval) -> tuple[str, ...]:
@@ -71,6 +88,22 @@ def _approval(document: Approval) -> tuple[str, ...]:
         f"payment   {document.external_sat:,} sat leave contract {document.contract_id[:16]}… on {document.network}",
         f"txid      {document.txid}",
         f"policy    {document.policy_version}; void from block {document.expiry_height:,} on",
+    )
+
+
+def _deed(document: ForwardDeed) -> tuple[str, ...]:
+    terms, hedge = document.terms, document.terms.hedge
+    own_sat = hedge.miner_collateral_sat if document.side == "miner" else hedge.buyer_collateral_sat
+    return (
+        f"forward   under contract {document.contract_id[:16]}… on {terms.network}; we are the {document.side}",
+        f"at risk   our collateral of {own_sat:,} sat, and fees at {terms.fee_rate_sat_vb} sat/vB",
+        f"hedge     {hedge.hashrate_ghs:,} GH/s for {hedge.duration_s:,} s at {hedge.price_sat:,} sat; a block pays"
+        f" {hedge.reward_sat:,} sat; collateral {hedge.miner_collateral_sat:,} (miner) and"
+        f" {hedge.buyer_collateral_sat:,} sat (buyer)",
+        f"oracle    {terms.oracle_key.hex()}, event {terms.event_id}",
+        f"dates     settled by block {terms.settle_height:,}; refund from block {terms.refund_height:,} on",
+        f"pays      miner {terms.miner_address}, buyer {terms.buyer_address}",
+        f"stakes    miner {document.miner_stake}, buyer {document.buyer_stake}",
     )
 
 

@@ -6,12 +6,19 @@ import msgspec
 
 from controller.contracts.book import ContractBook
 from controller.contracts.forward.book import ForwardBook
-from controller.contracts.forward.event import ForwardBoxAsked, ForwardBroadcastRefused, codec, forward_stream
+from controller.contracts.forward.event import (
+    ForwardBoxAsked,
+    ForwardBoxRefused,
+    ForwardBroadcastRefused,
+    codec,
+    forward_stream,
+)
 from controller.contracts.forward.model import Forward, ForwardPhase
 from controller.contracts.forward.ports import ForwardAsk, ForwardBox, ForwardChain
 from controller.contracts.forward.word import whole_deed
+from controller.contracts.refusal import Refusal
 from controller.journal import Append, OutboxEntry, SideEffect
-from shared.errors import GatewayRefused
+from shared.errors import GatewayRefused, WireError
 from shared.wire.codec import decode, encode
 from shared.wire.contract import SpendingPolicy
 
@@ -72,6 +79,19 @@ class ForwardDelivery:
             if in_force is not None:
                 await self._box.ask_forward(contract.boxes[0], _ask(state, asked, in_force.policy))
         return ()
+
+    def abandon(self, entry: OutboxEntry, detail: str) -> tuple[Append, ...]:
+        """What is written where the box cannot be told at all."""
+        try:
+            job = decode(entry.payload, Job)
+        except WireError:
+            return ()
+        state = self._book.find(job.contract_id)
+        asked = None if state is None else state.asked.get(job.step)
+        if state is None or asked is None or asked.attempt != job.attempt or not state.waits(job.step):
+            return ()
+        fact = ForwardBoxRefused(job.contract_id, asked.step, job.attempt, Refusal.UNDELIVERED, detail)
+        return (Append(forward_stream(job.contract_id), (codec.encode(fact, ACTOR),), state.version),)
 
     async def _broadcast(self, state: Forward, job: Job) -> tuple[Append, ...]:
         try:

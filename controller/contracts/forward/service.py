@@ -8,6 +8,7 @@ from nacl.signing import SigningKey
 
 from controller.contracts.book import ContractBook
 from controller.contracts.forward.book import ForwardBook
+from controller.contracts.forward.deals import Deals
 from controller.contracts.forward.delivery import broadcast_effect, step_effect
 from controller.contracts.forward.document import documents, opened_offer, opened_promise
 from controller.contracts.forward.event import (
@@ -19,7 +20,6 @@ from controller.contracts.forward.event import (
     ForwardFunded,
     ForwardOpened,
     ForwardReorganised,
-    FundingReady,
     OutcomeAttested,
     PromiseMade,
     StakeSigned,
@@ -36,14 +36,10 @@ from controller.contracts.model import Contract
 from controller.contracts.service import SAFE_DEPTH
 from controller.contracts.template.forward import HashrateForward
 from controller.journal import Append, Commit, Journal, SideEffect
-from shared.bitcoin.dlc import Attested
-from shared.bitcoin.transaction import OutPoint, Transaction
 from shared.clock import Clock
-from shared.errors import BitcoinMalformed, Denied
+from shared.errors import Denied
 from shared.forward.digits import bounds
 from shared.forward.oracle import announced, check_outcome, check_refund
-from shared.forward.promise import check_adaptors, opened, settled
-from shared.forward.rule import ORACLE
 from shared.forward.settlement import Deal, stake_sat
 from shared.wire.contract import Approval, KeyRole, SpendingPolicy
 from shared.wire.forward import ForwardOffer, ForwardTerms, Side, offer_digest, other
@@ -67,7 +63,7 @@ class ForwardService:
         self._chain = chain
         self._desk = desk
         self._clock = clock
-        self._deals: dict[tuple[str, str], Deal] = {}
+        self._deals = Deals()
         journal.subscribe(self.book.fold)
 
     def terms(self, contract_id: str) -> ForwardTerms:
@@ -108,7 +104,7 @@ class ForwardService:
             funding=promise.funding,
         )
         after = evolve(state, fact)
-        await asyncio.to_thread(_check_promise, self._deal(after), after)
+        await asyncio.to_thread(self._deals.check_promise, after)
         await self._write(state, fact, actor=actor)
         return await self.step(contract_id)
 
@@ -134,7 +130,7 @@ class ForwardService:
             contract_id=contract_id,
             network=told.terms.network,
             policy_version=policy.policy_version,
-            txid=self._deal(state).funding.txid,
+            txid=self._deals.of(state).funding.txid,
             external_sat=stake_sat(told.terms, told.side),
             expiry_height=told.terms.settle_height,
             role=role,
@@ -144,7 +140,7 @@ class ForwardService:
     async def attest(self, contract_id: str, attestation: bytes, *, actor: str) -> Forward:
         """The oracle's word. It is compared with the header at the height; Denied `forward.oracle-lies`."""
         state = self.book.get(contract_id)
-        attested = self._attested(state, attestation)
+        attested = self._deals.attested(state, attestation)
         terms = state.opened.terms
         bits = await self._chain.bits_at(terms.settle_height)
         if bits is None:
@@ -204,8 +200,12 @@ class ForwardService:
         """What we have to send, by name."""
         return documents(self.book.get(contract_id), self._desk)
 
+    def owners_needed(self, contract_id: str) -> int:
+        """Of whom each signs the deed, by the newest policy."""
+        return self._contracts.get(contract_id).policies[-1].policy.owners_needed
+
     def deal(self, contract_id: str) -> Deal:
-        return self._deal(self.book.get(contract_id))
+        return self._deals.of(self.book.get(contract_id))
 
     def _to_begin(self, contract_id: str) -> ForwardTerms:
         terms = self.terms(contract_id)
@@ -243,20 +243,6 @@ class ForwardService:
             raise Denied(ForwardRefusal.WRONG_PHASE, "no policy of this contract is in force yet")
         return in_force.policy
 
-    def _deal(self, state: Forward) -> Deal:
-        """Remembered, because its settlements are many; derived again for another stake."""
-        deed, key = state.deed, (state.contract_id, state.their_stake)
-        if key not in self._deals:
-            event = announced(deed.terms, deed.announcement)
-            self._deals[key] = Deal(deed.terms, _outpoint(deed.miner_stake), _outpoint(deed.buyer_stake), event)
-        return self._deals[key]
-
-    def _attested(self, state: Forward, attestation: bytes) -> Attested:
-        try:
-            return self._deal(state).event.attested(attestation)
-        except BitcoinMalformed as error:
-            raise Denied(ORACLE, error.detail) from error
-
     async def _ask(self, state: Forward, step: Step, *, actor: str) -> Forward:
         before = state.asked.get(step)
         asked = ForwardBoxAsked(
@@ -277,31 +263,17 @@ class ForwardService:
             case "fund":
                 return StakeSigned(word.contract_id, word.signature)
             case "settle":
-                return self._settlement(state, word.signature)
+                return self._deals.settlement(state, word.signature)
             case "return":
-                tx = self._deal(state).taken_back(state.opened.side, word.signature)
-                return ClosingReady(word.contract_id, "return", tx.txid, tx.raw)
-
-    def _settlement(self, state: Forward, ours: bytes) -> ClosingReady:
-        """Our signature and what the oracle's word makes of theirs."""
-        assert state.attested is not None
-        assert state.theirs is not None
-        deal, attested = self._deal(state), self._attested(state, state.attested.attestation)
-        place = settled(deal.settlements, attested)
-        settlement = deal.settlements[place]
-        theirs = opened(settlement, state.theirs.adaptors[place], attested)
-        tx = _completed(deal, settlement.transaction, state.opened.side, ours, theirs)
-        return ClosingReady(state.contract_id, "settlement", tx.txid, tx.raw)
+                return self._deals.way_back(state, word.signature)
 
     async def _fund(self, state: Forward) -> Forward:
-        assert state.theirs is not None
-        signatures = {state.opened.side: state.stake_signature, other(state.opened.side): state.theirs.funding}
-        tx = self._deal(state).funded(signatures["miner"], signatures["buyer"])
-        effect = broadcast_effect(state.contract_id, tx.raw, tx.txid, 0)
-        return await self._write(state, FundingReady(state.contract_id, tx.raw), actor=ACTOR, effects=(effect,))
+        ready = self._deals.funding(state)
+        effect = broadcast_effect(state.contract_id, ready.raw, self._deals.of(state).funding.txid, 0)
+        return await self._write(state, ready, actor=ACTOR, effects=(effect,))
 
     async def _watch_funding(self, state: Forward) -> Forward:
-        deal, height = self._deal(state), await self._chain.height()
+        deal, height = self._deals.of(state), await self._chain.height()
         block = await self._chain.height_of(deal.funding.txid)
         if block is None:
             if state.funded_height is not None:
@@ -315,7 +287,7 @@ class ForwardService:
         if found is not None:
             return await self._write(state, found, actor=ACTOR)
         if state.attested is None and height >= state.opened.terms.refund_height:
-            return await self._refund(state, deal)
+            return await self._write(state, self._deals.refund(state), actor=ACTOR)
         return state
 
     async def _ended_by_them(self, state: Forward, deal: Deal) -> ClosingReady | None:
@@ -329,14 +301,6 @@ class ForwardService:
                 return kind("refund" if txid == deal.refund.txid else "settlement", txid, b"")
         return None
 
-    async def _refund(self, state: Forward, deal: Deal) -> Forward:
-        assert state.ours is not None
-        assert state.theirs is not None
-        tx = _completed(deal, deal.refund, state.opened.side, state.ours.refund, state.theirs.refund)
-        effect = broadcast_effect(state.contract_id, tx.raw, tx.txid, 0)
-        fact = ClosingReady(state.contract_id, "refund", tx.txid, tx.raw)
-        return await self._write(state, fact, actor=ACTOR, effects=(effect,))
-
     async def _watch_closing(self, state: Forward) -> Forward:
         assert state.closing is not None
         block, height = await self._chain.height_of(state.closing.txid), await self._chain.height()
@@ -344,7 +308,7 @@ class ForwardService:
             if height - block + 1 < SAFE_DEPTH:
                 return state
             return await self._write(state, ForwardClosed(state.contract_id, block), actor=ACTOR)
-        funded = await self._chain.height_of(self._deal(state).funding.txid) if state.funded_height else None
+        funded = await self._chain.height_of(self._deals.of(state).funding.txid) if state.funded_height else None
         if state.funded_height is not None and funded is None:
             return await self._write(state, ForwardReorganised(state.contract_id), actor=ACTOR)
         if state.closing.raw:
@@ -378,22 +342,3 @@ def _due(state: Forward, policy: SpendingPolicy) -> Step | None:
         case ForwardPhase.ATTESTED:
             return "settle"
     return None
-
-
-def _check_promise(deal: Deal, state: Forward) -> None:
-    """Settlements, refund and, where they sent it, the funding: all enforceable against the other side."""
-    assert state.theirs is not None
-    theirs = other(state.opened.side)
-    check_adaptors(deal.settlements, deal.terms.key(theirs), state.theirs.adaptors)
-    deal.check(theirs, deal.digest(deal.refund), state.theirs.refund, "the refund")
-    if not state.opened.offered:
-        deal.check(theirs, deal.funding_digest(theirs), state.theirs.funding, "the funding")
-
-
-def _completed(deal: Deal, tx: Transaction, side: Side, ours: bytes, theirs: bytes) -> Transaction:
-    return deal.complete(tx, {side: ours, other(side): theirs})
-
-
-def _outpoint(text: str) -> OutPoint:
-    txid, vout = text.split(":")
-    return OutPoint(txid, int(vout))

@@ -11,6 +11,8 @@ from shared.crypto.sign_cli import app
 from shared.crypto.signing import unseal
 from shared.wire.codec import encode
 from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, Approver, Destination, Limits, SpendingPolicy
+from shared.wire.forward import DEED_DOMAIN, ForwardDeed
+from tests.shared.forward.scene import TERMS
 
 APPROVAL = Approval("ab" * 32, "regtest", 1, "cd" * 32, 1_500_000, 244, "approver", "Tess")
 PROPOSAL = msgspec.structs.replace(APPROVAL, role="proposer")
@@ -24,6 +26,15 @@ POLICY = SpendingPolicy(
     allow_list=(Destination("landlord", "bcrt1qlandlord", 5),),
     cooling_blocks=6,
     limits=Limits(1_000, 2_000, 144, 3_000, 10, 5, 4_000),
+)
+
+DEED = ForwardDeed(
+    contract_id="ab" * 32,
+    side="miner",
+    terms=TERMS,
+    announcement=b"announced",
+    miner_stake="ab" * 32 + ":0",
+    buyer_stake="cd" * 32 + ":1",
 )
 
 
@@ -46,6 +57,7 @@ def key_file(tmp_path):
             ("approve, as approver; proposed by Tess", "1,500,000 sat", "block 244"),
         ),
         (PROPOSAL, APPROVAL_DOMAIN, ("propose, as Tess", "cannot approve it", "1,500,000 sat", "cd" * 32)),
+        (DEED, DEED_DOMAIN, ("we are the miner", "600,000 sat", "difficulty-820512", "refund from block 822,000")),
         (POLICY, POLICY_DOMAIN, ("policy    3", "2 of Anna", "landlord bcrt1qlandlord", "3,000 in all")),
     ],
 )

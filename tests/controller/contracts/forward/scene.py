@@ -16,13 +16,14 @@ from controller.gateways.bitcoind.treasury import TreasuryChain
 from controller.journal import Dispatcher, Journal
 from controller.storage.sqlite.journal import SqliteJournal
 from controller.storage.sqlite.journal_outbox import SqliteOutbox
+from hardware_sims.oracle import Question
 from shared.bitcoin.address import address_of
 from shared.bitcoin.network import Network
 from shared.bitcoin.script import p2wpkh
 from shared.bitcoin.signature import public_key_of
 from shared.crypto.signing import seal
 from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approver, Destination, Limits, Party
-from shared.wire.forward import DEED_DOMAIN, Side
+from shared.wire.forward import DEED_DOMAIN, Hedge, Side
 from shared.wire.signing import ForwardRequest
 from tests.agent.signer.scene import OWNERS as BOX_OWNERS
 from tests.agent.signer.scene import Box, MemoryKeys, at, public
@@ -42,6 +43,53 @@ SECRETS: dict[Side, bytes] = {"miner": b"\x31" * 32, "buyer": b"\x32" * 32}
 KEYS = {side: public_key_of(secret) for side, secret in SECRETS.items()}
 PAYOUTS = {side: p2wpkh(public_key_of(bytes([0x41 + n]) * 32)) for n, side in enumerate(SECRETS)}
 ADDRESSES = {side: str(address_of(script, Network.REGTEST)) for side, script in PAYOUTS.items()}
+HEDGE = Hedge(  # regtest's difficulty counts as 1: about 1,054,000 sat would be earned, 1,200,000 are agreed on
+    hashrate_ghs=1,
+    duration_s=3_600,
+    reward_sat=1_258,
+    price_sat=1_200_000,
+    miner_collateral_sat=600_000,
+    buyer_collateral_sat=600_000,
+)
+
+
+def form_of(question: Question, oracle_key: bytes) -> HashrateForward:
+    """Four binary digits; on regtest the difficulty counts as 1, and the miner gets about 745,000 sat of 1,200,000."""
+    return HashrateForward(
+        miner="miner",
+        buyer="buyer",
+        hedge=HEDGE,
+        oracle_key=oracle_key,
+        event_id=question.event_id,
+        unit=1,
+        nb_digits=4,
+        rounding_sat=1_000,
+        settle_height=question.height,
+        refund_height=question.height + 1_100,
+        miner_address=ADDRESSES["miner"],
+        buyer_address=ADDRESSES["buyer"],
+        fee_rate_sat_vb=3,
+    )
+
+
+def agreement_of(ours: Side) -> Agreement:
+    parties = tuple(Party(side, side, KEYS[side].hex(), "signer") for side in ("miner", "buyer"))
+    return Agreement(
+        network=Network.REGTEST,
+        name=f"forward of the {ours}",
+        epoch=1,
+        birth_height=0,
+        parties=parties,
+        owners=tuple(map(public, BOX_OWNERS)),
+        owners_needed=2,
+        approvers=tuple(
+            Approver(name, name, "approver", public(key)) for name, key in (("Ann", ANN), ("Bob", BOB), ("Ida", IDA))
+        ),
+        approvals_needed=2,
+        allow_list=tuple(Destination(side, ADDRESSES[side], 0) for side in ("miner", "buyer")),
+        cooling_blocks=0,
+        limits=LIMITS,
+    )
 
 
 @dataclass
@@ -64,25 +112,7 @@ class Company:
 
     async def begin(self, form: HashrateForward) -> Contract:
         """Draft, seal and register the contract with the box."""
-        parties = tuple(Party(side, side, KEYS[side].hex(), "signer") for side in ("miner", "buyer"))
-        agreement = Agreement(
-            network=Network.REGTEST,
-            name=f"forward of the {self.side}",
-            epoch=1,
-            birth_height=0,
-            parties=parties,
-            owners=tuple(map(public, BOX_OWNERS)),
-            owners_needed=2,
-            approvers=tuple(
-                Approver(name, name, "approver", public(key))
-                for name, key in (("Ann", ANN), ("Bob", BOB), ("Ida", IDA))
-            ),
-            approvals_needed=2,
-            allow_list=tuple(Destination(side, ADDRESSES[side], 0) for side in ("miner", "buyer")),
-            cooling_blocks=0,
-            limits=LIMITS,
-        )
-        compiled = form.compile(agreement)
+        compiled = form.compile(agreement_of(self.side))
         drafted = await self.contracts.draft(compiled, ("box",), actor="Ida")
         self.contract_id = drafted.contract_id
         for owner in BOX_OWNERS[:2]:

@@ -10,7 +10,6 @@ from nacl.signing import SigningKey
 
 from controller.contracts.forward.book import ForwardBook
 from controller.contracts.forward.model import ForwardPhase
-from controller.contracts.template.forward import HashrateForward
 from controller.gateways.bitcoind import BitcoinNode
 from controller.gateways.bitcoind.treasury import TreasuryChain
 from controller.storage.sqlite.journal import SqliteJournal
@@ -22,22 +21,14 @@ from shared.crypto.signing import seal, unseal
 from shared.forward.curve import miner_sat
 from shared.forward.settlement import stake_sat
 from shared.wire.contract import APPROVAL_DOMAIN
-from shared.wire.forward import ACCEPT_DOMAIN, DEED_DOMAIN, OFFER_DOMAIN, ForwardOffer, ForwardPromise, Hedge
+from shared.wire.forward import ACCEPT_DOMAIN, DEED_DOMAIN, OFFER_DOMAIN, ForwardOffer, ForwardPromise
 from tests.agent.signer.scene import OWNERS, at
-from tests.controller.contracts.forward.scene import ADDRESSES, ANN, BOB, IDA, KEYS, PAYOUTS, Company
+from tests.controller.contracts.forward.scene import ANN, BOB, HEDGE, IDA, KEYS, PAYOUTS, Company, form_of
 from tests.controller.contracts.scene import FakeClock, denied
 from tests.integration.chain.conftest import Miner, gateway, miner, program, purse, rpc, running
 
 __all__ = ["gateway", "miner", "program", "purse", "rpc", "running"]  # fixtures
 
-HEDGE = Hedge(  # regtest's difficulty counts as 1: about 1,054,000 sat would be earned, 1,200,000 are agreed on
-    hashrate_ghs=1,
-    duration_s=3_600,
-    reward_sat=1_258,
-    price_sat=1_200_000,
-    miner_collateral_sat=600_000,
-    buyer_collateral_sat=600_000,
-)
 ORACLE = DifficultyOracle(b"\x0a" * 32)
 
 
@@ -112,21 +103,7 @@ async def table(tmp_path, gateway, miner, purse) -> AsyncIterator[Table]:
         height = (await gateway.tip()).height
         settle = height + 160
         question = Question(height=settle, unit=1, base=2, nb_digits=4, maturity_s=1_699_500_000)
-        form = HashrateForward(
-            miner="miner",
-            buyer="buyer",
-            hedge=HEDGE,
-            oracle_key=ORACLE.public_key,
-            event_id=question.event_id,
-            unit=1,
-            nb_digits=4,
-            rounding_sat=1_000,
-            settle_height=settle,
-            refund_height=settle + 1_100,
-            miner_address=ADDRESSES["miner"],
-            buyer_address=ADDRESSES["buyer"],
-            fee_rate_sat_vb=3,
-        )
+        form = form_of(question, ORACLE.public_key)
         companies = {}
         for number, side in enumerate(KEYS):
             folder = tmp_path / side
