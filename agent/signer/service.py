@@ -117,6 +117,7 @@ class SigningBox:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await self._forwards.close()
         await self._sessions.close()
 
     async def receive(self, raw: bytes) -> None:

@@ -19,5 +19,5 @@ def test_box_signs_every_request_and_tells_its_pace_beside_bare_token_and_ledger
 
 
 def test_more_at_a_time_than_a_box_takes_are_refused():
-    with pytest.raises(SettingInvalid, match="256"):
+    with pytest.raises(SettingInvalid, match="512"):
         measured("box", Options(quick=True, values={"widths": "512"}))

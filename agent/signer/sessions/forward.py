@@ -63,6 +63,12 @@ class Forwards:
             running.add_done_callback(lambda _: self._running.pop(request.request_id))
         return await asyncio.shield(running)
 
+    async def close(self) -> None:
+        """What runs is cut off, and resumed after the next start."""
+        for running in self._running.values():
+            running.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
     async def _answer(self, request: ForwardRequest) -> ForwardAnswer:
         try:
             return await self._made_or_stored(request)

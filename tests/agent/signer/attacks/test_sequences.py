@@ -1,5 +1,6 @@
 """Attacks that need several steps: patience, replays, lost machines, faulty tokens."""
 
+import asyncio
 import sys
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from shared.wire.contract import Destination
 from tests.agent.signer.attacks.asking import refused
 from tests.agent.signer.scene import (
     HEIGHT,
+    LIMITS,
     MASTERS,
     NETWORK,
     REA,
@@ -58,6 +60,27 @@ async def test_salami_meets_the_window_and_then_the_lifetime(box):
 async def test_one_coin_in_two_executions(box):
     await box.ask(payment())
     await refused(box, payment(pays=(TxOut(90_000, SUPPLIER),)), "input.reserved")
+
+
+async def test_one_coin_in_many_transactions_at_once(box):
+    """All of them are decided before any of them is debited."""
+    psbts = [payment(pays=(TxOut(90_000 + number, SUPPLIER),)) for number in range(8)]
+    answers = await asyncio.gather(*map(box.ask, psbts))
+    assert sorted(answer.rule for answer in answers) == ["", *["input.reserved"] * 7]
+    assert box.keys.signed == 1
+
+
+async def test_many_payments_at_once_do_not_pass_the_window_together(box):
+    each_sat = LIMITS.window_sat // 4
+    psbts = [
+        payment(coins=[coin(salt=salt, amount_sat=each_sat)], pays=(TxOut(each_sat // 2, SUPPLIER),))
+        for salt in range(16)
+    ]
+    answers = await asyncio.gather(*map(box.ask, psbts))
+    signed = [answer for answer in answers if answer.outcome == "signed"]
+    assert {answer.rule for answer in answers} == {"", "limit.window"}
+    assert len(signed) * (each_sat // 2 + 2_000) <= LIMITS.window_sat
+    assert box.keys.signed == len(signed)
 
 
 async def test_a_chain_of_replacements_whose_ends_share_no_coin_pays_twice(box):
