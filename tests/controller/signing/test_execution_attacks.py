@@ -5,6 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from benchmarks import contracts_load as load
 from benchmarks.contracts_load import (
     HEIGHT,
     MASTERS,
@@ -16,12 +17,15 @@ from benchmarks.contracts_load import (
 from controller.signing.execution.model import Batch, Brief, Execution
 from controller.signing.execution.worker import Worker
 from controller.signing.ownership import derived_at
+from controller.signing.selection import Selection
+from controller.signing.spending import Draft
+from controller.signing.unsigned import base_psbt
 from shared.bitcoin.psbt import build
 from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.psbt.scan import record_bytes, scan
 from shared.bitcoin.sighash import SIGHASH_ALL, Sighasher
 from shared.bitcoin.signature import sign_ecdsa
-from shared.bitcoin.transaction import TxOut
+from shared.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 
 replaced = msgspec.structs.replace
 CONTRACTS = {"wsh": wsh_contract, "musig": musig_contract, "leaf": leaf_contract}
@@ -265,3 +269,47 @@ def test_a_partial_in_another_order_is_the_same_partial(scene) -> None:
         "answer.altered",
         "answer.foreign",
     )
+
+
+def of_two_coins(contract) -> Execution:
+    """One transaction that spends two coins at different addresses, signed by a and c."""
+    coins = tuple(load._coin(contract, number, load.invented) for number in (1, 2))
+    change = derived_at(contract, (1, 0)).script
+    outputs = (TxOut(load.PAID_SAT, load._PAYEE), TxOut(2 * load.COIN_SAT - load.PAID_SAT - 2_000, change))
+    inputs = tuple(TxIn(OutPoint(*coin.outpoint), sequence=0xFFFF_FFFD) for coin in coins)
+    tx = Transaction(2, inputs, outputs, load.LOCK_HEIGHT)
+    base = base_psbt(contract, Draft(tx, coins, Selection(coins, outputs[1].amount_sat, 2_000, 0, 0), 1, 0))
+    psbt = Psbt.parse(base)
+    hasher = Sighasher(tx, [entry.spent for entry in psbt.inputs])
+    partials = []
+    for name in ("a", "c"):
+        signed = []
+        for index, (coin, entry) in enumerate(zip(coins, psbt.inputs, strict=True)):
+            key = MASTERS[name].derive((coin.branch, coin.index))
+            digest = hasher.segwit_v0(index, entry.witness_script)
+            signature = sign_ecdsa(key.secret, digest) + bytes((SIGHASH_ALL,))
+            signed.append(replace(entry, partial_signatures={key.public_key: signature}))
+        partials.append(replace(psbt, inputs=tuple(signed)).raw)
+    words = load._words(contract, tx.txid)
+    return Execution("two", contract.contract_id, "quorum", HEIGHT + 144, base, tuple(partials), *words)
+
+
+def test_two_coins_and_what_is_wrong_with_the_second(wsh) -> None:
+    worker, contract, _ = wsh
+    case = of_two_coins(contract)
+    (verdict,) = worker.judge(Batch(HEIGHT, (case,)))
+    assert verdict.executed is not None
+    assert len(verdict.executed.inputs) == 2
+    (value,) = Psbt.parse(case.partials[1]).inputs[1].partial_signatures.values()
+    wrong = bytearray(value)
+    wrong[20] ^= 1
+    forged = replaced(case, partials=(case.partials[0], case.partials[1].replace(value, bytes(wrong))))
+    rule, detail = refused(worker, forged)
+    assert (rule, detail) == ("answer.signature", "the consensus engine refuses it; wrong: partial 1 (c)")
+    half = Psbt.parse(case.partials[1])
+    one_only = replace(half, inputs=(half.inputs[0], replace(half.inputs[1], partial_signatures={}))).raw
+    rule, detail = refused(worker, replaced(case, partials=(case.partials[0], one_only)))
+    assert (rule, detail) == ("answer.empty", "partial 1 adds nothing to input 1")
+    told = Psbt.parse(case.base).inputs
+    crossed = case.base.replace(told[1].previous_tx.raw, told[0].previous_tx.raw)
+    assert refused(worker, replaced(case, base=crossed))[0] == "execution.base-malformed"
