@@ -1,6 +1,6 @@
 """A worker's side: cards from its brief, verdicts for batches. What breaks on one execution refuses that one."""
 
-from controller.signing.execution.card import card_of
+from controller.signing.execution.card import Card, card_of
 from controller.signing.execution.case import executed
 from controller.signing.execution.model import Batch, Brief, Execution, Refused, Verdict
 from controller.signing.refusal import SigningRefusal
@@ -9,7 +9,13 @@ from shared.errors import BesError, Denied
 
 class Worker:
     def __init__(self, brief: Brief) -> None:
-        self._cards = {one.contract_id: card_of(one, brief.indexes) for one in brief.contracts}
+        self._cards: dict[str, Card] = {}
+        self._unread: dict[str, str] = {}
+        for contract in brief.contracts:
+            try:
+                self._cards[contract.contract_id] = card_of(contract, brief.indexes)
+            except BesError as error:  # of one contract; the others can be executed
+                self._unread[contract.contract_id] = str(error)
 
     def judge(self, batch: Batch) -> tuple[Verdict, ...]:
         """One verdict for each execution, in their order."""
@@ -18,7 +24,8 @@ class Worker:
     def _judged(self, execution: Execution, height: int) -> Verdict:
         card = self._cards.get(execution.contract_id)
         if card is None:
-            return Verdict(refused=Refused(SigningRefusal.UNKNOWN_CONTRACT, "no active contract of this worker"))
+            detail = self._unread.get(execution.contract_id, "no active contract of this worker")
+            return Verdict(refused=Refused(SigningRefusal.UNKNOWN_CONTRACT, detail))
         try:
             return Verdict(executed=executed(card, execution, height))
         except Denied as denied:

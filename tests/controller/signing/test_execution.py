@@ -255,6 +255,18 @@ async def test_a_coin_of_another_contract_is_foreign(tmp_path: Path) -> None:
         assert await refused(service, stolen) == "execution.foreign-coin"
 
 
+def test_a_contract_that_cannot_be_read_stops_no_other() -> None:
+    good = wsh_contract()
+    bad = replaced(good, contract_id="00" * 32, terms=replaced(good.terms, descriptor="wsh(pk(nobody))"))
+    (case,) = executions(good, 1)
+    worker = Worker(Brief((bad, good), 1))
+    stolen = replaced(case, contract_id=bad.contract_id)
+    refused_one, executed_one = worker.judge(Batch(HEIGHT, (stolen, case)))
+    assert refused_one.refused.rule == "spending.unknown-contract"
+    assert "descriptor" in refused_one.refused.detail
+    assert executed_one.executed is not None
+
+
 async def test_a_process_that_dies_refuses_its_batch_and_is_replaced(tmp_path: Path, scene) -> None:
     contract, cases = scene
     async with ExecutorProcess(Brief((contract,), 8)) as process:
