@@ -105,11 +105,15 @@ class Post:
                 )
             )
 
+        async def reported(site: str, node: str, _raw: bytes, packet: Packet) -> None:
+            self._boxes.heard(self._opened("report", packet, site, node, BoxReport), self._clock.now_ms())
+            await signing.box_lives(site, node)
+
         self._readers = {
             "registered": registered,
             "forwarded": forwarded,
             "answer": answered,
-            "report": self._reported,
+            "report": reported,
             "witness-request": self._relayed,
             "witness-answer": self._relayed,
         }
@@ -186,9 +190,6 @@ class Post:
             return OVERLAP_BLOCKS if report.height < tip.height or tip.block_hash != before.tip.block_hash else None
         self._told[box_id] = before._replace(looks=before.looks + 1)
         return before.overlap_blocks if report.height < tip.height and before.looks + 1 >= SILENT_LOOKS else None
-
-    async def _reported(self, site: str, node: str, _raw: bytes, packet: Packet) -> None:
-        self._boxes.heard(self._opened("report", packet, site, node, BoxReport), self._clock.now_ms())
 
     async def _relayed(self, site: str, node: str, raw: bytes, _packet: Packet) -> None:
         """To all other boxes, as it came: they check each other's seals themselves."""

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from controller.signing.model import ProposalStatus
 from controller.signing.progress import REST_MS
+from controller.signing.service import REPEAT_MS
 from shared.bitcoin.kernel import Verdict
 from shared.bitcoin.transaction import Transaction, TxOut
 from shared.errors import Denied, GatewayUnavailable
@@ -177,6 +178,26 @@ async def test_too_few_boxes_end_the_proposal_by_name(stage, safe) -> None:
     assert not stage.chain.broadcasts
     again = await stage.propose(safe)  # its coins are free again
     assert again.status is ProposalStatus.SEALED
+
+
+async def test_a_box_that_lives_again_gets_the_request_that_it_lost(stage, safe) -> None:
+    """Long before its round is over: the process that was asked died with what it was asked."""
+    progress = await stage.propose(safe)
+    box = stage.box(safe, "b")
+    box.silent = True
+    await stage.approve(progress.proposal_id)
+    await stage.run()
+    box.silent = False
+    address = safe.boxes["b"]
+    await stage.service.box_lives(address.site, address.node)
+    assert len(box.requests) == 1  # it may be at it
+    stage.clock.ms += REPEAT_MS
+    await stage.service.box_lives(address.site, "somebody-else")
+    assert len(box.requests) == 1
+    await stage.service.box_lives(address.site, address.node)
+    await stage.run()
+    assert progress.status is ProposalStatus.BROADCAST
+    assert box.requests[0] == box.requests[1]
 
 
 async def test_boxes_that_are_only_silent_end_nothing(stage, safe) -> None:
