@@ -6,6 +6,7 @@ with the version on which it was decided, so that of two who decide at once one 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from copy import copy
 
 import msgspec
@@ -51,6 +52,8 @@ from shared.errors import Conflict, ContractError, Denied, GatewayUnavailable
 
 ACTOR = "controller"
 ROUND_S = 600.0
+REPEAT_MS = 30_000
+"""So long nothing has to be heard of a round before a box that lives is asked again."""
 KNOWN_TO_NODE = frozenset({"txn-already-in-mempool", "txn-already-known", "txn-same-nonwitness-data-in-mempool"})
 """Reject reasons (Bitcoin Core) of a transaction that a node has taken before."""
 _CARRIED_ON = UNSIGNED | {ProposalStatus.SIGNING, ProposalStatus.LAPSED}
@@ -110,6 +113,18 @@ class Conductor:
         """When the next round's time is over; None where none runs."""
         signing = (one.round for one in self._board.open() if one.status is ProposalStatus.SIGNING)
         return min((round_.until_ms for round_ in signing if round_ is not None and round_.open), default=None)
+
+    async def box_lives(self, site: str, node: str) -> None:
+        """A box was heard: what it was asked and has not answered is asked again, word for word. The request, or the
+        answer, may have been lost with a process or a line.
+        """
+        now_ms = self._clock.now_ms()
+        for progress in self._board.open():
+            waiting = progress.round.open if progress.status is ProposalStatus.SIGNING and progress.round else []
+            asked = any((box.site, box.node) == (site, node) for box in waiting)
+            if asked and now_ms - progress.changed_at_ms >= REPEAT_MS:
+                with suppress(Conflict):  # an answer came in between
+                    await self.repeat(progress, ACTOR)
 
     async def repeat(self, progress: ProposalProgress, actor: str) -> bool:
         """Send the requests of the present round that nobody answered again, word for word: a box that has answered

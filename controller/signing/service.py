@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from random import Random, SystemRandom
 
 import msgspec
@@ -12,7 +11,7 @@ from controller.journal import Append, Commit, Journal
 from controller.signing.airgap import additions_of_file
 from controller.signing.approval import approver_of, wanted_approval
 from controller.signing.board import ProposalBoard
-from controller.signing.conductor import ACTOR, Conductor, Office
+from controller.signing.conductor import Conductor, Office
 from controller.signing.control import ControlRequest, control_proposed
 from controller.signing.event import (
     AnswerTaken,
@@ -46,14 +45,12 @@ from controller.signing.spending import (
 from controller.signing.unsigned import base_psbt
 from controller.signing.watch import ChainWatch
 from shared.clock import Clock
-from shared.errors import BesError, Conflict, Denied
+from shared.errors import BesError, Denied
 from shared.log import get_logger
 from shared.person import folded
 from shared.wire.contract import Approval
 
 LONGEST_EXPIRY_BLOCKS = 2_016
-REPEAT_MS = 30_000
-"""So long nothing has to be heard of a round before a box that lives is asked again."""
 _log = get_logger("signing.service")
 
 
@@ -178,18 +175,6 @@ class SigningService:
         proposal_id = await self._inbox.handle(site, node, packet)
         if proposal_id is not None:
             await self._carry_on(proposal_id)
-
-    async def box_lives(self, site: str, node: str) -> None:
-        """A box was heard: what it was asked and has not answered is asked again, word for word. The request, or the
-        answer, may have been lost with a process or a line.
-        """
-        now_ms = self._clock.now_ms()
-        for progress in self.board.open():
-            waiting = progress.round.open if progress.status is ProposalStatus.SIGNING and progress.round else []
-            asked = any((box.site, box.node) == (site, node) for box in waiting)
-            if asked and now_ms - progress.changed_at_ms >= REPEAT_MS:
-                with suppress(Conflict):  # an answer came in between
-                    await self.conductor.repeat(progress, ACTOR)
 
     async def import_signatures(self, proposal_id: str, party: str, file: bytes, person: Person) -> ProposalProgress:
         """Take what an air-gapped signer added to an exported PSBT, in binary or base64, by the same checks."""

@@ -107,7 +107,7 @@ class Post:
 
         async def reported(site: str, node: str, _raw: bytes, packet: Packet) -> None:
             self._boxes.heard(self._opened("report", packet, site, node, BoxReport), self._clock.now_ms())
-            await signing.box_lives(site, node)
+            await signing.conductor.box_lives(site, node)
 
         self._readers = {
             "registered": registered,

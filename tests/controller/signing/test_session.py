@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from controller.signing.conductor import REPEAT_MS
 from controller.signing.model import ProposalStatus
 from controller.signing.progress import REST_MS
-from controller.signing.service import REPEAT_MS
 from shared.bitcoin.kernel import Verdict
 from shared.bitcoin.transaction import Transaction, TxOut
 from shared.errors import Denied, GatewayUnavailable
@@ -189,12 +189,12 @@ async def test_a_box_that_lives_again_gets_the_request_that_it_lost(stage, safe)
     await stage.run()
     box.silent = False
     address = safe.boxes["b"]
-    await stage.service.box_lives(address.site, address.node)
+    await stage.conductor.box_lives(address.site, address.node)
     assert len(box.requests) == 1  # it may be at it
     stage.clock.ms += REPEAT_MS
-    await stage.service.box_lives(address.site, "somebody-else")
+    await stage.conductor.box_lives(address.site, "somebody-else")
     assert len(box.requests) == 1
-    await stage.service.box_lives(address.site, address.node)
+    await stage.conductor.box_lives(address.site, address.node)
     await stage.run()
     assert progress.status is ProposalStatus.BROADCAST
     assert box.requests[0] == box.requests[1]
