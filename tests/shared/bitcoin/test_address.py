@@ -12,10 +12,26 @@ from shared.errors import BitcoinDisagreement, BitcoinMalformed
 
 VECTORS = Path(__file__).parent / "vectors"
 SEGWIT = json.loads((VECTORS / "bip350.json").read_text())
+BIP_173 = json.loads((VECTORS / "bip173.json").read_text())
 VALID = json.loads((VECTORS / "key_io_valid.json").read_text())
 INVALID = json.loads((VECTORS / "key_io_invalid.json").read_text())
 CHAINS = {"main": Network.MAIN, "testnet4": Network.TESTNET4, "signet": Network.SIGNET, "regtest": Network.REGTEST}
 ADDRESSES = [case for case in VALID if not case[2]["isPrivkey"] and case[2]["chain"] in CHAINS]
+
+
+@pytest.mark.parametrize(("address", "script"), BIP_173["valid"])
+def test_valid_addresses_of_bip_173(address, script):
+    """Those of witness version 0, which alone still have its checksum."""
+    network = Network.MAIN if address.lower().startswith("bc") else Network.SIGNET
+    assert script_of(address, network) == bytes.fromhex(script)
+
+
+@pytest.mark.parametrize("address", BIP_173["invalid"] + BIP_173["superseded"])
+@pytest.mark.parametrize("network", Network)
+def test_invalid_addresses_of_bip_173(address, network):
+    """Later versions with the checksum of BIP-173 are invalid since BIP-350."""
+    with pytest.raises(BitcoinMalformed):
+        script_of(address, network)
 
 
 @pytest.mark.parametrize(("address", "script"), SEGWIT["valid"])

@@ -15,6 +15,7 @@ from shared.bitcoin.sighash import leaf_hash
 from shared.errors import BitcoinDisagreement, BitcoinMalformed, InsaneScript
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "descriptors.json").read_text())
+MULTIPATH = json.loads((Path(__file__).parent.parent / "vectors" / "bip389.json").read_text())
 
 # Keys of the BIPs' own vectors.
 A = (
@@ -60,18 +61,24 @@ def test_forms_that_we_do_not_pay_to_are_refused(case):
         Descriptor.parse(case["descriptor"], Network.MAIN)
 
 
-def test_multipath_steps_are_branches():
-    """BIP-389: the expansions of its third vector, with the scripts of BIP-382 for the first."""
-    found = Descriptor.parse(
-        "wpkh([ffffffff/13h]xpub69H7F5d8KSRgmmdJg2KhpAK8SR3DjMwAdkxj3ZuxV27CprR9LgpeyGmXUbC6wb7ERfvrnKZjXoUmmDznezpbZb7"
-        "ap6r1D3tgFxHmwMkQTPH/<1;3>/2/*)",
-        Network.MAIN,
-    )
-    assert found.branches == 2
-    assert found.derive(0, 1).script.hex() == "0014af0bd98abc2f2cae66e36896a39ffe2d32984fb7"
-    assert found.derive(1, 1).script != found.derive(0, 1).script
-    with pytest.raises(BitcoinMalformed, match="no branch 2"):
-        found.derive(2, 0)
+@pytest.mark.parametrize("case", MULTIPATH["valid"], ids=lambda case: case["descriptor"][:60])
+def test_multipath_steps_are_branches(case):
+    """BIP-389: each branch is the descriptor that it expands to."""
+    found = Descriptor.parse(case["descriptor"], Network.MAIN)
+    assert found.branches == len(case["expands_to"])
+    for branch, text in enumerate(case["expands_to"]):
+        alone = Descriptor.parse(text, Network.MAIN)
+        for index in found.indices(3):
+            assert found.derive(branch, index).script == alone.derive(0, index).script
+    with pytest.raises(BitcoinMalformed, match="no branch"):
+        found.derive(found.branches, 0)
+
+
+@pytest.mark.parametrize("text", MULTIPATH["invalid"] + MULTIPATH["private"] + MULTIPATH["other_forms"])
+def test_invalid_and_private_multipath_descriptors_are_refused(text):
+    with pytest.raises(BitcoinMalformed) as refusal:
+        Descriptor.parse(text, Network.MAIN)
+    assert "xprv" not in refusal.value.detail
 
 
 def test_the_vault_tells_its_scripts_keys_and_origins():

@@ -2,10 +2,14 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from shared.bitcoin.consensus import failed_input
+from shared.bitcoin.psbt.finalise import finalise
+from shared.bitcoin.psbt.merge import merge
 from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.psbt.signable import assert_signable
 from shared.errors import BitcoinMalformed
@@ -69,3 +73,23 @@ def test_the_inputs_decide_the_lock_time_together(case):
             Psbt.parse_base64(case["psbt"])
         return
     assert Psbt.parse_base64(case["psbt"]).tx.lock_time == case["lock_time"]
+
+
+def test_the_roles_of_bip_174_come_to_its_psbts_and_its_transaction():
+    """Two signers, combiner, finaliser and extractor. Its first input is bare P2SH, which we do not finalise."""
+    roles = VECTORS[174]["roles"]
+    first, second = (Psbt.parse_base64(text) for text in roles["signers"])
+    unsigned = replace(first, inputs=tuple(replace(entry, partial_signatures={}) for entry in first.inputs))
+    combined = merge(merge(unsigned, first), second)
+    assert combined == Psbt.parse_base64(roles["combined"])  # which has two signatures in the order of their coming
+    with pytest.raises(BitcoinMalformed, match="input 0: it spends an output of the kind other"):
+        finalise(combined)
+    finalised = Psbt.parse_base64(roles["finalised"])
+    ours = replace(combined, inputs=(finalised.inputs[0], combined.inputs[1]))
+    for psbt in (finalised, ours):
+        assert finalise(psbt).raw.hex() == roles["transaction"]
+    spent = [
+        entry.witness_utxo or entry.previous_tx.outputs[one.outpoint.vout]
+        for entry, one in zip(first.inputs, first.tx.inputs, strict=True)
+    ]
+    assert failed_input(finalise(ours), spent) is None
