@@ -57,12 +57,15 @@ class WitnessBook:
                 continue
             return Memory(before, claim)
 
-    async def accept_restart(self, claim: Head, evidence: bytes, now: ChainTime) -> Memory:
+    async def knows_ceremony(self, box_id: str, ceremony: str) -> bool:
+        return bool(await self._ledger.of_request(_ceremony_row(box_id, ceremony)))
+
+    async def accept_restart(self, claim: Head, ceremony: str, evidence: bytes, now: ChainTime) -> Memory:
         """The recovery ceremony: from now on this head counts, however low. The caller has verified that `evidence` is
         the owners' word about exactly this head; Conflict where another head came at the same time.
         """
         before, row_seq = await self._read(claim.box_id)
-        await self._write(claim, evidence, row_seq, now)
+        await self._write(claim, evidence, row_seq, now, _ceremony_row(claim.box_id, ceremony))
         return Memory(before, claim)
 
     async def _read(self, box_id: str) -> tuple[Head | None, int]:
@@ -72,9 +75,11 @@ class WitnessBook:
         body = decode(row.body, WitnessedBody)
         return Head(box_id, body.seq, body.digest), row.seq
 
-    async def _write(self, claim: Head, evidence: bytes, follows_seq: int, now: ChainTime) -> None:
+    async def _write(
+        self, claim: Head, evidence: bytes, follows_seq: int, now: ChainTime, request_id: str | None = None
+    ) -> None:
         body = encode(WitnessedBody(claim.seq, claim.digest, evidence))
-        note = Note(kind=EntryKind.WITNESSED, subject=claim.box_id, body=body)
+        note = Note(kind=EntryKind.WITNESSED, subject=claim.box_id, request_id=request_id, body=body)
         await self._ledger.record(note, now, follows_seq=follows_seq)
 
 
@@ -92,6 +97,11 @@ async def require_remembered(ledger: Ledger, memories: Mapping[str, Head | None]
             )
     if len(memories) < needed:
         raise Denied("ledger.quorum", f"{len(memories)} witnesses answered, {needed} are needed")
+
+
+def _ceremony_row(box_id: str, ceremony: str) -> str:
+    """No request has such an id (`RequestId`), so the row is found by it and mistaken for nothing."""
+    return f"ceremony:{box_id}:{ceremony}"
 
 
 def _contradiction(claim: Head, before: Head) -> str:

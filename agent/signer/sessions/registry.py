@@ -10,6 +10,7 @@ from agent.signer.policy.contract import Accepted, Contract
 from agent.signer.policy.document import check_policy, signed_policy
 from agent.signer.rule import CONTRACT_UNFIT, INPUT_UNREGISTERED, REGISTER_POLICY, REGISTER_VERSION
 from agent.signer.sessions.stored_contract import new_contract, stored_contract
+from shared.bitcoin.network import Network
 from shared.crypto.keys import key_id
 from shared.errors import Conflict, Denied, WireError
 from shared.log import get_logger
@@ -30,6 +31,7 @@ class Registry:
         self.owners_needed = owners_needed
         self._contracts: dict[str, Contract] = {}
         self._unfit: dict[str, str] = {}
+        self._peers: dict[str, VerifyKey] = {}
 
     async def load(self) -> None:
         """Every contract that was registered. One that does not pass the checks of today is not signed for, and `unfit`
@@ -40,7 +42,7 @@ class Registry:
             assert row is not None, "a policy follows its terms"
             try:
                 policies = await self._ledger.all_of(EntryKind.POLICY, subject)
-                self._contracts[subject] = stored_contract(row, policies, self._network)
+                self._know(stored_contract(row, policies, self._network))
             except Denied as denied:
                 log.warning("signer.contract-unfit", contract=subject, detail=denied.detail)
                 self._unfit[subject] = denied.detail
@@ -55,11 +57,9 @@ class Registry:
         return self._contracts
 
     @property
-    def peers(self) -> dict[str, VerifyKey]:
-        """The boxes that any policy names as witnesses, by their ids."""
-        policies = [accepted.policy for contract in self._contracts.values() for accepted in contract.policies]
-        keys = [VerifyKey(witness) for policy in policies for witness in policy.witnesses]
-        return {key_id(key): key for key in keys}
+    def peers(self) -> Mapping[str, VerifyKey]:
+        """The boxes that any policy names as witnesses, by their ids; asked for every packet that comes."""
+        return self._peers
 
     def contract(self, subject: str) -> Contract:
         self._require_fit(subject)
@@ -81,8 +81,8 @@ class Registry:
                 REGISTER_VERSION, f"contract {subject[:12]} is registered; its policy changes by a policy change"
             )
         policy = signed_policy(sealed, self.owners, self.owners_needed)
+        check_policy(policy, subject, 1, Network(self._network))  # first: the owners mean these terms, or none is read
         contract = new_contract(subject, terms, self._network)
-        check_policy(policy, subject, 1, contract.network)
         if await self._ledger.latest(EntryKind.CONTRACT, subject) is None:
             await self._ledger.record(Note(kind=EntryKind.CONTRACT, subject=subject, body=encode(terms)), now)
         return await self._take(contract, policy, sealed, now)
@@ -106,8 +106,15 @@ class Registry:
             row = await self._ledger.record(note, now, follows_seq=before.seq if before else 0)
         except Conflict as error:
             raise Denied(REGISTER_VERSION, "another policy of this contract came at the same time") from error
-        self._contracts[contract.id] = contract.with_policy(policy, row.height)
-        return self._contracts[contract.id].policies[-1]
+        known = contract.with_policy(policy, row.height)
+        self._know(known)
+        return known.policies[-1]
+
+    def _know(self, contract: Contract) -> None:
+        self._contracts[contract.id] = contract
+        for accepted in contract.policies:
+            keys = map(VerifyKey, accepted.policy.witnesses)
+            self._peers |= {key_id(key): key for key in keys}
 
     def _require_fit(self, subject: str) -> None:
         if subject in self._unfit:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from nacl.signing import SigningKey
 
+from agent.signer.sessions import registry
 from shared.crypto.signing import seal
 from shared.errors import Denied
 from shared.wire.contract import POLICY_DOMAIN, Approver, Destination, contract_id
@@ -104,6 +105,12 @@ class TestOwners:
 
         other = msgspec.structs.replace(terms(), **changed)
         await self.refused(box, "register.terms", sealed_policy(policy(contract_id(other))), other)
+
+    async def test_terms_that_no_owner_means_are_not_even_read(self, box, monkeypatch):
+        """To read a large descriptor and all its ways takes seconds; an old policy would do for a seal."""
+        monkeypatch.setattr(registry, "new_contract", None)
+        other = msgspec.structs.replace(terms(), descriptor="wsh(" + "a" * 32_000 + ")")
+        await self.refused(box, "register.policy", sealed_policy(policy(box.subject)), other)
 
     async def test_the_same_policy_again_says_nothing_new(self, box):
         rows = await box.rows()

@@ -107,6 +107,8 @@ async def test_too_few_witnesses_are_no_quorum(ledger: Ledger) -> None:
 async def test_the_owners_may_let_a_box_begin_again(witness: WitnessBook) -> None:
     await witness.remember(Head("box-a", 9, b"\x02" * 32), START)
     lower = Head("box-a", 4, b"\x04" * 32)
-    await witness.accept_restart(lower, b"sealed by the owners", START)
+    await witness.accept_restart(lower, "ceremony-1", b"sealed by the owners", START)
     assert await witness.memory_of("box-a") == lower
     await witness.remember(Head("box-a", 5, b"\x05" * 32), START)
+    assert await witness.knows_ceremony("box-a", "ceremony-1")
+    assert not await witness.knows_ceremony("box-b", "ceremony-1")
