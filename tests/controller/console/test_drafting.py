@@ -11,6 +11,7 @@ from controller.console.drafting.document import contract_document, key_text, pl
 from controller.console.drafting.template import kinds
 from controller.console.pages.treasury.policy import first_of
 from controller.console.parts.form import FormBox
+from controller.console.parts.panel import Sentences
 from controller.console.topics.treasury.contract import policy_lines
 from controller.console.topics.treasury.policy import effect
 from controller.contracts.compiled import Compiled
@@ -214,7 +215,8 @@ def amended(treasury: FakeTreasury, **limits: int) -> str:
 async def test_a_policy_is_changed_with_the_difference_in_sight(visit: Enter, treasury: FakeTreasury) -> None:
     visitor = await visit("tess")
     await visitor.user.open(f"/treasury/policy/{VAULT}")
-    await visitor.user.should_see("not before block 240,256")
+    (said,) = elements(visitor.user, Sentences)
+    assert "not before block 240,256" in said.props["first"]["lines"][0]
     (box,) = elements(visitor.user, FormBox)
     asked(box, "send", text=amended(treasury, per_tx_sat=5_000_000_000))
     asked(box, "send", text=amended(treasury, per_tx_sat=500_000_000))
@@ -252,4 +254,21 @@ def test_a_policy_that_comes_says_from_which_block_on(treasury: FakeTreasury) ->
     view = msgspec.structs.replace(view, coming=ComingPolicy(policy=later, from_height=HEIGHT + 12))
     (line,) = policy_lines(view, HEIGHT)
     assert line.replace("\u00a0", " ") == "Version 4 counts from block 240,124 on, in 12 blocks ≈ 2 h."
-    assert effect(later, HEIGHT) == "It counts as soon as every box has taken it."
+    assert effect(later, view.policy, HEIGHT) == "It counts as soon as every box has taken it."
+
+
+@pytest.mark.parametrize(
+    ("changes", "waits"),
+    [
+        ({"approvals_needed": 3}, False),
+        ({"allow_list": ()}, False),
+        ({"approvals_needed": 1}, True),
+        ({"approvals_needed": 3, "cooling_blocks": 200}, True),
+        ({}, True),
+    ],
+)
+def test_what_only_takes_away_does_not_wait(treasury: FakeTreasury, changes: dict[str, Any], waits: bool) -> None:
+    before = treasury.view.policy
+    assert before is not None
+    said = effect(before, msgspec.structs.replace(before, **changes), HEIGHT)
+    assert ("not before block 240,256" in said) is waits

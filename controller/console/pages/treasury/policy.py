@@ -42,9 +42,8 @@ async def build(page: TreasuryPage) -> None:
         with ui.element("div").classes("bes-stack bes-beside"):
             with card("What changes", f"version {before.policy_version} to {before.policy_version + 1}"):
                 Sheet(DIFFERENCE, {"rows": []}, topic="policy-difference", caption="Difference", empty=_UNCHANGED)
-                Sentences({"lines": []}, topic="policy-said")
             with card("What happens next"):
-                ui.label(effect(before, now.height)).classes("bes-text")
+                Sentences({"lines": [effect(before, before, now.height)]}, topic="policy-said")
                 ui.label(
                     f"{before.owners_needed} of {before.owners} owners sign it, each with a key of his own; then every "
                     "box is told. Payments that are proposed under the present policy and not signed when the new one "
@@ -58,9 +57,12 @@ def _form(page: TreasuryPage, before: PolicyView, height: int | None) -> None:
             after = await page.desk.preview_policy(page.subject, text.encode(), page.visit.actor())
         except BesError as error:
             said = refusal(error)
-            return Judged(said, shows={"policy-difference": {"rows": []}, "policy-said": {"lines": []}})
-        rows = difference(before, after)
-        return Judged(None, "Nothing is written down yet.", {"policy-difference": {"rows": rows}})
+            return Judged(said, shows={"policy-difference": {"rows": []}})
+        shows: dict[str, Content] = {
+            "policy-difference": {"rows": difference(before, after)},
+            "policy-said": {"lines": [effect(before, after, height)]},
+        }
+        return Judged(None, "Nothing is written down yet.", shows)
 
     async def send(text: str) -> Content | None:
         try:

@@ -217,7 +217,7 @@ def policy_lines(view: ContractView, height: int | None) -> list[str]:
         lines.append(f"Version {version} counts from block {number(view.coming.from_height)} on{left}.")
     before = base_of(view)
     if view.pending is not None and before is not None:
-        lines.append(f"Version {view.pending.policy_version} waits. {effect(before, height)}")
+        lines.append(f"Version {view.pending.policy_version} waits. {effect(before, view.pending.policy, height)}")
     return lines
 
 

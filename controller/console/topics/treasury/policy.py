@@ -5,6 +5,8 @@ from controller.console.format import btc, number, plural, sat
 from controller.console.topics.treasury.words import blocks, grouped, tag
 from controller.views.treasury import ContractView, PolicyView
 
+_COOLING = "Cooling time"
+
 
 def base_of(view: ContractView) -> PolicyView | None:
     """The policy that the next one follows: the newest that every box has."""
@@ -23,14 +25,20 @@ def difference(before: PolicyView, after: PolicyView) -> list[Content]:
     return rows
 
 
-def effect(before: PolicyView, height: int | None) -> str:
-    """When it would count, if the boxes took it now."""
+def effect(before: PolicyView, after: PolicyView, height: int | None) -> str:
+    """When it would count, if the boxes took it now. What only takes away does not wait; the boxes decide it."""
+    if _only_takes_away(difference(before, after)):
+        return "It only takes away, so each box follows it as soon as it has it."
     if not before.cooling_blocks:
         return "It counts as soon as every box has taken it."
     wait = f"It counts {blocks(before.cooling_blocks)} after the last box took it"
     if height is None:
         return f"{wait}."
     return f"{wait}: not before block {number(height + before.cooling_blocks)}. Until then the present one holds."
+
+
+def _only_takes_away(rows: list[Content]) -> bool:
+    return bool(rows) and all(not row["cells"][3]["tone"] and row["id"] != _COOLING for row in rows)
 
 
 def _destinations(before: PolicyView, after: PolicyView) -> list[Content]:
@@ -66,7 +74,7 @@ def _figures(policy: PolicyView) -> list[tuple[str, str]]:
         ("Fee", _amount(limits.fee_sat)),
         ("Fee rate", f"{number(limits.fee_rate_sat_vb)}\u00a0sat/vB"),
         ("Weight", f"{number(limits.weight_wu)}\u00a0wu"),
-        ("Cooling time", plural(policy.cooling_blocks, "block")),
+        (_COOLING, plural(policy.cooling_blocks, "block")),
         ("Approvals needed", number(policy.approvals_needed)),
     ]
 
@@ -79,7 +87,7 @@ def _direction(before: PolicyView, after: PolicyView, label: str) -> Content:
     """Whether the line lets more happen than before."""
     pairs = {
         "Length of the window": (after.limits.window_blocks, before.limits.window_blocks),
-        "Cooling time": (after.cooling_blocks, before.cooling_blocks),
+        _COOLING: (after.cooling_blocks, before.cooling_blocks),
         "Approvals needed": (after.approvals_needed, before.approvals_needed),
         "One payment": (before.limits.per_tx_sat, after.limits.per_tx_sat),
         "In one window": (before.limits.window_sat, after.limits.window_sat),
