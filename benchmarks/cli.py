@@ -13,7 +13,7 @@ from benchmarks.options import Options, parse_values
 from shared import log
 from shared.errors import SettingInvalid
 
-NAMES = ("poll", "truth", "curtail", "ingest", "dispatch", "contracts", "box", "chaos", "signing-kills")
+NAMES = ("poll", "truth", "curtail", "ingest", "dispatch", "contracts", "box", "forward", "chaos", "signing-kills")
 """Each is a module of this package; imported when it is asked for, because each needs other extras."""
 
 
