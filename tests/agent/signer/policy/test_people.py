@@ -67,6 +67,7 @@ def cases(draw: st.DrawFn) -> tuple[Signed, tuple[Signed, ...]]:
     change = draw(
         st.just({})
         | st.just({"by": proposer})
+        | st.sampled_from([{"by": name} for name in ("ann", "ann's phone", others[0])])
         | st.fixed_dictionaries({"by": st.sampled_from([*KEYS, None])})
         | st.fixed_dictionaries({"role": st.sampled_from(ROLES)})
         | st.fixed_dictionaries({"initiator": st.sampled_from(NAMES)})
