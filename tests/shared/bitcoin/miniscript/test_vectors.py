@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from btclib_wallet.descriptors import miniscript as btclib_miniscript
 
-from shared.bitcoin.miniscript import Context, faults, parse, to_script, to_text
+from shared.bitcoin.miniscript import Context, Node, faults, keys, parse, to_script, to_text
 from shared.bitcoin.miniscript.limits import extents
+from shared.bitcoin.signature import public_key_of
 from shared.errors import BitcoinMalformed, InsaneScript
 
 HERE = Path(__file__).parent
@@ -23,6 +25,12 @@ def rows(name: str) -> list[list[str]]:
     for short, digest in DIGESTS.items():
         lines = [line.replace(short, digest) for line in lines]
     return [line.split("\t") for line in lines if not line.startswith("#")]
+
+
+def small_keys(node: Node, context: Context) -> dict[str, bytes]:
+    """A is the public key of the secret 1, B that of 2, and so on."""
+    found = {name: public_key_of((ord(name) - ord("A") + 1).to_bytes(32, "big")) for name in keys(node)}
+    return found if context is Context.P2WSH else {name: key[1:] for name, key in found.items()}
 
 
 @pytest.mark.parametrize("row", rows("bip379_p2wsh.tsv"), ids=lambda row: row[0])
@@ -71,6 +79,39 @@ def test_malleable_expressions_have_their_type_and_are_refused(row: list[str]):
     assert {letter for letter in "Bdun" if node.is_type(letter)} == set(kind)
     assert not node.is_type("m")
     assert any("malleable" in fault for fault in faults(node))
+
+
+@pytest.mark.parametrize("row", rows("bip379_opcodes.txt"), ids=lambda row: row[0])
+def test_opcodes_and_types(row: list[str]):
+    text, kind, opcodes = row[0].split(" ")
+    node = parse(text, Context.P2WSH)
+    largest = extents(node).sat
+    assert largest is not None
+    assert node.static_ops + largest.checked_keys == int(opcodes)
+    assert {letter for letter in "Bdunosfem" if node.is_type(letter)} >= set(kind) - {"e", "f"}
+
+
+@pytest.mark.parametrize("row", rows("bip379_scripts.tsv"), ids=lambda row: f"{row[0]} {row[1]}")
+def test_scripts(row: list[str]):
+    where, text, script = row
+    context = Context.P2WSH if where == "wsh" else Context.TAPSCRIPT
+    if script == "ERR":
+        with pytest.raises(BitcoinMalformed):
+            parse(text, context)
+        return
+    node = parse(text, context)
+    assert to_script(node, small_keys(node, context)).hex() == script
+    assert node.script_size == len(script) // 2
+
+
+@pytest.mark.parametrize("row", rows("bip379_edge_cases.txt"), ids=lambda row: row[0])
+def test_edge_cases_are_read_as_btclib_reads_them(row: list[str]):
+    node = parse(row[0], Context.P2WSH)
+    known = small_keys(node, Context.P2WSH)
+    named = re.sub(r"(?<=[(,])[A-T](?=[),])", lambda name: known[name.group()].hex(), row[0])
+    assert node.is_type("B")
+    assert to_script(node, known) == bytes(btclib_miniscript.parse(named, btclib_miniscript.P2WSH).script())
+    assert parse(to_text(node), Context.P2WSH) == node
 
 
 @pytest.mark.parametrize("row", rows("core_scripts.tsv"), ids=lambda row: row[0][:60])
