@@ -66,7 +66,10 @@ async def build(page: TreasuryPage) -> None:
         empty = "No contract yet. Draft the first one."
         await _sheet(page, _CONTRACTS, "treasury-contracts", "Contracts", empty)
         if page.spends:
-            with ui.element("a").classes("bes-button").props(f"href={TREASURY}/draft data-testid=draft"):
+            with (
+                ui.element("div").classes("bes-bulk").style("margin-top: 10px"),
+                ui.element("a").classes("bes-button").props(f"href={TREASURY}/draft data-testid=draft"),
+            ):
                 ui.label("Draft a contract")
     with card("Signing boxes", "what each box said itself"):
         await _sheet(page, _BOXES, "treasury-boxes", "Signing boxes", "No signing box is known.")

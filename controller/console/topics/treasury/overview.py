@@ -246,7 +246,7 @@ def limit_rows(state: TreasuryState) -> list[Content]:
             "id": f"{box.box_id}-{left.contract_id}",
             "cells": [
                 {"text": names.get(left.contract_id, short(left.contract_id)), "href": contract_href(left.contract_id)},
-                box.box_id,
+                {"text": box.node, "href": box_href(box.box_id)},
                 money(left.window_left_sat),
                 money(left.lifetime_left_sat),
                 f"version {left.policy_version}",
