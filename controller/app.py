@@ -217,6 +217,8 @@ class ControllerApp:
                 ingest=self.ingest,
                 mqtt=self.gateway.session,
                 waiting=self.outbox.waiting,
+                clock=self.clock,
+                treasury=self.treasury,
             )
         )
         desk = None if self.treasury is None else self.treasury.desk

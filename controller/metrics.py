@@ -8,8 +8,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from controller.ingest import Ingest
+from controller.treasury import Treasury
+from controller.treasury.metrics import families as treasury_families
 from controller.views.ports import Operations
 from controller.views.summary import summarise
+from shared.clock import Clock
 from shared.errors import NotFound
 from shared.mqtt import MqttSession
 
@@ -34,12 +37,14 @@ _MQTT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """`waiting` counts the side effects that are committed and not settled."""
+    """`waiting` counts the side effects that are committed and not settled. `treasury` is None where there is none."""
 
     operations: Operations
     ingest: Ingest
     mqtt: MqttSession
     waiting: Callable[[], Awaitable[int]]
+    clock: Clock
+    treasury: Treasury | None = None
 
 
 class Exposition:
@@ -50,6 +55,8 @@ class Exposition:
         """The text format 0.0.4."""
         sources = self._sources
         families = [*_ingest(sources.ingest), *_mqtt(sources.mqtt), *_sites(sources.operations)]
+        if sources.treasury is not None:
+            families += treasury_families(sources.treasury, sources.clock.now_ms())
         waiting = await sources.waiting()
         families.append(
             GaugeMetricFamily("bes_outbox_waiting", "Side effects that are committed, not settled", waiting)

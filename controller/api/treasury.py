@@ -19,6 +19,7 @@ from controller.views.treasury import (
     ProposalView,
     ReceiveView,
     RefreshWish,
+    RestartView,
     SpendingWish,
     TreasuryState,
 )
@@ -36,6 +37,12 @@ class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HigherFee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fee_rate_sat_vb: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
     reason: Reason
+
+
+class SealedByOwners(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What each owner's own key signed, in base64."""
+
+    sealed: Annotated[tuple[bytes, ...], msgspec.Meta(min_length=1, max_length=32)]
 
 
 class SignedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +105,10 @@ class TreasuryRoutes:
         kept = gives(ClaimView, status=201)
         add("/claims", self.keep_claim, methods=["POST"], status_code=201, responses=kept, openapi_extra=claim)
         add("/claims/{claim_id}", self.claim, responses=self._shapes.refuses())
+        one, restart = "/boxes/{box_id}/restart", gives(RestartView)
+        add(one, self.restart_document, responses=restart)
+        owners = takes(SealedByOwners) | PERSON
+        add(one, self.restart_box, methods=["POST"], responses=restart, openapi_extra=owners)
         one = "/proposals/{proposal_id}"
         add(one, self.proposal, responses=proposal)
         for name, work, body in (
@@ -208,6 +219,14 @@ class TreasuryRoutes:
     async def ask_again(self, proposal_id: str, actor: Treasurer) -> Response:
         """Ask those boxes again that have not answered yet."""
         return answer(await self._desk.ask_again(proposal_id, actor))
+
+    async def restart_document(self, box_id: str, actor: Treasurer) -> Response:
+        """What the owners sign after a box lost rows of its ledger: from where on it counts."""
+        return answer(self._desk.restart_document(box_id, actor))
+
+    async def restart_box(self, box_id: str, request: Request, actor: Treasurer) -> Response:
+        """Send what the owners signed to the witnesses of the box, who check it themselves."""
+        return answer(await self._desk.restart_box(box_id, (await body_of(request, SealedByOwners)).sealed, actor))
 
     async def import_signatures(self, proposal_id: str, request: Request, actor: Treasurer) -> Response:
         """What an air-gapped signer added to the exported PSBT."""

@@ -29,6 +29,10 @@ class ProposalBoard:
                 if fact is not None:
                     self._take(event, fact)
 
+    def __iter__(self) -> Iterator[ProposalProgress]:
+        """All, oldest first."""
+        return iter(list(self._proposals.values()))
+
     def find(self, proposal_id: str) -> ProposalProgress | None:
         return self._proposals.get(proposal_id)
 

@@ -1,6 +1,7 @@
 """What console and API ask of the treasury. Fills `controller.views.ports.TreasuryDesk`."""
 
 import asyncio
+from collections.abc import Sequence
 
 from controller.contracts.calendar import refreshes
 from controller.contracts.compiled import Compiled
@@ -17,6 +18,7 @@ from controller.signing.service import SigningService
 from controller.signing.spending import SpendingRequest, descriptor_of
 from controller.treasury.boxes import BoxDirectory
 from controller.treasury.form import ContractForm, read, read_policy
+from controller.treasury.recovery import LedgerRecovery
 from controller.treasury.refusal import TreasuryRefusal
 from controller.treasury.view import (
     box_view,
@@ -26,6 +28,7 @@ from controller.treasury.view import (
     meter_view,
     policy_view,
     proposal_view,
+    restart_view,
     summary_of,
 )
 from controller.views.treasury import (
@@ -38,6 +41,7 @@ from controller.views.treasury import (
     ProposalView,
     ReceiveView,
     RefreshWish,
+    RestartView,
     SpendingWish,
     TreasuryState,
 )
@@ -61,6 +65,7 @@ class Desk:
         chain: TreasuryChain,
         boxes: BoxDirectory,
         claims: ClaimKeeper,
+        recovery: LedgerRecovery,
     ) -> None:
         self._claims = claims
         self._network = network
@@ -68,6 +73,7 @@ class Desk:
         self._signing = signing
         self._chain = chain
         self._boxes = boxes
+        self._recovery = recovery
         self.node_trouble = ""
         """Why the node will not do, as its last check told; empty where it will."""
 
@@ -240,6 +246,14 @@ class Desk:
 
     async def ask_again(self, proposal_id: str, actor: Actor) -> ProposalView:
         return self._shown(await self._signing.ask_again(proposal_id, _person(actor)))
+
+    def restart_document(self, box_id: str, actor: Actor) -> RestartView:
+        actor.require(Permission.SPEND)
+        return restart_view(self._recovery.document(box_id))
+
+    async def restart_box(self, box_id: str, sealed: Sequence[bytes], actor: Actor) -> RestartView:
+        actor.require(Permission.SPEND)
+        return restart_view(await self._recovery.tell(box_id, sealed, actor.name))
 
     async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView:
         return self._shown(await self._signing.import_signatures(proposal_id, party, psbt, _person(actor)))

@@ -20,6 +20,7 @@ from shared.log import get_logger
 from shared.wire.codec import decode, encode
 from shared.wire.contract import ContractTerms, contract_id
 from shared.wire.signing import (
+    AcceptRestart,
     BoxReport,
     ChangePolicy,
     ForwardAnswer,
@@ -139,6 +140,11 @@ class Post:
         plain = {name: getattr(ask, name) for name in ForwardAsk.__struct_fields__ if name != "attempt"}
         request_id = f"forward-{ask.contract_id[:16]}-{ask.step}-{ask.attempt}"
         await self._send(box, "forward", ForwardRequest(**plain, request_id=request_id, site=box.site, node=box.node))
+
+    async def restart(self, box_id: str, sealed: bytes) -> None:
+        """Tell the witnesses of a box, which are all others, what its owners say of its ledger."""
+        for box in self._boxes.others(box_id):
+            await self._send(box, "restart", AcceptRestart(site=box.site, node=box.node, restart=sealed))
 
     async def arrived(self, site: str, node: str, raw: bytes) -> None:
         """Nothing is believed before its seal was checked; what cannot be understood is logged and dropped."""

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 
 class TreasuryRefusal(StrEnum):
+    BOX_UNHEARD = "treasury.box-unheard"
     NO_ADDRESS = "treasury.no-address"
     NOTHING_DUE = "treasury.nothing-due"
     NOT_REGISTERED = "treasury.not-registered"

@@ -33,6 +33,7 @@ from controller.treasury.boxes import BoxDirectory
 from controller.treasury.desk import Desk
 from controller.treasury.forward import ForwardDesk
 from controller.treasury.post import Post
+from controller.treasury.recovery import LedgerRecovery
 from shared.bitcoin.kernel import Judge
 from shared.clock import Clock
 from shared.errors import ConfigError, Conflict, Denied, GatewayError, StorageError
@@ -65,8 +66,8 @@ class Treasury:
         self.on_recovery_due: Callable[[str], None] = _nobody
         """Told which coins are due, whenever that changes; empty where none is."""
         self.boxes = BoxDirectory((box.site, box.node, box.public_key) for box in settings.boxes)
-        self._rpc = JsonRpc(settings.node_url, _login(settings))
-        self.node = BitcoinNode(self._rpc, settings.network)
+        self.rpc = JsonRpc(settings.node_url, _login(settings))
+        self.node = BitcoinNode(self.rpc, settings.network)
         self.chain = TreasuryChain(self.node)
         self.judge = Judge()
         self.claims = ClaimKeeper(journal)
@@ -80,7 +81,8 @@ class Treasury:
         self.forwards = ForwardService(journal, self.contracts.book, self.chain, key, clock)
         self.post.bind(self.contracts, self.signing, self.forwards)
         self.forward_desk = ForwardDesk(self.forwards)
-        self.desk = Desk(settings.network, self.contracts, self.signing, self.chain, self.boxes, self.claims)
+        recovery = LedgerRecovery(journal, self.boxes, self.post)
+        self.desk = Desk(settings.network, self.contracts, self.signing, self.chain, self.boxes, self.claims, recovery)
 
     async def restore(self) -> None:
         """Read contracts and proposals from the journal."""
@@ -111,7 +113,7 @@ class Treasury:
 
     async def aclose(self) -> None:
         self.judge.close()
-        await self._rpc.aclose()
+        await self.rpc.aclose()
 
     async def judge_recovery(self) -> None:
         """Compare the coins of all contracts with the calendar. GatewayUnavailable where the node cannot be asked."""

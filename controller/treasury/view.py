@@ -36,9 +36,11 @@ from controller.views.treasury import (
     PendingPolicy,
     PolicyView,
     ProposalView,
+    RestartView,
 )
 from shared.wire.codec import encode
 from shared.wire.contract import SpendingPolicy, contract_id
+from shared.wire.signing import LedgerRestart
 
 FEE_RATES_SAT_VB = (1, 5, 20, 100)
 _P2WSH_OUTPUT = bytes(34)
@@ -195,6 +197,16 @@ def _control(progress: ProposalProgress, contract: Contract) -> ControlView | No
         signature=proven.signature,
         height=proven.height,
         proven_at_ms=progress.changed_at_ms,
+    )
+
+
+def restart_view(document: LedgerRestart) -> RestartView:
+    return RestartView(
+        box_id=document.box_id,
+        ceremony=document.ceremony,
+        ledger_seq=document.seq,
+        ledger_head=document.head.hex(),
+        to_sign=encode(document),
     )
 
 

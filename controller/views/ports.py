@@ -4,6 +4,7 @@ Methods without `async` answer from memory and may be called every second. Unkno
 Forbidden for a missing role, Denied with the rule for a refusal, Conflict where somebody was faster.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +41,7 @@ from controller.views.treasury import (
     ProposalView,
     ReceiveView,
     RefreshWish,
+    RestartView,
     SpendingWish,
     TreasuryState,
 )
@@ -265,6 +267,14 @@ class TreasuryDesk(Protocol):
 
     async def ask_again(self, proposal_id: str, actor: Actor) -> ProposalView:
         """The requests that no box has answered go out once more."""
+        ...
+
+    def restart_document(self, box_id: str, actor: Actor) -> RestartView:
+        """What the owners sign after a box lost rows of its ledger; another ceremony each time."""
+        ...
+
+    async def restart_box(self, box_id: str, sealed: Sequence[bytes], actor: Actor) -> RestartView:
+        """Send what the owners signed to the witnesses of the box."""
         ...
 
     async def import_signatures(self, proposal_id: str, party: str, psbt: bytes, actor: Actor) -> ProposalView: ...

@@ -38,6 +38,16 @@ class BoxView(msgspec.Struct, frozen=True, kw_only=True):
     allowances: tuple[AllowanceView, ...]
 
 
+class RestartView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the owners of a box sign (`to_sign`): that its ledger counts from here on. Each `ceremony` counts once."""
+
+    box_id: str
+    ceremony: str
+    ledger_seq: int
+    ledger_head: str
+    to_sign: bytes
+
+
 class PathView(msgspec.Struct, frozen=True, kw_only=True):
     """One way to spend. `vsize_vb` and `fees_sat` (by sat/vB) are of one input and two outputs at their largest."""
 

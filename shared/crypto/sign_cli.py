@@ -14,6 +14,7 @@ from shared.errors import BesError, SettingInvalid, WireError
 from shared.wire.codec import decode
 from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, SpendingPolicy
 from shared.wire.forward import DEED_DOMAIN, ForwardDeed
+from shared.wire.signing import RESTART_DOMAIN, LedgerRestart
 
 FAILED = 1
 
@@ -53,7 +54,7 @@ def sign(
     typer.echo(base64.b64encode(seal(domain, document, [signer])).decode())
 
 
-Document = Approval | SpendingPolicy | ForwardDeed
+Document = Approval | SpendingPolicy | ForwardDeed | LedgerRestart
 
 
 def _told(document: Document) -> tuple[bytes, tuple[str, ...]]:
@@ -65,6 +66,8 @@ def _told(document: Document) -> tuple[bytes, tuple[str, ...]]:
             return POLICY_DOMAIN, _policy(document)
         case ForwardDeed():
             return DEED_DOMAIN, _deed(document)
+        case LedgerRestart():
+            return RESTART_DOMAIN, _restart(document)
 
 
 def _read(text: str) -> Document:
@@ -76,6 +79,8 @@ def _read(text: str) -> Document:
         return decode(raw, Approval)
     with suppress(WireError):
         return decode(raw, ForwardDeed)
+    with suppress(WireError):
+        return decode(raw, LedgerRestart)
     return decode(raw, SpendingPolicy)
 
 
@@ -118,6 +123,14 @@ def _policy(document: SpendingPolicy) -> tuple[str, ...]:
         f"limits    {limits.per_tx_sat:,} sat a transaction, {limits.window_sat:,} in {limits.window_blocks} blocks,"
         f" {limits.lifetime_sat:,} in all; fee up to {limits.fee_sat:,} sat",
         f"owners    {document.owners_needed} of {len(document.owners)} keys sign the next policy",
+    )
+
+
+def _restart(document: LedgerRestart) -> tuple[str, ...]:
+    return (
+        f"box       {document.box_id}: its ledger counts from row {document.seq:,} on, whatever its witnesses remember",
+        f"head      {document.head.hex()}",
+        f"ceremony  {document.ceremony}; what was spent within the lost rows no limit remembers: lower them first",
     )
 
 

@@ -20,6 +20,11 @@ class Breaker:
         self._failures = 0
         self._open_until_s = 0.0
 
+    @property
+    def paused(self) -> bool:
+        """Whether nobody is asked now."""
+        return self._open_until_s > self._clock()
+
     def check(self, place: str) -> None:
         """GatewayUnavailable while it is open."""
         left_s = self._open_until_s - self._clock()

@@ -60,6 +60,11 @@ class JsonRpc:
         self._connections = NodeConnections(url)
         self.counters: Counter[str] = Counter()
 
+    @property
+    def paused(self) -> bool:
+        """Whether the node is left alone for a while because it did not answer."""
+        return self._breaker.paused
+
     async def aclose(self) -> None:
         await self._connections.aclose()
 
