@@ -11,8 +11,8 @@ from shared.crypto.sign_cli import app
 from shared.crypto.signing import unseal
 from shared.wire.codec import encode
 from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, Approver, Destination, Limits, SpendingPolicy
-from shared.wire.signing import RESTART_DOMAIN, LedgerRestart
 from shared.wire.forward import DEED_DOMAIN, ForwardDeed
+from shared.wire.signing import RESTART_DOMAIN, LedgerRestart
 from tests.shared.forward.scene import TERMS
 
 APPROVAL = Approval("ab" * 32, "regtest", 1, "cd" * 32, 1_500_000, 244, "approver", "Tess")
@@ -60,9 +60,9 @@ def key_file(tmp_path):
         (PROPOSAL, APPROVAL_DOMAIN, ("propose, as Tess", "cannot approve it", "1,500,000 sat", "cd" * 32)),
         (DEED, DEED_DOMAIN, ("we are the miner", "600,000 sat", "difficulty-820512", "refund from block 822,000")),
         (
-            LedgerRestart(ceremony="c-1", box_id="ab" * 8, seq=1_234, head=b"h" * 32),
+            LedgerRestart(ceremony="ceremony-1", box_id="ab" * 8, seq=1_234, head=b"h" * 32),
             RESTART_DOMAIN,
-            ("row 1,234", "ab" * 8, "68" * 32, "c-1"),
+            ("row 1,234", "ab" * 8, "68" * 32, "ceremony-1"),
         ),
         (POLICY, POLICY_DOMAIN, ("policy    3", "2 of Anna", "landlord bcrt1qlandlord", "3,000 in all")),
     ],
