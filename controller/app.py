@@ -2,13 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
+from prometheus_client.core import Metric
 
 from controller import first_sign_in
 from controller.api.app import build
@@ -55,6 +56,7 @@ from controller.storage.sqlite.telemetry_store import SqliteTelemetry
 from controller.storage.sqlite.telemetry_upkeep import Retention as SampleRetention
 from controller.storage.sqlite.telemetry_upkeep import TelemetryUpkeep
 from controller.treasury import Treasury
+from controller.treasury.metrics import families
 from controller.web_server import WebServer
 from shared.clock import SystemClock
 from shared.config.settings import state_folder
@@ -217,8 +219,7 @@ class ControllerApp:
                 ingest=self.ingest,
                 mqtt=self.gateway.session,
                 waiting=self.outbox.waiting,
-                clock=self.clock,
-                treasury=self.treasury,
+                treasury=self._treasury_families,
             )
         )
         desk = None if self.treasury is None else self.treasury.desk
@@ -283,6 +284,9 @@ class ControllerApp:
         packets = None if self.treasury is None else self.treasury.post.arrived
         online = self.commands.node_returned
         return Audience((self, self.operations.hosts), self.fleet, routes, online=online, packets=packets)
+
+    def _treasury_families(self) -> Iterable[Metric]:
+        return () if self.treasury is None else families(self.treasury, self.clock.now_ms())
 
     def _treasury(self) -> Treasury | None:
         if self.settings.treasury is None:

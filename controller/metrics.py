@@ -1,6 +1,6 @@
 """What a Prometheus server scrapes, collected when it asks. What nobody knows has no line; it is never a zero."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -8,11 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from controller.ingest import Ingest
-from controller.treasury import Treasury
-from controller.treasury.metrics import families as treasury_families
 from controller.views.ports import Operations
 from controller.views.summary import summarise
-from shared.clock import Clock
 from shared.errors import NotFound
 from shared.mqtt import MqttSession
 
@@ -37,14 +34,13 @@ _MQTT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """`waiting` counts the side effects that are committed and not settled. `treasury` is None where there is none."""
+    """`waiting` counts the side effects that are committed and not settled. `treasury` gives what it knows itself."""
 
     operations: Operations
     ingest: Ingest
     mqtt: MqttSession
     waiting: Callable[[], Awaitable[int]]
-    clock: Clock
-    treasury: Treasury | None = None
+    treasury: Callable[[], Iterable[Metric]] = tuple
 
 
 class Exposition:
@@ -55,8 +51,7 @@ class Exposition:
         """The text format 0.0.4."""
         sources = self._sources
         families = [*_ingest(sources.ingest), *_mqtt(sources.mqtt), *_sites(sources.operations)]
-        if sources.treasury is not None:
-            families += treasury_families(sources.treasury, sources.clock.now_ms())
+        families += sources.treasury()
         waiting = await sources.waiting()
         families.append(
             GaugeMetricFamily("bes_outbox_waiting", "Side effects that are committed, not settled", waiting)

@@ -15,7 +15,7 @@ from controller.treasury.refusal import TreasuryRefusal
 from shared.errors import Denied, Malformed, WireError
 from shared.wire.codec import decode, encode
 from shared.wire.envelope import Envelope
-from shared.wire.signing import LedgerRestart
+from shared.wire.restart import LedgerRestart
 
 
 class RestartTold(msgspec.Struct, frozen=True):

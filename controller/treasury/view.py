@@ -40,7 +40,7 @@ from controller.views.treasury import (
 )
 from shared.wire.codec import encode
 from shared.wire.contract import SpendingPolicy, contract_id
-from shared.wire.signing import LedgerRestart
+from shared.wire.restart import LedgerRestart
 
 FEE_RATES_SAT_VB = (1, 5, 20, 100)
 _P2WSH_OUTPUT = bytes(34)

@@ -14,7 +14,7 @@ from shared.errors import BesError, SettingInvalid, WireError
 from shared.wire.codec import decode
 from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, SpendingPolicy
 from shared.wire.forward import DEED_DOMAIN, ForwardDeed
-from shared.wire.signing import RESTART_DOMAIN, LedgerRestart
+from shared.wire.restart import RESTART_DOMAIN, LedgerRestart
 
 FAILED = 1
 

@@ -30,7 +30,6 @@ Kind = Literal[
     "report",
 ]
 
-RESTART_DOMAIN = b"bes/restart/v1"
 
 RequestId = Annotated[str, Meta(pattern="^[0-9a-z-]{8,64}$")]
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -193,18 +192,6 @@ class HeadersBatch(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     headers: Annotated[
         tuple[Annotated[bytes, Meta(min_length=80, max_length=80)], ...], Meta(min_length=1, max_length=2016)
     ]
-
-
-class LedgerRestart(msgspec.Struct, array_like=True, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The owners' word after a box lost rows of its ledger: from now on `head` at `seq` counts for it. Sealed by them
-    under RESTART_DOMAIN; each `ceremony` counts once.
-    """
-
-    version: int = WIRE_VERSION
-    ceremony: RequestId
-    box_id: Name
-    seq: Counter
-    head: Hash
 
 
 class AcceptRestart(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

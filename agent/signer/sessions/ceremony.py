@@ -9,7 +9,7 @@ from agent.signer.ledger import Head, Ledger, WitnessBook
 from agent.signer.policy.document import sealed_by_owners
 from agent.signer.rule import REQUEST_REPLAY
 from shared.errors import Denied
-from shared.wire.signing import RESTART_DOMAIN, LedgerRestart
+from shared.wire.restart import RESTART_DOMAIN, LedgerRestart
 
 
 async def accept_restart(

@@ -32,9 +32,7 @@ def exposition(live: LiveSite) -> Exposition:
     ingest.counters.reject("wire.decode-failed")
     gateway.session.counters.lost = 3
     outbox = SqliteOutbox(live.journal._store)
-    return Exposition(
-        Sources(operations=live.ports, ingest=ingest, mqtt=gateway.session, waiting=outbox.waiting, clock=live.clock)
-    )
+    return Exposition(Sources(operations=live.ports, ingest=ingest, mqtt=gateway.session, waiting=outbox.waiting))
 
 
 async def lines(exposition: Exposition) -> Lines:

@@ -10,7 +10,11 @@ from shared.crypto.signing import seal, unseal
 from shared.errors import Denied, Forbidden, Malformed, NotFound
 from shared.wire.codec import decode, encode
 from shared.wire.envelope import Envelope
-from shared.wire.signing import RESTART_DOMAIN, AcceptRestart, LedgerRestart, domain
+from shared.wire.restart import RESTART_DOMAIN, LedgerRestart
+from shared.wire.signing import (
+    AcceptRestart,
+    domain,
+)
 from tests.controller.treasury.conftest import ANNA, BEN, SITE, House
 
 CAROL = Actor(name="carol", permissions=frozenset({Permission.VIEW, Permission.SPEND}), key="c")

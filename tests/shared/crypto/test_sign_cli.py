@@ -12,7 +12,7 @@ from shared.crypto.signing import unseal
 from shared.wire.codec import encode
 from shared.wire.contract import APPROVAL_DOMAIN, POLICY_DOMAIN, Approval, Approver, Destination, Limits, SpendingPolicy
 from shared.wire.forward import DEED_DOMAIN, ForwardDeed
-from shared.wire.signing import RESTART_DOMAIN, LedgerRestart
+from shared.wire.restart import RESTART_DOMAIN, LedgerRestart
 from tests.shared.forward.scene import TERMS
 
 APPROVAL = Approval("ab" * 32, "regtest", 1, "cd" * 32, 1_500_000, 244, "approver", "Tess")

@@ -9,11 +9,8 @@ from agent.signer.ledger import EntryKind
 from agent.signer.sessions.ceremony import accept_restart
 from shared.crypto.signing import seal
 from shared.errors import Denied
-from shared.wire.signing import (
-    RESTART_DOMAIN,
-    LedgerRestart,
-    WitnessAnswer,
-)
+from shared.wire.restart import RESTART_DOMAIN, LedgerRestart
+from shared.wire.signing import WitnessAnswer
 from tests.agent.signer.attacks.asking import refused
 from tests.agent.signer.scene import (
     HEIGHT,
