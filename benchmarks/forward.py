@@ -33,10 +33,10 @@ T = TypeVar("T")
 
 
 def run(options: Options) -> dict[str, object]:
-    default = QUICK_ROUNDING_SAT if options.quick else ROUNDING_SAT
+    rounding_sat = options.number("rounding_sat", ROUNDING_SAT, QUICK_ROUNDING_SAT, least=1)
     oracle = DifficultyOracle(b"\x0a" * 32)
     question = Question(height=820_512, unit=10**9, base=2, nb_digits=18, maturity_s=1_800_000_000)
-    terms = _terms(oracle.public_key, question, int(options.values.get("rounding_sat", default)))
+    terms = _terms(oracle.public_key, question, rounding_sat)
     event = NumberEvent.parse(oracle.announce(question), oracle.public_key)
     deal = Deal(terms, OutPoint("ab" * 32, 0), OutPoint("cd" * 32, 0), event)
     derive_s, settlements = _timed(lambda: deal.settlements)

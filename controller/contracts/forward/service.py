@@ -190,6 +190,8 @@ class ForwardService:
     async def observe(self, contract_id: str) -> Forward:
         """Compare a forward with the chain: funded, gone again, refundable, closed by either side, deep enough."""
         state = self.book.get(contract_id)
+        if state.phase is ForwardPhase.CLOSED:
+            return state
         if state.phase in (ForwardPhase.OFFERED, ForwardPhase.AGREED, ForwardPhase.PROMISED, ForwardPhase.EXCHANGED):
             return state if state.closing is None else await self._watch_closing(state)
         if state.closing is not None:

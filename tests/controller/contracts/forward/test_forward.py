@@ -153,12 +153,19 @@ async def test_agreed_funded_attested_and_settled_as_the_curve_says(table):
 
 async def test_without_the_oracle_everybody_gets_his_own_back(table):
     await table.funded()
-    await table.to(table.question.height + 1_100)
-    assert table.miner.state.closing.kind == "refund"
-    await table.mine(7)
-    assert table.miner.state.phase is table.buyer.state.phase is ForwardPhase.CLOSED
-    for side, company in (("miner", table.miner), ("buyer", table.buyer)):
-        assert await table.paid(PAYOUTS[side], company.state.closing.txid) == 600_000
+    company = table.miner
+    await table.chain.mine(table.question.height + 1_099 - (await table.gateway.tip()).height)
+    await company.service.observe(company.contract_id)
+    assert company.state.phase is ForwardPhase.FUNDED
+    for count in (1, 6):
+        await table.chain.mine(count)
+        await company.service.observe(company.contract_id)
+        await company.settle_outbox()
+    assert company.state.closing.kind == "refund"
+    assert company.state.trouble == ""
+    assert (await company.service.observe(company.contract_id)).phase is ForwardPhase.CLOSED
+    for script in PAYOUTS.values():
+        assert await table.paid(script, company.state.closing.txid) == 600_000
 
 
 async def test_an_oracle_that_lies_is_not_followed(table):
