@@ -28,7 +28,7 @@ from hardware_sims.demo.scene import SITE
 from shared.crypto.keys import load_or_create
 
 NAME = "signing-kills"
-SETTINGS = ("kills", "kill_s", "seed", "block_s", "settle_s", "folder")
+SETTINGS = ("kills", "kill_s", "pause_s", "seed", "block_s", "settle_s", "folder")
 ANY = "any"
 AIMED_SHARE = 0.9
 PAIR_SHARE = 0.3
@@ -45,6 +45,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     kills: int
     kill_s: float
+    pause_s: float
     seed: int
     block_s: float
     settle_s: float
@@ -61,12 +62,13 @@ class Tally(msgspec.Struct):
 def run(options: Options) -> dict[str, object]:
     """Keys `kills payments confirmed unpaired_signatures double_debits double_broadcasts stuck lost_signatures`,
     `kills_by_step`, `kills_by_victim` and what stands behind them. Set `kills`, `kill_s` (kill no longer than that),
-    `seed`, `block_s` (a block every so often), `settle_s` (how long payments may take to end after the last kill) and
+    `pause_s` (leave alone so long between kills: the two rounds of MuSig2 need it), `seed`, `block_s` (a block every so often), `settle_s` (how long payments may take to end after the last kill) and
     `folder` (new; keeps all files).
     """
     plan = Plan(
         kills=options.number("kills", 300, 12, least=1),
         kill_s=options.number("kill_s", 7_200.0, 600.0),
+        pause_s=options.number("pause_s", 0.0, 0.0),
         seed=options.number("seed", 1, 1),
         block_s=options.number("block_s", 1.0, 0.5),
         settle_s=options.number("settle_s", 300.0, 90.0),
@@ -112,6 +114,7 @@ def _told(folder: Path, plan: Plan) -> dict[str, object]:
         "settled_s": settled_s,
         "conditions": {
             "seed": plan.seed,
+            "pause_s": plan.pause_s,
             "block_s": plan.block_s,
             "look_s": LOOK_S,
             "round_s": ROUND_S,
@@ -143,6 +146,7 @@ def _kill(stage: SigningStage, watch: StepWatch, plan: Plan) -> Tally:
         time.sleep(draw.uniform(*DOWN_S))
         for name in sorted(names):
             stage.victims[name].start()
+        time.sleep(plan.pause_s)
     return tally
 
 
