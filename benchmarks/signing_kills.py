@@ -62,8 +62,8 @@ class Tally(msgspec.Struct):
 def run(options: Options) -> dict[str, object]:
     """Keys `kills payments confirmed unpaired_signatures double_debits double_broadcasts stuck lost_signatures`,
     `kills_by_step`, `kills_by_victim` and what stands behind them. Set `kills`, `kill_s` (kill no longer than that),
-    `pause_s` (leave alone so long between kills: the two rounds of MuSig2 need it), `seed`, `block_s` (a block every so often), `settle_s` (how long payments may take to end after the last kill) and
-    `folder` (new; keeps all files).
+    `pause_s` (leave alone so long between kills: the two rounds of MuSig2 need it), `seed`, `block_s` (a block every so
+    often), `settle_s` (how long payments may take to end after the last kill) and `folder` (new; keeps all files).
     """
     plan = Plan(
         kills=options.number("kills", 300, 12, least=1),
