@@ -36,8 +36,8 @@ class Job(msgspec.Struct, array_like=True, frozen=True):
     txid: str = ""
 
 
-def step_effect(asked: ForwardBoxAsked) -> SideEffect:
-    key = f"forward/{asked.contract_id}/{asked.step}/{asked.attempt}"
+def step_effect(asked: ForwardBoxAsked, reminder: int = 0) -> SideEffect:
+    key = f"forward/{asked.contract_id}/{asked.step}/{asked.attempt}/{reminder}"
     return SideEffect(key, FORWARD_KIND, asked.contract_id, encode(Job(asked.contract_id, asked.step, asked.attempt)))
 
 

@@ -46,6 +46,7 @@ from shared.wire.forward import ForwardOffer, ForwardTerms, Side, offer_digest, 
 
 ACTOR = "controller"
 REQUEST_MS = 24 * 3_600_000
+REMIND_MS = 600_000
 
 
 class ForwardService:
@@ -185,7 +186,12 @@ class ForwardService:
         if state.phase is ForwardPhase.SIGNED and state.theirs is not None and state.theirs.funding:
             return await self._fund(state)
         step = _due(state, policy)
-        return state if step is None or state.asked.get(step) else await self._ask(state, step, actor=ACTOR)
+        asked = None if step is None else state.asked.get(step)
+        if step is None or asked is None:
+            return state if step is None else await self._ask(state, step, actor=ACTOR)
+        if state.waits(step):
+            await self._remind(asked)
+        return state
 
     async def observe(self, contract_id: str) -> Forward:
         """Compare a forward with the chain: funded, gone again, refundable, closed by either side, deep enough."""
@@ -255,6 +261,12 @@ class ForwardService:
             expires_at_height=state.opened.terms.refund_height + REQUEST_MS // 600_000,
         )
         return await self._write(state, asked, actor=actor, effects=(step_effect(asked),))
+
+    async def _remind(self, asked: ForwardBoxAsked) -> None:
+        """What the box has not answered for long is sent once more: the same request, which has one answer."""
+        reminder = (self._clock.now_ms() - (asked.expires_at_ms - REQUEST_MS)) // REMIND_MS
+        if reminder > 0:
+            await self._journal.commit(Commit(effects=(step_effect(asked, reminder),)))
 
     def _fact(self, state: Forward, word: BoxWord) -> AnyForwardEvent:
         if word.rule:

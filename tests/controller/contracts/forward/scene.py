@@ -103,6 +103,7 @@ class Company:
     desk: SigningKey
     folder: Path
     contract_id: str = ""
+    line_is_dead: bool = False
     asked: list[ForwardAsk] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -139,6 +140,8 @@ class Company:
     async def ask_forward(self, box_id: str, ask: ForwardAsk) -> None:
         """The broker and the box, in one breath."""
         self.asked.append(ask)
+        if self.line_is_dead:
+            return
         plain = {name: getattr(ask, name) for name in ForwardAsk.__struct_fields__ if name != "attempt"}
         name = f"forward-{ask.contract_id[:12]}-{ask.step}-{ask.attempt}"
         answer = await self.box.forwards.answer(ForwardRequest(**plain, request_id=name, site="tx1", node="box-1"))

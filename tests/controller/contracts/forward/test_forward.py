@@ -302,3 +302,19 @@ async def test_what_was_written_is_read_again(table):
     async for page in table.miner.journal.since(0):
         again.fold(page)
     assert again.get(table.miner.contract_id) == table.miner.state
+
+
+async def test_a_request_that_was_lost_is_sent_again_as_it_was(table):
+    await table.offered()
+    company = table.buyer
+    company.line_is_dead = True
+    await company.approve()
+    await company.service.step(company.contract_id)
+    await company.settle_outbox()
+    assert len(company.asked) == 1
+    company.line_is_dead = False
+    company.clock.ms += 600_000
+    await company.service.step(company.contract_id)
+    await company.settle_outbox()
+    assert company.asked[1] == company.asked[0]
+    assert company.state.phase is ForwardPhase.PROMISED
