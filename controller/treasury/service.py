@@ -23,7 +23,7 @@ from controller.settings import TreasurySettings
 from controller.signing.board import ProposalBoard
 from controller.signing.conductor import Conductor, Office
 from controller.signing.delivery import BoxDelivery, ChainDelivery
-from controller.signing.keeper import SigningKeeper, restore
+from controller.signing.keeper import SigningKeeper
 from controller.signing.ports import SigningPublisher
 from controller.signing.request import BROADCAST_KIND, SIGNING_KIND
 from controller.signing.service import SigningService
@@ -85,12 +85,13 @@ class Treasury:
         self.desk = Desk(settings.network, self.contracts, self.signing, self.chain, self.boxes, self.claims, recovery)
 
     async def restore(self) -> None:
-        """Read contracts and proposals from the journal."""
+        """Read contracts and proposals from the journal, in one pass."""
         async for page in self._journal.since(0):
             self.contracts.book.fold(page)
             self.claims.book.fold(page)
+            self.board.fold(page)
             self.forwards.book.fold(page)
-        await restore(self._journal, self.board)
+        self._journal.subscribe(self.board.fold)
         with suppress(GatewayError):  # until the height is known no policy counts, and answers would find no contract
             await self.chain.tip()
 

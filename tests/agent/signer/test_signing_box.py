@@ -14,7 +14,9 @@ from shared.crypto.keys import key_id
 from shared.crypto.signing import seal, unseal
 from shared.errors import Denied
 from shared.wire.codec import decode, encode
+from shared.wire.restart import RESTART_DOMAIN, LedgerRestart
 from shared.wire.signing import (
+    AcceptRestart,
     BoxReport,
     ChangePolicy,
     HeadersBatch,
@@ -29,6 +31,7 @@ from tests.agent.signer.scene import (
     HEIGHT,
     LIMITS,
     OPERATOR,
+    OWNERS,
     Box,
     StandingClock,
     coin,
@@ -222,3 +225,20 @@ async def test_headers_are_answered_by_a_report(site):
     await site.down(0, "headers", HeadersBatch(site="tx1", node="box-1", headers=(bytes(80),)))
     (report,) = await site.next("report")
     assert report.box_id == key_id(KEYS[0].verify_key)
+
+
+async def test_the_owners_word_about_a_ledger_comes_through_the_door_and_counts_once(site):
+    await site.register()
+    box_id = key_id(KEYS[0].verify_key)
+    head = await site.scenes[0].ledger.head()
+    restart = LedgerRestart(ceremony="ceremony-1", box_id=box_id, seq=head.seq, head=head.digest)
+    order = AcceptRestart(site="tx1", node="box-1", restart=seal(RESTART_DOMAIN, restart, OWNERS[:1]))
+    with pytest.raises(Denied) as few:
+        await site.down(1, "restart", order)
+    assert few.value.rule == "register.owners"
+    order = msgspec.structs.replace(order, restart=seal(RESTART_DOMAIN, restart, OWNERS[:2]))
+    await site.down(1, "restart", order)
+    with pytest.raises(Denied) as again:
+        await site.down(1, "restart", order)
+    assert again.value.rule == "request.replay"
+    assert EntryKind.WITNESSED in {row.kind for row in await site.scenes[1].rows()}

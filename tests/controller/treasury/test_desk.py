@@ -165,6 +165,17 @@ async def test_by_rest_a_refusal_carries_its_id_and_the_treasury_is_seen(house: 
         answer = await client.post(f"{path}/refresh", json=wish)
         assert answer.json()["rule"] == "treasury.not-registered"
         assert (await client.post(f"{path}/refresh", json=wish | {"fee_rate_sat_vb": 0})).status_code in (400, 422)
+        payment, person = "/api/v1/proposals/s-1", "/api/v1/boxes/nobody/restart"
+        for name, body in (
+            ("replacement", {"fee_rate_sat_vb": 5, "reason": "stuck"}),
+            ("child", {"fee_rate_sat_vb": 5, "reason": "stuck"}),
+            ("signatures", {"party": "Anna", "psbt": "cHNidP8="}),
+        ):
+            refused = await client.post(f"{payment}/{name}", json=body)
+            assert refused.json()["rule"] == "proposal.unknown", (name, refused.text)
+        assert (await client.post(f"{payment}/replacement", json={"fee_rate_sat_vb": 0})).status_code in (400, 422)
+        assert (await client.get(person)).status_code == 404
+        assert (await client.post(person, json={"sealed": []})).status_code in (400, 422)
 
 
 async def test_a_payment_shows_what_its_proposer_signs_and_then_what_approvers_sign(house: House) -> None:
