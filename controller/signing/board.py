@@ -11,6 +11,8 @@ from controller.signing.execution.book import Elsewhere, ExecutionBook
 from controller.signing.model import OutPointKey
 from controller.signing.ports import Contract
 from controller.signing.progress import ProposalProgress
+from controller.signing.refusal import SigningRefusal
+from shared.errors import Denied
 
 
 class ProposalBoard:
@@ -35,6 +37,13 @@ class ProposalBoard:
 
     def find(self, proposal_id: str) -> ProposalProgress | None:
         return self._proposals.get(proposal_id)
+
+    def progress(self, proposal_id: str) -> ProposalProgress:
+        """Denied `proposal.unknown`."""
+        found = self.find(proposal_id)
+        if found is None:
+            raise Denied(SigningRefusal.UNKNOWN_PROPOSAL, f"there is no proposal {proposal_id!r}")
+        return found
 
     def open(self) -> Iterator[ProposalProgress]:
         """Those that are not over, oldest first."""

@@ -70,6 +70,13 @@ class Office:
         self.verdicts = verdicts
         self.judge = judge
 
+    def contract(self, contract_id: str) -> Contract:
+        """Denied `spending.unknown-contract`."""
+        found = self.contracts.contract(contract_id)
+        if found is None:
+            raise Denied(SigningRefusal.UNKNOWN_CONTRACT, f"there is no active contract {contract_id!r}")
+        return found
+
 
 class Conductor:
     """`advance` is called after anything that may have changed a proposal, as often as one likes."""

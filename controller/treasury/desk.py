@@ -168,7 +168,7 @@ class Desk:
         return tuple(map(self._shown, self._signing.board.listed(contract_id)))
 
     def proposal(self, proposal_id: str) -> ProposalView:
-        return self._shown(self._signing.progress(proposal_id))
+        return self._shown(self._signing.board.progress(proposal_id))
 
     async def propose(self, contract_id: str, wish: SpendingWish, actor: Actor) -> ProposalView:
         rate = wish.fee_rate_sat_vb
@@ -182,7 +182,7 @@ class Desk:
             expiry_blocks=wish.expiry_blocks,
             coins=wish.coins,
         )
-        return self._shown(await self._signing.propose(request, _person(actor)))
+        return self._shown(await self._signing.proposing.propose(request, _person(actor)))
 
     async def prove(self, contract_id: str, wish: ControlWish, actor: Actor) -> ProposalView:
         request = ControlRequest(
@@ -194,7 +194,7 @@ class Desk:
             reason=wish.reason,
             expiry_blocks=wish.expiry_blocks,
         )
-        return self._shown(await self._signing.prove(request, _person(actor)))
+        return self._shown(await self._signing.proposing.prove(request, _person(actor)))
 
     async def refresh(self, contract_id: str, wish: RefreshWish, actor: Actor) -> ProposalView:
         person, found = _person(actor), self._contracts.book.get(contract_id)
@@ -222,7 +222,7 @@ class Desk:
             fee_rate_sat_kvb=wish.fee_rate_sat_vb * SAT_KVB_PER_SAT_VB,
             coins=tuple((coin.txid, coin.vout) for coin in due[0].coins),
         )
-        return self._shown(await self._signing.propose(request, person))
+        return self._shown(await self._signing.proposing.propose(request, person))
 
     async def seal(self, proposal_id: str, sealed: bytes, actor: Actor) -> ProposalView:
         actor.require(Permission.SPEND)
@@ -238,11 +238,11 @@ class Desk:
 
     async def replace(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView:
         rate = fee_rate_sat_vb * SAT_KVB_PER_SAT_VB
-        return self._shown(await self._signing.replace(proposal_id, rate, _person(actor), reason))
+        return self._shown(await self._signing.proposing.replace(proposal_id, rate, _person(actor), reason))
 
     async def help(self, proposal_id: str, fee_rate_sat_vb: int, reason: str, actor: Actor) -> ProposalView:
         rate = fee_rate_sat_vb * SAT_KVB_PER_SAT_VB
-        return self._shown(await self._signing.help(proposal_id, rate, _person(actor), reason))
+        return self._shown(await self._signing.proposing.help(proposal_id, rate, _person(actor), reason))
 
     async def ask_again(self, proposal_id: str, actor: Actor) -> ProposalView:
         return self._shown(await self._signing.ask_again(proposal_id, _person(actor)))

@@ -415,7 +415,7 @@ class Stage:
             reason="invoice 7",
             **more,
         )
-        progress = await self.service.propose(request, CAROL)
+        progress = await self.service.proposing.propose(request, CAROL)
         return await self.seal(progress.proposal_id)
 
     async def seal(self, proposal_id: str, person: str = "carol"):
@@ -431,7 +431,7 @@ class Stage:
         return seal(APPROVAL_DOMAIN, self.service.approval(proposal_id), [PEOPLE[person]])
 
     async def approve(self, proposal_id: str, *people: str) -> None:
-        if not self.service.progress(proposal_id).proposer:
+        if not self.service.board.progress(proposal_id).proposer:
             await self.seal(proposal_id)
         for person in people or ("ann", "ben"):
             await self.service.approve(proposal_id, self.yes(proposal_id, person))

@@ -20,7 +20,7 @@ def asked(contract, **changes) -> ControlRequest:
 @pytest.mark.parametrize("kind", ["safe", "wallet"])
 async def test_boxes_prove_control_by_quorum_and_as_one_key(stage, request, kind) -> None:
     contract = request.getfixturevalue(kind)
-    progress = await stage.service.prove(asked(contract), CAROL)
+    progress = await stage.service.proposing.prove(asked(contract), CAROL)
     await stage.seal(progress.proposal_id)
     await stage.approve(progress.proposal_id)
     await stage.run()
@@ -34,13 +34,13 @@ async def test_boxes_prove_control_by_quorum_and_as_one_key(stage, request, kind
 
 
 async def test_a_proof_survives_a_restart_and_reserves_no_coin(stage, safe) -> None:
-    progress = await stage.service.prove(asked(safe), CAROL)
+    progress = await stage.service.proposing.prove(asked(safe), CAROL)
     await stage.seal(progress.proposal_id)
     payment = await stage.propose(safe)
     assert payment.status is ProposalStatus.SEALED
     assert stage.service.board.spent_sat(safe.contract_id, 0, without=("", 0)) == 0
     await stage.restore()
-    again = stage.service.progress(progress.proposal_id)
+    again = stage.service.board.progress(progress.proposal_id)
     assert (again.status, again.proposal.message) == (ProposalStatus.SEALED, MESSAGE)
 
 
@@ -58,7 +58,7 @@ async def test_a_proof_survives_a_restart_and_reserves_no_coin(stage, safe) -> N
 )
 async def test_what_proves_nothing_is_refused_by_name(stage, safe, changes, rule) -> None:
     with pytest.raises(Denied) as denied:
-        await stage.service.prove(asked(safe, **changes), CAROL)
+        await stage.service.proposing.prove(asked(safe, **changes), CAROL)
     assert denied.value.rule == rule
 
 
@@ -66,7 +66,7 @@ async def test_a_proof_that_no_outsider_takes_ends_by_name(stage, safe, monkeypa
     monkeypatch.setattr(
         "controller.signing.control.verify", lambda *_: bip322.Proof(Outcome.INCONCLUSIVE, "an unknown version")
     )
-    progress = await stage.service.prove(asked(safe), CAROL)
+    progress = await stage.service.proposing.prove(asked(safe), CAROL)
     await stage.seal(progress.proposal_id)
     await stage.approve(progress.proposal_id)
     await stage.run()

@@ -44,7 +44,7 @@ def wish(contract: Contract, **more) -> SpendingRequest:
 )
 async def test_what_cannot_be_proposed_is_refused_by_name_and_written_down(stage, safe, change, rule) -> None:
     with pytest.raises(Denied) as refused:
-        await stage.service.propose(wish(safe, **change), CAROL)
+        await stage.service.proposing.propose(wish(safe, **change), CAROL)
     assert refused.value.rule == rule
     (event,) = await stage.journal.stream("proposal-denied")
     assert msgspec.json.decode(event.data)["rule"] == rule
@@ -54,19 +54,19 @@ async def test_what_cannot_be_proposed_is_refused_by_name_and_written_down(stage
 async def test_a_fee_rate_is_never_guessed(stage, safe) -> None:
     stage.chain.estimate = None
     with pytest.raises(Denied) as refused:
-        await stage.service.propose(wish(safe), CAROL)
+        await stage.service.proposing.propose(wish(safe), CAROL)
     assert refused.value.rule == "spending.fee-rate-unknown"
-    named = await stage.service.propose(wish(safe, fee_rate_sat_kvb=1), CAROL)
+    named = await stage.service.proposing.propose(wish(safe, fee_rate_sat_kvb=1), CAROL)
     assert named.proposal.fee_sat * 4 >= named.proposal.weight_wu  # at least what the node relays
 
 
 async def test_recovery_waits_for_its_coins(stage, safe) -> None:
     young = stage.chain.fund(safe, 5_000_000, 9, height=stage.chain.height)
     with pytest.raises(Denied) as refused:
-        await stage.service.propose(wish(safe, path="recovery", coins=(young.outpoint,)), CAROL)
+        await stage.service.proposing.propose(wish(safe, path="recovery", coins=(young.outpoint,)), CAROL)
     assert refused.value.rule == "coins.immature"
     stage.chain.height += 9
-    ripe = await stage.service.propose(wish(safe, path="recovery", coins=(young.outpoint,)), CAROL)
+    ripe = await stage.service.proposing.propose(wish(safe, path="recovery", coins=(young.outpoint,)), CAROL)
     from shared.bitcoin.psbt.psbt import Psbt
 
     assert [entry.sequence for entry in Psbt.parse(ripe.proposal.psbt).tx.inputs] == [10] * len(ripe.proposal.inputs)
@@ -80,14 +80,14 @@ async def test_recovery_waits_for_its_coins(stage, safe) -> None:
 async def test_two_proposals_never_hold_one_coin(stage, safe) -> None:
     held: set[tuple[str, int]] = set()
     for _ in range(4):
-        progress = await stage.service.propose(wish(safe), CAROL)
+        progress = await stage.service.proposing.propose(wish(safe), CAROL)
         assert not held & set(progress.proposal.inputs)
         held |= set(progress.proposal.inputs)
     with pytest.raises(Denied) as refused:
-        await stage.service.propose(wish(safe), CAROL)
+        await stage.service.proposing.propose(wish(safe), CAROL)
     assert refused.value.rule == "coins.insufficient"
     await stage.service.cancel(progress.proposal_id, CAROL, "not needed")
-    again = await stage.service.propose(wish(safe), CAROL)
+    again = await stage.service.proposing.propose(wish(safe), CAROL)
     assert again.proposal.change_index == 4  # no change address is used twice
 
 
@@ -154,7 +154,7 @@ async def test_a_new_policy_voids_what_was_proposed_under_the_old_one(stage, saf
 
 
 async def test_without_approvals_it_expires(stage, safe) -> None:
-    progress = await stage.service.propose(wish(safe, expiry_blocks=5), CAROL)
+    progress = await stage.service.proposing.propose(wish(safe, expiry_blocks=5), CAROL)
     stage.chain.height += 4
     await stage.service.tick()
     assert progress.status is S.PROPOSED

@@ -21,7 +21,7 @@ S = ProposalStatus
 async def drafted(stage, contract: Contract, person: Person = CAROL):
     payments = (Payment(PAYEE_ADDRESS, 100_000),)
     request = SpendingRequest(contract_id=contract.contract_id, path="quorum", payments=payments, reason="r")
-    return await stage.service.propose(request, person)
+    return await stage.service.proposing.propose(request, person)
 
 
 async def test_it_waits_for_its_proposer_before_anybody_can_approve(stage, safe) -> None:
@@ -105,7 +105,7 @@ async def test_a_replacement_is_proposed_anew(stage, safe) -> None:
     progress = await stage.propose(safe)
     await stage.approve(progress.proposal_id)
     await stage.run()
-    later = await stage.service.replace(progress.proposal_id, 20_000, CAROL, "it does not confirm")
+    later = await stage.service.proposing.replace(progress.proposal_id, 20_000, CAROL, "it does not confirm")
     assert (later.status, later.proposer) == (S.PROPOSED, "")
     with pytest.raises(Denied) as replayed:
         await stage.service.seal(later.proposal_id, progress.proposer_seal)

@@ -89,14 +89,14 @@ async def test_a_node_that_is_away_delays_and_loses_nothing(stage, safe) -> None
 
 async def test_a_higher_fee_replaces_and_the_former_version_ends(stage, safe) -> None:
     first = await done(stage, safe)
-    second = await stage.service.replace(first.proposal_id, 20_000, CAROL, "it waits too long")
+    second = await stage.service.proposing.replace(first.proposal_id, 20_000, CAROL, "it waits too long")
     assert set(first.proposal.inputs) <= set(second.proposal.inputs)
     assert second.proposal.inputs[0] == first.proposal.inputs[0]
     assert second.proposal.payments == first.proposal.payments
     assert second.proposal.family == (first.proposal.txid,)
     await stage.approve(second.proposal_id)
     await stage.run()
-    third = await stage.service.replace(second.proposal_id, 40_000, CAROL, "still waiting")
+    third = await stage.service.proposing.replace(second.proposal_id, 40_000, CAROL, "still waiting")
     assert third.proposal.family == (first.proposal.txid, second.proposal.txid)
     await stage.approve(third.proposal_id)
     await stage.run()
@@ -111,7 +111,7 @@ async def test_a_higher_fee_replaces_and_the_former_version_ends(stage, safe) ->
 
 async def test_a_replacement_that_came_too_late_ends_when_the_first_is_buried(stage, safe) -> None:
     first = await done(stage, safe)
-    second = await stage.service.replace(first.proposal_id, 20_000, CAROL, "it waits too long")
+    second = await stage.service.proposing.replace(first.proposal_id, 20_000, CAROL, "it waits too long")
     stage.chain.mine(blocks=3)
     await stage.service.tick()
     assert first.status is S.BURIED
@@ -121,18 +121,18 @@ async def test_a_replacement_that_came_too_late_ends_when_the_first_is_buried(st
 async def test_a_replacement_must_pay_for_what_it_evicts(stage, safe) -> None:
     first = await done(stage, safe)
     with pytest.raises(Denied) as refused:
-        await stage.service.replace(first.proposal_id, 5_100, CAROL, "a little more")
+        await stage.service.proposing.replace(first.proposal_id, 5_100, CAROL, "a little more")
     assert refused.value.rule == "replacement.fee-too-low"
     stage.chain.mine()
     await stage.service.tick()
     with pytest.raises(Denied) as confirmed:
-        await stage.service.replace(first.proposal_id, 50_000, CAROL, "too late")
+        await stage.service.proposing.replace(first.proposal_id, 50_000, CAROL, "too late")
     assert confirmed.value.rule == "replacement.not-replaceable"
 
 
 async def test_a_child_lifts_its_parents_to_the_rate(stage, safe) -> None:
     parent = await done(stage, safe, fee_rate_sat_kvb=1_000)
-    child = await stage.service.help(parent.proposal_id, 15_000, CAROL, "stuck")
+    child = await stage.service.proposing.help(parent.proposal_id, 15_000, CAROL, "stuck")
     assert child.proposal.inputs == ((parent.proposal.txid, parent.proposal.change_place),)
     assert child.proposal.external_sat == 0
     await stage.approve(child.proposal_id)
@@ -142,7 +142,7 @@ async def test_a_child_lifts_its_parents_to_the_rate(stage, safe) -> None:
     weight_wu = parent.final.weight_wu + child.final.weight_wu
     assert fees * 4_000 >= 15_000 * weight_wu
     with pytest.raises(Denied) as no_room:
-        await stage.service.help(child.proposal_id, 100_000_000, CAROL, "at any price")
+        await stage.service.proposing.help(child.proposal_id, 100_000_000, CAROL, "at any price")
     assert no_room.value.rule == "replacement.no-room"
 
 
@@ -153,7 +153,7 @@ async def test_without_change_there_is_nothing_to_help_with(stage, safe) -> None
     await stage.approve(progress.proposal_id)
     await stage.run()
     with pytest.raises(Denied) as refused:
-        await stage.service.help(progress.proposal_id, 15_000, CAROL, "stuck")
+        await stage.service.proposing.help(progress.proposal_id, 15_000, CAROL, "stuck")
     assert refused.value.rule == "child.nothing-stuck"
 
 
@@ -198,7 +198,7 @@ async def test_a_replacement_ends_what_the_node_refuses(stage, safe) -> None:
     first = await stage.propose(safe)
     await stage.approve(first.proposal_id)
     await stage.run()
-    second = await stage.service.replace(first.proposal_id, 20_000, CAROL, "the floor rose")
+    second = await stage.service.proposing.replace(first.proposal_id, 20_000, CAROL, "the floor rose")
     stage.chain.refuses = ""
     await stage.approve(second.proposal_id)
     await stage.run()
@@ -209,7 +209,7 @@ async def test_a_replacement_ends_what_the_node_refuses(stage, safe) -> None:
 
 async def test_a_child_of_what_waits_is_no_conflict(stage, safe) -> None:
     parent = await done(stage, safe, fee_rate_sat_kvb=1_000)
-    child = await stage.service.help(parent.proposal_id, 15_000, CAROL, "stuck")
+    child = await stage.service.proposing.help(parent.proposal_id, 15_000, CAROL, "stuck")
     await stage.approve(child.proposal_id)
     await stage.run()
     stage.chain.mempool.clear()
@@ -237,7 +237,7 @@ async def test_who_may_have_signed_keeps_the_coins_until_all_have_refused(stage,
         "tx1", "box-b", late.said(request, progress.proposal.txid, "refused", b"", "request.expired")
     )
     assert progress.status is S.LAPSED  # c signs by file, and who knows
-    again = await stage.service.replace(progress.proposal_id, 20_000, CAROL, "to have the coins back")
+    again = await stage.service.proposing.replace(progress.proposal_id, 20_000, CAROL, "to have the coins back")
     assert set(progress.proposal.inputs) <= set(again.proposal.inputs)
     late.silent = False
     await stage.approve(again.proposal_id)

@@ -53,7 +53,7 @@ async def test_payments_are_taken_mined_and_buried(stage, miner):
 async def test_a_replacement_is_what_the_node_calls_one(stage, miner, gateway):
     safe = next(iter(stage.contracts.values()))
     first = await paid(stage, safe)
-    second = await stage.service.replace(first.proposal_id, 9_000, CAROL, "it waits too long")
+    second = await stage.service.proposing.replace(first.proposal_id, 9_000, CAROL, "it waits too long")
     await stage.approve(second.proposal_id)
     await stage.run()
     assert second.status is S.BROADCAST, second.detail
@@ -67,7 +67,7 @@ async def test_a_replacement_is_what_the_node_calls_one(stage, miner, gateway):
 async def test_a_child_is_taken_beside_its_parent(stage, miner, gateway):
     wallet = list(stage.contracts.values())[1]
     parent = await paid(stage, wallet)
-    child = await stage.service.help(parent.proposal_id, 20_000, CAROL, "stuck")
+    child = await stage.service.proposing.help(parent.proposal_id, 20_000, CAROL, "stuck")
     await stage.approve(child.proposal_id)
     await stage.run()
     assert child.status is S.BROADCAST, child.detail
