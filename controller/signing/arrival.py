@@ -18,20 +18,13 @@ from controller.signing.plan import is_musig
 from controller.signing.ports import Contract
 from controller.signing.refusal import SigningRefusal
 from shared.bitcoin.descriptor.derived import Derived
+from shared.bitcoin.psbt.build import to_v0
+from shared.bitcoin.psbt.merge import merge
 from shared.bitcoin.psbt.psbt import Psbt, PsbtInput
 from shared.bitcoin.sighash import SIGHASH_ALL, SIGHASH_DEFAULT, Sighasher
 from shared.bitcoin.signature import verify_ecdsa, verify_schnorr
-from shared.errors import ContractError, Denied
+from shared.errors import BitcoinMalformed, ContractError, Denied
 from shared.wire.contract import SpendingPath
-
-ADDED = (
-    "partial_signatures",
-    "tap_script_signatures",
-    "tap_key_signature",
-    "musig_nonces",
-    "musig_partial_signatures",
-)
-"""The fields that a signer may fill."""
 
 
 def checked_additions(
@@ -52,11 +45,14 @@ def checked_additions(
         raise Denied(SigningRefusal.ANSWER_FOREIGN, f"{party} has no key in path {path_name!r}")
     base = Psbt.parse(proposal.psbt, quick=True)
     try:
-        given = Psbt.parse(answer)
+        given = to_v0(Psbt.parse(answer))  # our bases are of version 0, and some signers answer in version 2
     except ContractError as error:
         raise Denied(SigningRefusal.ANSWER_MALFORMED, str(error)) from error
     asked = Psbt.parse(with_nonces(proposal.psbt, list(nonces.values())), quick=True) if nonces else base
-    check_unaltered(asked, given)
+    try:
+        merge(asked, given)
+    except BitcoinMalformed as error:
+        raise Denied(SigningRefusal.ANSWER_ALTERED, error.detail) from error
     spent = spent_outputs(proposal.psbt)
     hasher = Sighasher(base.tx, spent)
     additions = []
@@ -69,32 +65,6 @@ def checked_additions(
         _verify(hasher, index, path, kind, derived, mine, asked.inputs[index])
         additions.append(replace(base.inputs[index], **{field: mine}))
     return replace(base, inputs=tuple(additions)).raw
-
-
-def check_unaltered(asked: Psbt, given: Psbt) -> None:
-    """Denied where the answer is not what was asked about, plus signatures and nonces."""
-    if given.tx != asked.tx:
-        detail = f"it is about transaction {given.txid}, not {asked.txid}"
-        raise Denied(SigningRefusal.ANSWER_ALTERED, detail)
-    bare_asked, bare_given = (
-        replace(psbt, version=0, inputs=tuple(_without_additions(entry) for entry in psbt.inputs))
-        for psbt in (asked, given)
-    )
-    if bare_asked != bare_given:
-        place = next(
-            (
-                f"input {i}"
-                for i, pair in enumerate(zip(bare_asked.inputs, bare_given.inputs, strict=True))
-                if pair[0] != pair[1]
-            ),
-            "a global field or an output",
-        )
-        raise Denied(SigningRefusal.ANSWER_ALTERED, f"{place} holds something else than what was sent")
-
-
-def _without_additions(entry: PsbtInput) -> PsbtInput:
-    empty: dict[str, Any] = {name: None if name == "tap_key_signature" else {} for name in ADDED}
-    return replace(entry, **empty)
 
 
 def _mine(

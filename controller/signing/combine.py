@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 
 from controller.signing.approval import path_of
 from controller.signing.ownership import derived_at, expressions, key_path_aggregate
@@ -11,6 +12,7 @@ from controller.signing.progress import ProposalProgress
 from shared.bitcoin.descriptor.derived import Derived, Leaf
 from shared.bitcoin.miniscript import Assets, fill, satisfy
 from shared.bitcoin.miniscript.script_tree import scripts_of
+from shared.bitcoin.psbt.merge import merge
 from shared.bitcoin.psbt.psbt import Psbt, PsbtInput
 from shared.bitcoin.psbt.value import MusigKey
 from shared.bitcoin.sighash import Sighasher
@@ -36,13 +38,8 @@ def path_leaf(path: SpendingPath, derived: Derived) -> Leaf | None:
 
 def with_nonces(base: bytes, answers: Sequence[bytes]) -> bytes:
     """The base with the nonces of all answers: what the second round of MuSig2 signs."""
-    psbt = Psbt.parse(base, quick=True)
     given = [Psbt.parse(answer, quick=True) for answer in answers]
-    inputs = []
-    for index, entry in enumerate(psbt.inputs):
-        nonces = {key: nonce for one in given for key, nonce in one.inputs[index].musig_nonces.items()}
-        inputs.append(replace(entry, musig_nonces=nonces))
-    return replace(psbt, inputs=tuple(inputs)).raw
+    return reduce(merge, given, Psbt.parse(base, quick=True)).raw
 
 
 def completed(contract: Contract, path_name: str, base: bytes, progress: ProposalProgress) -> Transaction:

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 from shared.bitcoin.hashes import hash160
-from shared.bitcoin.psbt.psbt import Psbt, PsbtInput, PsbtOutput
+from shared.bitcoin.psbt.psbt import Psbt, PsbtInput
 from shared.bitcoin.sighash import leaf_hash
 from shared.errors import BitcoinMalformed
 
@@ -42,15 +42,6 @@ def merge(base: Psbt, partial: Psbt) -> Psbt:
         for index, (ours, theirs) in enumerate(zip(base.inputs, partial.inputs, strict=True))
     ]
     return replace(base, inputs=tuple(inputs), modifiable=partial.modifiable)
-
-
-def signatures_only(psbt: Psbt) -> Psbt:
-    """What a signer sends back: as small as a PSBT with these signatures can be."""
-    inputs = tuple(
-        PsbtInput(**{name: getattr(entry, name) for name in (*ADDED, "sequence", "required_time", "required_height")})
-        for entry in psbt.inputs
-    )
-    return replace(psbt, inputs=inputs, outputs=tuple(PsbtOutput() for _ in psbt.outputs), xpubs={}, unknown={})
 
 
 def _same_or_absent(ours: Any, theirs: Any, place: str, besides: tuple[str, ...] = ()) -> None:

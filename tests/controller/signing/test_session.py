@@ -1,6 +1,7 @@
 """From a wish to a transaction that is buried, and every way in which boxes can fail to sign it."""
 
 import asyncio
+import base64
 import threading
 import time
 from collections.abc import Sequence
@@ -10,13 +11,16 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from controller.signing.airgap import exported
 from controller.signing.conductor import REPEAT_MS
 from controller.signing.model import ProposalStatus
 from controller.signing.progress import REST_MS
 from shared.bitcoin.kernel import Verdict
+from shared.bitcoin.psbt.build import to_v0, to_v2
+from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import Transaction, TxOut
 from shared.errors import Denied, GatewayUnavailable
-from tests.controller.signing.money import CAROL, Engine
+from tests.controller.signing.money import CAROL, Engine, FakeBox
 
 
 async def test_a_payment_from_a_vault_goes_all_the_way(stage, safe) -> None:
@@ -299,13 +303,8 @@ async def test_an_answer_that_changes_anything_else_is_blamed(stage, safe) -> No
         assert progress.failed["quorum", "a"] == rule
 
 
-async def test_a_party_without_a_box_signs_a_file(stage, safe) -> None:
-    import base64
-
-    from controller.signing.airgap import exported
-    from shared.bitcoin.psbt.psbt import Psbt
-    from tests.controller.signing.money import FakeBox
-
+@pytest.mark.parametrize("version", [to_v0, to_v2])
+async def test_a_party_without_a_box_signs_a_file(stage, safe, version) -> None:
     stage.box(safe, "b").mood = "clock.stale"
     progress = await stage.propose(safe)
     await stage.approve(progress.proposal_id)
@@ -314,7 +313,7 @@ async def test_a_party_without_a_box_signs_a_file(stage, safe) -> None:
     file = exported(progress.proposal)
     assert file.name == f"{progress.proposal.txid}.psbt"
     request = stage.box(safe, "a").requests[0]
-    signed = FakeBox(safe, "c")._added(Psbt.parse(file.binary), request).raw
+    signed = version(FakeBox(safe, "c")._added(Psbt.parse(file.binary), request)).raw
     with pytest.raises(Denied) as wrong:
         await stage.service.import_signatures(progress.proposal_id, "b", base64.b64encode(signed), CAROL)
     assert wrong.value.rule == "answer.empty"

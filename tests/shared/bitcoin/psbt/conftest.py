@@ -13,8 +13,9 @@ from shared.bitcoin.musig import KeyAggregate, SecretNonce
 from shared.bitcoin.network import Network
 from shared.bitcoin.psbt import LeafKey, MusigKey, Psbt
 from shared.bitcoin.psbt.build import Coin, create
-from shared.bitcoin.psbt.merge import signatures_only
+from shared.bitcoin.psbt.merge import ADDED
 from shared.bitcoin.psbt.musig import session
+from shared.bitcoin.psbt.psbt import PsbtInput, PsbtOutput
 from shared.bitcoin.script import ScriptKind, kind, p2wpkh_script_code
 from shared.bitcoin.sighash import Sighasher, leaf_hash
 from shared.bitcoin.signature import sign_ecdsa, sign_schnorr
@@ -121,3 +122,12 @@ class Treasury:
 @pytest.fixture(scope="session")
 def treasury() -> Treasury:
     return Treasury()
+
+
+def signatures_only(psbt: Psbt) -> Psbt:
+    """What a signer sends back: as small as a PSBT with these signatures can be."""
+    inputs = tuple(
+        PsbtInput(**{name: getattr(entry, name) for name in (*ADDED, "sequence", "required_time", "required_height")})
+        for entry in psbt.inputs
+    )
+    return replace(psbt, inputs=inputs, outputs=tuple(PsbtOutput() for _ in psbt.outputs), xpubs={}, unknown={})

@@ -4,10 +4,11 @@ import pytest
 
 from shared.bitcoin.psbt import LeafKey, MusigKey, TapDerivation
 from shared.bitcoin.psbt.build import to_v2
-from shared.bitcoin.psbt.merge import merge, signatures_only
+from shared.bitcoin.psbt.merge import merge
 from shared.bitcoin.signature import public_key_of
 from shared.bitcoin.transaction import TxOut
 from shared.errors import BitcoinMalformed
+from tests.shared.bitcoin.psbt.conftest import signatures_only
 
 FOREIGN = public_key_of(b"\x07" * 32)
 VAULT = "wsh(or_d(multi(2,<A>,<B>,<C>),and_v(v:pkh(<R>),older(144))))"

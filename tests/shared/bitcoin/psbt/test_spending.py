@@ -13,8 +13,9 @@ from shared.bitcoin.descriptor.aggregate import output_key, script_key
 from shared.bitcoin.psbt import Psbt, assert_signable
 from shared.bitcoin.psbt.build import to_v0, to_v2
 from shared.bitcoin.psbt.finalise import finalise
-from shared.bitcoin.psbt.merge import merge, signatures_only
+from shared.bitcoin.psbt.merge import merge
 from shared.errors import BitcoinMalformed
+from tests.shared.bitcoin.psbt.conftest import signatures_only
 
 VAULT = "wsh(or_d(multi(2,<A>,<B>,<C>),and_v(v:pkh(<R>),older(144))))"
 TREE = "{multi_a(2,<A>,<B>,<C>),and_v(v:pk(<R>),older(144))}"
