@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.signing import control
 from controller.signing.control import ControlRequest
 from controller.signing.model import ProposalStatus
 from shared.bitcoin import message as bip322
@@ -63,9 +64,7 @@ async def test_what_proves_nothing_is_refused_by_name(stage, safe, changes, rule
 
 
 async def test_a_proof_that_no_outsider_takes_ends_by_name(stage, safe, monkeypatch) -> None:
-    monkeypatch.setattr(
-        "controller.signing.control.verify", lambda *_: bip322.Proof(Outcome.INCONCLUSIVE, "an unknown version")
-    )
+    monkeypatch.setattr(control, "verify", lambda *_: bip322.Proof(Outcome.INCONCLUSIVE, "an unknown version"))
     progress = await stage.service.proposing.prove(asked(safe), CAROL)
     await stage.seal(progress.proposal_id)
     await stage.approve(progress.proposal_id)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -277,11 +278,6 @@ async def test_answers_of_others_are_not_believed(stage, safe) -> None:
 
 
 async def test_an_answer_that_changes_anything_else_is_blamed(stage, safe) -> None:
-    from dataclasses import replace
-
-    from shared.bitcoin.psbt.psbt import Psbt
-    from shared.bitcoin.transaction import TxOut
-
     def richer(psbt: Psbt) -> Psbt:
         outputs = tuple(TxOut(out.amount_sat - 1, out.script) for out in psbt.tx.outputs)
         return replace(psbt, tx=replace(psbt.tx, outputs=outputs))
