@@ -25,7 +25,7 @@ from benchmarks.options import Options
 from controller.gateways.executors.pool import ExecutorProcess
 from controller.journal import Journal
 from controller.signing.board import ProposalBoard
-from controller.signing.execution.model import Brief, Executed, Execution
+from controller.signing.execution.model import Batch, Brief, Executed, Execution
 from controller.signing.execution.service import ExecutionService
 from controller.signing.ports import Contract
 from controller.storage.sqlite.journal import SqliteJournal
@@ -74,11 +74,12 @@ async def _case(
 ) -> dict[str, object]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(SqliteJournal(folder / "journal.db"))
-        brief = Brief((contract,), INDEXES)
-        judges = [await stack.enter_async_context(ExecutorProcess(brief)) for _ in range(workers)]
+        judges = [await stack.enter_async_context(ExecutorProcess()) for _ in range(workers)]
+        for judge in judges:
+            await judge.judge(Batch(HEIGHT, (), (Brief(contract, INDEXES),)))
         journal, board = Journal(store, SystemClock()), ProposalBoard()
         journal.subscribe(board.fold)
-        service = ExecutionService(journal, board, _Known(contract), judges, _height)
+        service = ExecutionService(journal, board, _Known(contract), judges, _height, lambda _: INDEXES)
         running = asyncio.create_task(service.run())
         commits = store.committer.commits
         started_s, used_s, workers_s = time.perf_counter(), time.process_time(), _children_s()

@@ -224,12 +224,14 @@ class ControllerApp:
         )
         desk = None if self.treasury is None else self.treasury.desk
         forwards = None if self.treasury is None else self.treasury.forward_desk
+        executions = None if self.treasury is None else self.treasury.execution_desk
         app = build(
             self.operations.ports,
             self.people,
             metrics=metrics,
             treasury=desk,
             forwards=forwards,
+            executions=executions,
             secure_cookies=secure,
         )
         mount(app, self.operations.ports, self.people, treasury=desk, secure_cookies=secure)

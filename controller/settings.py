@@ -76,6 +76,7 @@ class TreasurySettings(Section):
     """A Bitcoin node, which knows us by its cookie file or by user and password, and the boxes that sign.
 
     Contracts and payments are looked after every `look_s`; boxes have `round_s` to answer before they are asked anew.
+    `execution_workers` processes judge what is executed many at once; they run only while they are needed.
     """
 
     network: Network
@@ -86,6 +87,7 @@ class TreasurySettings(Section):
     boxes: tuple[SigningBox, ...] = ()
     look_s: float = Field(default=5.0, gt=0)
     round_s: float = Field(default=600.0, gt=0)
+    execution_workers: int = Field(default=2, ge=0, le=64)
 
     @model_validator(mode="after")
     def _one_login(self) -> Self:

@@ -6,6 +6,7 @@ from controller.api.command import CommandRoutes
 from controller.api.decision import DecisionRoutes
 from controller.api.energy import EnergyRoutes
 from controller.api.event import EventRoutes
+from controller.api.execution import ExecutionRoutes
 from controller.api.failure import install
 from controller.api.fleet import FleetRoutes
 from controller.api.forward import ForwardRoutes
@@ -16,7 +17,7 @@ from controller.api.session import SessionRoutes
 from controller.api.shape import Shapes
 from controller.api.treasury import TreasuryRoutes
 from controller.people.service import People
-from controller.views.ports import ForwardDesk, Operations, TreasuryDesk
+from controller.views.ports import ExecutionDesk, ForwardDesk, Operations, TreasuryDesk
 
 PREFIX = "/api/v1"
 _DESCRIPTION = (
@@ -33,6 +34,7 @@ def build(
     metrics: Metrics | None = None,
     treasury: TreasuryDesk | None = None,
     forwards: ForwardDesk | None = None,
+    executions: ExecutionDesk | None = None,
     secure_cookies: bool = False,
     live_period_s: float = PERIOD_S,
 ) -> FastAPI:
@@ -63,6 +65,8 @@ def build(
         routers = (*routers, TreasuryRoutes(treasury, shapes).router())
     if forwards is not None:
         routers = (*routers, ForwardRoutes(forwards, shapes).router())
+    if executions is not None:
+        routers = (*routers, ExecutionRoutes(executions, shapes).router())
     for router in routers:
         app.include_router(router, prefix=PREFIX)
     install(app)

@@ -32,13 +32,13 @@ def answer(view: object, *, status: int = 200) -> Response:
     return Response(msgspec.json.encode(view), status, dict(_HEADERS), "application/json")
 
 
-async def body_of(request: Request, kind: type[T]) -> T:
+async def body_of(request: Request, kind: type[T], most_bytes: int = MAX_BODY_BYTES) -> T:
     """Raises TooLarge, or Malformed with the place in the document."""
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
-        if len(received) > MAX_BODY_BYTES:
-            raise TooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+        if len(received) > most_bytes:
+            raise TooLarge(f"a body has at most {most_bytes} bytes")
     try:
         return msgspec.json.decode(bytes(received), type=kind)
     except msgspec.MsgspecError as error:

@@ -7,5 +7,6 @@ class TreasuryRefusal(StrEnum):
     BOX_UNHEARD = "treasury.box-unheard"
     NO_ADDRESS = "treasury.no-address"
     NOTHING_DUE = "treasury.nothing-due"
+    NO_WORKERS = "treasury.no-workers"
     NOT_REGISTERED = "treasury.not-registered"
     PERSON_NEEDED = "treasury.person-needed"

@@ -16,14 +16,19 @@ from controller.contracts.registration import ACTOR, EFFECT_KIND, RegistrationDe
 from controller.contracts.route import routes
 from controller.contracts.service import ContractService
 from controller.gateways.bitcoind import BitcoinNode, CookieLogin, JsonRpc, Login, PasswordLogin
+from controller.gateways.bitcoind.coins import GAP
 from controller.gateways.bitcoind.treasury import TreasuryChain
+from controller.gateways.executors.pool import ExecutorProcess
 from controller.journal import Dispatcher, Journal
 from controller.journal.ports import Outbox
 from controller.settings import TreasurySettings
 from controller.signing.board import ProposalBoard
 from controller.signing.conductor import Conductor, Office
 from controller.signing.delivery import BoxDelivery, ChainDelivery
+from controller.signing.execution.service import ExecutionService
+from controller.signing.execution.watch import ExecutionWatch
 from controller.signing.keeper import SigningKeeper
+from controller.signing.ports import Contract as Spendable
 from controller.signing.ports import SigningPublisher
 from controller.signing.request import BROADCAST_KIND, SIGNING_KIND
 from controller.signing.service import SigningService
@@ -31,6 +36,7 @@ from controller.signing.verdict import RuleVerdicts
 from controller.treasury.book import SpendableContracts
 from controller.treasury.boxes import BoxDirectory
 from controller.treasury.desk import Desk
+from controller.treasury.execution import ExecutionDesk
 from controller.treasury.forward import ForwardDesk
 from controller.treasury.post import Post
 from controller.treasury.recovery import LedgerRecovery
@@ -40,6 +46,8 @@ from shared.errors import ConfigError, Conflict, Denied, GatewayError, StorageEr
 from shared.log import get_logger
 
 ASK_AGAIN_MS = 10 * 60_000
+MOST_INDEXES = 1_024
+"""Of a branch, for executions: a worker derives them all when it starts, at some milliseconds for each."""
 
 log = get_logger("controller.treasury")
 
@@ -83,6 +91,9 @@ class Treasury:
         self.forward_desk = ForwardDesk(self.forwards)
         recovery = LedgerRecovery(journal, self.boxes, self.post)
         self.desk = Desk(settings.network, self.contracts, self.signing, self.chain, self.boxes, self.claims, recovery)
+        self.executions = self._executions(settings.execution_workers, spendable)
+        self.execution_watch = ExecutionWatch(journal, self.board.executions, self.chain, look_s=settings.look_s)
+        self.execution_desk = ExecutionDesk(self.contracts.book, self.board.executions, self.executions)
 
     async def restore(self) -> None:
         """Read contracts and proposals from the journal, in one pass."""
@@ -109,6 +120,8 @@ class Treasury:
             Dispatcher(journal, outbox, BROADCAST_KIND, to_chain.deliver, clock).run(),
             Dispatcher(journal, outbox, FORWARD_KIND, forwards.deliver, clock, forwards.abandon).run(),
             SigningKeeper(self.signing, self.chain, clock, look_s=self._look_s).run(),
+            self.execution_watch.run(),
+            *([] if self.executions is None else [self.executions.run()]),
             self._look_after_contracts(),
         ]
 
@@ -152,6 +165,18 @@ class Treasury:
         with suppress(Conflict, Denied):  # somebody wrote in between, or no policy is in force: the next look will do
             await self.forwards.observe(forward.contract_id)
             await self.forwards.step(forward.contract_id)
+
+    def _executions(self, workers: int, contracts: SpendableContracts) -> ExecutionService | None:
+        """The processes start with the first batch."""
+        if not workers:
+            return None
+
+        def indexes(contract: Spendable) -> int:
+            watched = self.chain.watched(contract.terms)
+            return min(-(-watched // GAP) * GAP, MOST_INDEXES)
+
+        processes = [ExecutorProcess() for _ in range(workers)]
+        return ExecutionService(self._journal, self.board, contracts, processes, self.chain.height, indexes)
 
     async def _look_after_contracts(self) -> None:
         """Headers to the boxes, and each contract against the chain. A node that cannot be asked only delays."""

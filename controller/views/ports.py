@@ -24,6 +24,7 @@ from controller.views.decision import DecisionRecord
 from controller.views.dispatch import DecisionView, Explanation
 from controller.views.energy import EnergyState, PricePoint
 from controller.views.event import EventPage, EventRequest
+from controller.views.execution import ExecutionAnswer, ExecutionView, ExecutionWish
 from controller.views.forward import ForwardView, OfferWish, StakeView, TakeOfferWish
 from controller.views.frame import FleetFrame
 from controller.views.history import GapView, Series, SeriesRequest
@@ -186,6 +187,18 @@ class ForwardDesk(Protocol):
     async def take_back(self, contract_id: str, actor: Actor) -> ForwardView: ...
 
     async def ask_again(self, contract_id: str, actor: Actor) -> ForwardView: ...
+
+
+class ExecutionDesk(Protocol):
+    async def execute(
+        self, contract_id: str, wishes: tuple[ExecutionWish, ...], actor: Actor
+    ) -> tuple[ExecutionAnswer, ...]:
+        """An answer for each in order, durable before it is given. Denied where no workers are set."""
+        ...
+
+    def executions(self, contract_id: str, limit: int) -> tuple[ExecutionView, ...]:
+        """The newest, newest first."""
+        ...
 
 
 class TreasuryDesk(Protocol):

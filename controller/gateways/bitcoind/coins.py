@@ -50,6 +50,11 @@ class DescriptorCoins:
     def change_branch(self) -> int:
         return self._descriptor.change_branch
 
+    @property
+    def watched(self) -> int:
+        """So many indexes of a branch are watched; 0 before the first scan."""
+        return max(self._derived)
+
     async def unspent(self) -> tuple[DescriptorCoin, ...]:
         """As of now. GatewayUnavailable where the node cannot be asked."""
         async with self._turn:

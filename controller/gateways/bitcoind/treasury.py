@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from controller.contracts.ports import ContractCoin
-from controller.gateways.bitcoind.coins import DescriptorCoin, DescriptorCoins
+from controller.gateways.bitcoind.coins import GAP, DescriptorCoin, DescriptorCoins
 from controller.gateways.bitcoind.node import BitcoinNode
 from controller.signing.model import ChainPoint, Coin
 from controller.signing.ports import Acceptance, Contract
@@ -63,6 +63,10 @@ class TreasuryChain:
     async def next_index(self, terms: ContractTerms, branch: int) -> int:
         """The first index of a branch that was not seen."""
         return await self._of(terms).next_index(branch)
+
+    def watched(self, terms: ContractTerms) -> int:
+        """So many indexes of a branch, unused ones included, were watched when the coins were read last."""
+        return max(self._of(terms).watched, GAP)
 
     async def fee_rate_sat_kvb(self, target_blocks: int) -> int | None:
         return await self._node.fee_rate_sat_kvb(target_blocks)

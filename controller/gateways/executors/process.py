@@ -1,6 +1,6 @@
-"""The process in which executions are judged: a brief, then batches on standard input, verdicts on standard output.
+"""The process in which executions are judged: batches on standard input, verdicts on standard output.
 
-A frame is four bytes of length, little endian, and that many bytes of MessagePack.
+The first answer is READY. A frame is four bytes of length, little endian, and that many bytes of MessagePack.
 """
 
 import os
@@ -8,8 +8,8 @@ from io import BufferedReader, BufferedWriter
 
 import msgspec
 
-from controller.gateways.executors.pool import LENGTH_BYTES
-from controller.signing.execution.model import Batch, Brief
+from controller.gateways.executors.pool import LENGTH_BYTES, READY
+from controller.signing.execution.model import Batch
 from controller.signing.execution.worker import Worker
 
 
@@ -22,8 +22,8 @@ def main() -> None:
 
 def serve(questions: BufferedReader, answers: BufferedWriter) -> None:
     """Until the other side closes."""
-    worker = Worker(msgspec.msgpack.decode(_read(questions), type=Brief))
-    _write(answers, b"ready")
+    worker = Worker()
+    _write(answers, READY)
     decoder = msgspec.msgpack.Decoder(Batch)
     while frame := _read(questions):
         _write(answers, msgspec.msgpack.encode(worker.judge(decoder.decode(frame))))

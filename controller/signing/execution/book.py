@@ -2,12 +2,14 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from controller.journal import RecordedEvent
 from controller.signing.execution.event import PREFIX, ContractExecuted, codec
 from controller.signing.execution.model import Executed, Execution
+from controller.signing.execution.progress import ExecutionProgress
 from controller.signing.model import OutPointKey
 from controller.signing.ports import Contract
 from controller.signing.refusal import SigningRefusal
@@ -46,7 +48,9 @@ class ExecutionBook:
 
     def __init__(self) -> None:
         self._coins: dict[OutPointKey, str] = {}
-        self._ids: set[str] = set()
+        self._known: dict[str, ExecutionProgress] = {}
+        self._open: dict[str, ExecutionProgress] = {}
+        self._listed: defaultdict[str, list[ExecutionProgress]] = defaultdict(list)
         self._sums: defaultdict[str, _Sums] = defaultdict(_Sums)
         self._held: dict[str, tuple[str, int, tuple[OutPointKey, ...]]] = {}
         self._held_sat: defaultdict[str, int] = defaultdict(int)
@@ -55,11 +59,24 @@ class ExecutionBook:
         for event in events:
             if event.stream.startswith(PREFIX):
                 fact = codec.decode(event)
-                if isinstance(fact, ContractExecuted) and fact.execution_id not in self._ids:
-                    self.release(fact.execution_id)
-                    self._ids.add(fact.execution_id)
-                    self._coins.update(dict.fromkeys(fact.inputs, fact.execution_id))
-                    self._sums[fact.contract_id].add(fact.height, fact.external_sat + fact.fee_sat)
+                progress = self._known.get(event.stream.removeprefix(PREFIX))
+                if progress is not None:
+                    progress.apply(fact)
+                    if progress.over:
+                        self._open.pop(progress.execution_id, None)
+                elif isinstance(fact, ContractExecuted):
+                    self._begin(fact, event)
+
+    def find(self, execution_id: str) -> ExecutionProgress | None:
+        return self._known.get(execution_id)
+
+    def open(self) -> Iterator[ExecutionProgress]:
+        """Those that the chain has not decided, oldest first."""
+        return iter(list(self._open.values()))
+
+    def listed(self, contract_id: str, limit: int) -> list[ExecutionProgress]:
+        """The newest of a contract, newest first."""
+        return list(islice(reversed(self._listed[contract_id]), limit)) if contract_id in self._listed else []
 
     @property
     def coins(self) -> Mapping[OutPointKey, str]:
@@ -72,7 +89,7 @@ class ExecutionBook:
 
     def hold(self, contract: Contract, execution: Execution, done: Executed, height: int, elsewhere: Elsewhere) -> None:
         """Keep coins and sums for an execution until it is written or released; Denied where they are taken."""
-        if execution.execution_id in self._ids or execution.execution_id in self._held:
+        if execution.execution_id in self._known or execution.execution_id in self._held:
             raise Denied(SigningRefusal.EXECUTED, f"execution {execution.execution_id} was done before")
         taken = next((one for one in done.inputs if one in self._coins), None)
         if taken is not None:
@@ -94,6 +111,14 @@ class ExecutionBook:
             for coin in coins:
                 del self._coins[coin]
             self._held_sat[contract_id] -= amount_sat
+
+    def _begin(self, fact: ContractExecuted, event: RecordedEvent) -> None:
+        self.release(fact.execution_id)
+        progress = ExecutionProgress(fact, event)
+        self._known[fact.execution_id] = self._open[fact.execution_id] = progress
+        self._listed[fact.contract_id].append(progress)
+        self._coins.update(dict.fromkeys(fact.inputs, fact.execution_id))
+        self._sums[fact.contract_id].add(fact.height, fact.external_sat + fact.fee_sat)
 
     def _check_limits(self, contract: Contract, amount_sat: int, height: int, elsewhere: Elsewhere) -> None:
         limits = contract.policy.limits

@@ -1,9 +1,9 @@
 """A contract as a worker holds it: addresses by their script, destinations too. Built once, read often."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 
-from controller.signing.execution.place import Place, form_of, place_of
+from controller.signing.execution.place import Form, Place, form_of, place_of
 from controller.signing.ownership import derived_at
 from controller.signing.ports import Contract
 from controller.signing.spending import descriptor_of
@@ -23,14 +23,19 @@ class Card:
     payable: Mapping[bytes, int]
 
 
-def card_of(contract: Contract, indexes: int) -> Card:
-    """Derives `indexes` scripts of each branch, each by two implementations."""
+Forms = MutableMapping[tuple[int, int], Form]
+"""Of one contract by branch and index: what no policy changes, and what takes the time."""
+
+
+def card_of(contract: Contract, indexes: int, known: Forms | None = None) -> Card:
+    """Derives `indexes` scripts of each branch, each by two implementations; `known` gets what it lacks."""
     descriptor = descriptor_of(contract.terms.descriptor, contract.terms.network)
-    forms = [
-        form_of(derived_at(contract, (branch, index)))
-        for branch in range(descriptor.branches)
-        for index in descriptor.indices(indexes)
-    ]
+    known = {} if known is None else known
+    forms = []
+    for place in ((branch, index) for branch in range(descriptor.branches) for index in descriptor.indices(indexes)):
+        if place not in known:
+            known[place] = form_of(derived_at(contract, place))
+        forms.append(known[place])
     network, cooling = Network(contract.terms.network), contract.policy.cooling_blocks
     return Card(
         contract,

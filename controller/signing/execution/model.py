@@ -41,11 +41,24 @@ class Refused(msgspec.Struct, frozen=True, array_like=True):
     detail: str
 
 
+class Brief(msgspec.Struct, frozen=True, array_like=True):
+    """A contract as a worker has to know it, and how many indexes of each branch are its own."""
+
+    contract: Contract
+    indexes: int
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """What may differ between two briefs of one contract."""
+        return self.contract.policy.policy_version, self.indexes
+
+
 class Batch(msgspec.Struct, frozen=True, array_like=True):
-    """Executions for one worker, at the height of the tip."""
+    """Executions for one worker, at the height of the tip, and the contracts that they name, as they are in force."""
 
     height: int
     executions: tuple[Execution, ...]
+    briefs: tuple[Brief, ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
@@ -53,10 +66,3 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
 
     executed: Executed | None = None
     refused: Refused | None = None
-
-
-class Brief(msgspec.Struct, frozen=True, array_like=True):
-    """What a worker knows from its start: the contracts, and how many indexes of each branch are theirs."""
-
-    contracts: tuple[Contract, ...]
-    indexes: int

@@ -8,13 +8,14 @@ from controller.journal import Append, Commit, Journal
 from controller.signing.board import ProposalBoard
 from controller.signing.execution.book import Elsewhere
 from controller.signing.execution.event import PREFIX, ContractExecuted, codec
-from controller.signing.execution.model import Batch, Executed, Execution, Refused, Verdict
-from controller.signing.ports import ContractBook
+from controller.signing.execution.model import Batch, Brief, Executed, Execution, Refused, Verdict
+from controller.signing.ports import Contract, ContractBook
 from controller.signing.refusal import SigningRefusal
 from shared.errors import BesError, Denied
 
 MOST_IN_BATCH = 64
 MOST_WAITING = 4_096
+IDLE_S = 300.0
 _COMMITS_AHEAD = 4
 
 
@@ -23,6 +24,10 @@ class Judges(Protocol):
 
     async def judge(self, batch: Batch) -> Sequence[Verdict]: ...
 
+    async def rest(self) -> None:
+        """Give back what it holds; the next batch takes it again."""
+        ...
+
 
 class Waiting(NamedTuple):
     execution: Execution
@@ -30,7 +35,11 @@ class Waiting(NamedTuple):
 
 
 class ExecutionService:
-    """`run` until cancelled beside the callers of `execute`. One loop for each worker, one commit for each batch."""
+    """`run` until cancelled beside the callers of `execute`. One loop for each worker, one commit for each batch.
+
+    Each batch brings its contracts as they are in force; `indexes` tells how many of each branch are a contract's own.
+    A worker that nobody asks for `idle_s` rests.
+    """
 
     def __init__(
         self,
@@ -39,8 +48,10 @@ class ExecutionService:
         contracts: ContractBook,
         workers: Sequence[Judges],
         height: Callable[[], Awaitable[int]],
+        indexes: Callable[[Contract], int],
         *,
         most_in_batch: int = MOST_IN_BATCH,
+        idle_s: float = IDLE_S,
     ) -> None:
         self._journal = journal
         self._board = board
@@ -48,6 +59,8 @@ class ExecutionService:
         self._contracts = contracts
         self._workers = tuple(workers)
         self._height = height
+        self._indexes = indexes
+        self._idle_s = idle_s
         self._most_in_batch = most_in_batch
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue(MOST_WAITING)
         self._commits: set[asyncio.Task[None]] = set()
@@ -64,11 +77,23 @@ class ExecutionService:
                 group.create_task(self._serve(worker))
 
     async def _serve(self, worker: Judges) -> None:
+        try:
+            await self._judge_with(worker)
+        finally:
+            await worker.rest()
+
+    async def _judge_with(self, worker: Judges) -> None:
         while True:
-            batch = await self._gathered()
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    first = await self._waiting.get()
+            except TimeoutError:
+                await worker.rest()
+                continue
+            batch = self._gathered(first)
             try:
                 height = await self._height()
-                verdicts = await worker.judge(Batch(height, tuple(one.execution for one in batch)))
+                verdicts = await worker.judge(self._asked(batch, height))
             except BesError as error:
                 for one in batch:
                     _refuse(one, error)
@@ -79,26 +104,34 @@ class ExecutionService:
             self._commits.add(task)
             task.add_done_callback(self._commits.discard)
 
-    async def _gathered(self) -> list[Waiting]:
+    def _gathered(self, first: Waiting) -> list[Waiting]:
         """The first that waits and those behind it: the more come, the more share a batch and a commit."""
-        batch = [await self._waiting.get()]
+        batch = [first]
         while len(batch) < self._most_in_batch and not self._waiting.empty():
             batch.append(self._waiting.get_nowait())
         return batch
 
+    def _asked(self, batch: Sequence[Waiting], height: int) -> Batch:
+        named = dict.fromkeys(one.execution.contract_id for one in batch)
+        known = (contract for one in named if (contract := self._contracts.contract(one)) is not None)
+        briefs = tuple(Brief(contract, self._indexes(contract)) for contract in known)
+        return Batch(height, tuple(one.execution for one in batch), briefs)
+
     async def _settle(self, batch: Sequence[Waiting], verdicts: Sequence[Verdict], height: int) -> None:
         """Admit, commit all at once, then acknowledge; what could not be written is released and told."""
         admitted: list[tuple[Waiting, Executed]] = []
+        appends: list[Append] = []
         elsewhere: dict[str, Elsewhere] = {}
         for one, verdict in zip(batch, verdicts, strict=True):
             try:
-                admitted.append((one, self._admitted(one.execution, verdict, height, elsewhere)))
+                contract, done = self._admitted(one.execution, verdict, height, elsewhere)
+                admitted.append((one, done))
+                appends.append(_append(one.execution, done, height, contract.depth))
             except Denied as denied:
                 _refuse(one, denied)
-        appends = tuple(_append(one.execution, done, height) for one, done in admitted)
         try:
             if appends:
-                await self._journal.commit(Commit(appends=appends))
+                await self._journal.commit(Commit(appends=tuple(appends)))
         except BesError as error:
             for one, _ in admitted:
                 self._book.release(one.execution.execution_id)
@@ -110,7 +143,7 @@ class ExecutionService:
 
     def _admitted(
         self, execution: Execution, verdict: Verdict, height: int, elsewhere: dict[str, Elsewhere]
-    ) -> Executed:
+    ) -> tuple[Contract, Executed]:
         """`elsewhere` is what proposals hold now, by contract; asked of the board once for a batch."""
         if verdict.executed is None:
             refused = verdict.refused or Refused(SigningRefusal.JUDGE, "no verdict")
@@ -124,10 +157,10 @@ class ExecutionService:
         if execution.contract_id not in elsewhere:
             elsewhere[execution.contract_id] = self._board.elsewhere(contract, height)
         self._book.hold(contract, execution, verdict.executed, height, elsewhere[execution.contract_id])
-        return verdict.executed
+        return contract, verdict.executed
 
 
-def _append(execution: Execution, done: Executed, height: int) -> Append:
+def _append(execution: Execution, done: Executed, height: int, depth: int) -> Append:
     fact = ContractExecuted(
         execution_id=execution.execution_id,
         contract_id=execution.contract_id,
@@ -144,6 +177,7 @@ def _append(execution: Execution, done: Executed, height: int) -> Append:
         weight_wu=done.weight_wu,
         predicted_wu=done.predicted_wu,
         height=height,
+        depth=depth,
     )
     return Append(PREFIX + execution.execution_id, (codec.encode(fact, done.proposer),), 0)
 

@@ -1,6 +1,9 @@
-"""A worker's side: cards from its brief, verdicts for batches. What breaks on one execution refuses that one."""
+"""A worker's side: cards from briefs, verdicts for batches. What breaks on one execution refuses that one."""
 
-from controller.signing.execution.card import Card, card_of
+from collections import defaultdict
+from collections.abc import Sequence
+
+from controller.signing.execution.card import Card, Forms, card_of
 from controller.signing.execution.case import executed
 from controller.signing.execution.model import Batch, Brief, Execution, Refused, Verdict
 from controller.signing.refusal import SigningRefusal
@@ -8,18 +11,27 @@ from shared.errors import BesError, Denied
 
 
 class Worker:
-    def __init__(self, brief: Brief) -> None:
+    """Knows the contracts that it was briefed about, each as its newest brief tells."""
+
+    def __init__(self, briefs: Sequence[Brief] = ()) -> None:
         self._cards: dict[str, Card] = {}
+        self._forms: defaultdict[str, Forms] = defaultdict(dict)
         self._unread: dict[str, str] = {}
-        for contract in brief.contracts:
-            try:
-                self._cards[contract.contract_id] = card_of(contract, brief.indexes)
-            except BesError as error:  # of one contract; the others can be executed
-                self._unread[contract.contract_id] = str(error)
+        self._learn(briefs)
 
     def judge(self, batch: Batch) -> tuple[Verdict, ...]:
         """One verdict for each execution, in their order."""
+        self._learn(batch.briefs)
         return tuple(self._judged(execution, batch.height) for execution in batch.executions)
+
+    def _learn(self, briefs: Sequence[Brief]) -> None:
+        for brief in briefs:
+            contract_id = brief.contract.contract_id
+            self._cards.pop(contract_id, None)
+            try:
+                self._cards[contract_id] = card_of(brief.contract, brief.indexes, self._forms[contract_id])
+            except BesError as error:  # of one contract; the others can be executed
+                self._unread[contract_id] = str(error)
 
     def _judged(self, execution: Execution, height: int) -> Verdict:
         card = self._cards.get(execution.contract_id)

@@ -30,28 +30,34 @@ replaced = msgspec.structs.replace
 
 class LocalWorker:
     def __init__(self, *contracts) -> None:
-        self._worker = Worker(Brief(contracts, 8))
+        self._worker = Worker([Brief(contract, 8) for contract in contracts])
+        self.rests = 0
 
     async def judge(self, batch: Batch):
-        return self._worker.judge(batch)
+        return self._worker.judge(replaced(batch, briefs=()))
+
+    async def rest(self) -> None:
+        self.rests += 1
 
 
 @asynccontextmanager
-async def serving(folder: Path, contracts, *workers) -> AsyncIterator[tuple[ExecutionService, Journal]]:
+async def serving(folder: Path, contracts, *workers, **options) -> AsyncIterator[tuple[ExecutionService, Journal]]:
     async with SqliteJournal(folder / "journal.db") as store:
         journal, board = Journal(store, FakeClock()), ProposalBoard()
         async for page in journal.since(0):
             board.fold(page)
         journal.subscribe(board.fold)
-        known = {one.contract_id: one for one in contracts}
 
         class Known:
-            contract = staticmethod(known.get)
+            @staticmethod
+            def contract(contract_id: str):
+                return next((one for one in contracts if one.contract_id == contract_id), None)
 
         async def height() -> int:
             return HEIGHT
 
-        service = ExecutionService(journal, board, Known(), workers or [LocalWorker(*contracts)], height)
+        judges = workers or [LocalWorker(*contracts)]
+        service = ExecutionService(journal, board, Known(), judges, height, lambda _: 8, **options)
         running = asyncio.create_task(service.run())
         try:
             yield service, journal
@@ -123,10 +129,10 @@ async def test_every_path_that_the_contract_has(tmp_path: Path, make) -> None:
     (entry,) = Transaction.parse(done.raw).inputs
     assert entry.sequence == 4320
     shut = replaced(contract.terms.paths[0], after_height=HEIGHT + 1)
-    (verdict,) = Worker(Brief((with_path(contract, shut),), 1)).judge(Batch(HEIGHT, (case,)))
+    (verdict,) = Worker([Brief(with_path(contract, shut), 1)]).judge(Batch(HEIGHT, (case,)))
     assert verdict.refused.rule == "coins.immature"
     other = replaced(contract.terms.paths[0], older_blocks=100)
-    (verdict,) = Worker(Brief((with_path(contract, other),), 1)).judge(Batch(HEIGHT, (case,)))
+    (verdict,) = Worker([Brief(with_path(contract, other), 1)]).judge(Batch(HEIGHT, (case,)))
     assert verdict.refused.rule == "spending.unknown-path"
 
 
@@ -259,7 +265,7 @@ def test_a_contract_that_cannot_be_read_stops_no_other() -> None:
     good = wsh_contract()
     bad = replaced(good, contract_id="00" * 32, terms=replaced(good.terms, descriptor="wsh(pk(nobody))"))
     (case,) = executions(good, 1)
-    worker = Worker(Brief((bad, good), 1))
+    worker = Worker([Brief(bad, 1), Brief(good, 1)])
     stolen = replaced(case, contract_id=bad.contract_id)
     refused_one, executed_one = worker.judge(Batch(HEIGHT, (stolen, case)))
     assert refused_one.refused.rule == "spending.unknown-contract"
@@ -269,12 +275,48 @@ def test_a_contract_that_cannot_be_read_stops_no_other() -> None:
 
 async def test_a_process_that_dies_refuses_its_batch_and_is_replaced(tmp_path: Path, scene) -> None:
     contract, cases = scene
-    async with ExecutorProcess(Brief((contract,), 8)) as process:
-        (first,) = await process.judge(Batch(HEIGHT, cases[:1]))
+    brief = Brief(contract, 8)
+    async with ExecutorProcess() as process:
+        (first,) = await process.judge(Batch(HEIGHT, cases[:1], (brief,)))
         assert first.executed is not None
         process._process.kill()
-        (second,) = await process.judge(Batch(HEIGHT, cases[1:2]))
+        (second,) = await process.judge(Batch(HEIGHT, cases[1:2], (brief,)))
         assert second.refused is not None
         assert second.refused.rule == "signing.judge"
-        (third,) = await process.judge(Batch(HEIGHT, cases[1:2]))
+        (third,) = await process.judge(Batch(HEIGHT, cases[1:2], (brief,)))
         assert third.executed is not None
+
+
+async def test_a_worker_learns_of_contracts_and_policies_as_they_come(tmp_path: Path) -> None:
+    one, other = wsh_contract(), musig_contract()
+    (first, case), (another,) = executions(one, 2), executions(other, 1)
+    poorer = replaced(one.policy, policy_version=2, limits=replaced(one.policy.limits, per_tx_sat=1_000))
+    process, known = ExecutorProcess(), [one]
+    async with serving(tmp_path, known, process) as (service, _):
+        await service.execute(first)
+        assert await refused(service, another) == "spending.unknown-contract"
+        running = process._process
+        known[:] = replaced(one, policy=poorer), other
+        assert await refused(service, case) == "verdict.tx-limit"
+        await service.execute(another)
+        assert process._process is running
+    assert process._process is None
+
+
+async def test_a_worker_that_nobody_asks_rests(tmp_path: Path) -> None:
+    contract = wsh_contract()
+    first, second = executions(contract, 2)
+    worker = LocalWorker(contract)
+    async with serving(tmp_path, [contract], worker, idle_s=0.02) as (service, _):
+        await service.execute(first)
+        async with asyncio.timeout(5):
+            while not worker.rests:
+                await asyncio.sleep(0.01)
+        await service.execute(second)
+
+
+async def test_a_process_that_does_not_start_refuses_by_name(scene) -> None:
+    contract, cases = scene
+    for command in (("/nonexistent",), ("/bin/true",)):
+        (verdict,) = await ExecutorProcess(command).judge(Batch(HEIGHT, cases[:1], (Brief(contract, 1),)))
+        assert verdict.refused.rule == "signing.judge"

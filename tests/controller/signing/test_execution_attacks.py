@@ -35,8 +35,7 @@ CONTRACTS = {"wsh": wsh_contract, "musig": musig_contract, "leaf": leaf_contract
 def scenes():
     made = {name: make() for name, make in CONTRACTS.items()}
     return {
-        name: (Worker(Brief((contract,), 4)), contract, list(executions(contract, 3)))
-        for name, contract in made.items()
+        name: (Worker([Brief(contract, 4)]), contract, list(executions(contract, 3))) for name, contract in made.items()
     }
 
 

@@ -1,6 +1,6 @@
 """A whole treasury over a journal on the disk, the simulated node behind its door, and two boxes that speak."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from shared.wire.codec import decode, encode
 from shared.wire.signing import BoxReport, Kind, Packet, RegistrationAnswer, domain
 from shared.wire.version import WIRE_VERSION
 from tests.controller.api.conftest import people
-from tests.controller.contracts.scene import AGREEMENT, VAULT, FakeClock, signed
+from tests.controller.contracts.scene import VAULT, FakeClock, agreement, signed
 from tests.integration.chain.conftest import RunningNode, Simulated
 
 __all__ = ["people"]  # the fixture
@@ -81,24 +81,26 @@ class House:
     program: Simulated
     rpc: JsonRpc
     clock: FakeClock
+    make: Callable[[], Treasury]
+    """Another controller over the same journal, as after a restart."""
 
     async def mine(self, count: int = 1) -> None:
         await self.rpc.call(tuple[str, ...], "generatetoaddress", count, Purse().address)
 
-    async def drafted(self) -> Contract:
+    async def drafted(self, **changes: object) -> Contract:
         boxes = (ANNA.box_id, BEN.box_id)
-        return await self.treasury.contracts.draft(VAULT.compile(AGREEMENT), boxes, actor="Anna")
+        return await self.treasury.contracts.draft(VAULT.compile(agreement(**changes)), boxes, actor="Anna")
 
-    async def sealed(self) -> Contract:
-        contract = await self.drafted()
+    async def sealed(self, **changes: object) -> Contract:
+        contract = await self.drafted(**changes)
         assert contract.pending is not None
         policy = contract.pending.policy
         for owner in (0, 1):
             contract = await self.treasury.contracts.approve(contract.contract_id, signed(policy, owner), actor="Anna")
         return contract
 
-    async def registered(self, effective_height: int = 0) -> Contract:
-        contract = await self.sealed()
+    async def registered(self, effective_height: int = 0, **changes: object) -> Contract:
+        contract = await self.sealed(**changes)
         for box in (ANNA, BEN):
             await self.treasury.post.arrived(SITE, box.node, box.registered(contract.contract_id, effective_height))
         return self.treasury.contracts.book.get(contract.contract_id)
@@ -118,9 +120,13 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     )
     clock, broker, rpc = FakeClock(), Broker(), running.rpc()
     async with SqliteJournal(tmp_path / "journal.db") as store:
-        journal = Journal(store, clock)
-        made = Treasury(settings, journal, SqliteOutbox(store), broker, SigningKey(b"o" * 32), clock)
-        yield House(made, broker, program, rpc, clock)
+
+        def make() -> Treasury:
+            journal = Journal(store, clock)
+            return Treasury(settings, journal, SqliteOutbox(store), broker, SigningKey(b"o" * 32), clock)
+
+        made = make()
+        yield House(made, broker, program, rpc, clock, make)
         await made.aclose()
     await rpc.aclose()
     await program.stop()
