@@ -110,7 +110,7 @@ def partials(treasury: Treasury, asked: ProposalView) -> list[bytes]:
     """What the software keys of Anna and Ben make of a base."""
     psbt = Psbt.parse(base64.b64decode(asked.psbt))
     hasher = Sighasher(psbt.tx, [entry.spent for entry in psbt.inputs])
-    places = treasury.signing.progress(asked.proposal_id).proposal.places
+    places = treasury.board.find(asked.proposal_id).proposal.places
     made = []
     for number in (0, 1):
         inputs = []
