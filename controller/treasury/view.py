@@ -37,6 +37,7 @@ from controller.views.treasury import (
     PolicyView,
     ProposalView,
     RestartView,
+    UnfitView,
 )
 from shared.wire.codec import encode
 from shared.wire.contract import SpendingPolicy, contract_id
@@ -62,6 +63,7 @@ def box_view(box: KnownBox) -> BoxView:
         allowances=()
         if report is None
         else tuple(AllowanceView(*msgspec.structs.astuple(one)) for one in report.allowances),
+        unfit=() if report is None else tuple(UnfitView(one.contract_id, one.detail) for one in report.unfit),
     )
 
 

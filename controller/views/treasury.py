@@ -19,10 +19,17 @@ class AllowanceView(msgspec.Struct, frozen=True):
     lifetime_left_sat: Sats
 
 
+class UnfitView(msgspec.Struct, frozen=True):
+    """A registered contract that the box does not sign for, and why."""
+
+    contract_id: str
+    detail: str
+
+
 class BoxView(msgspec.Struct, frozen=True, kw_only=True):
     """All but the address is what the box said itself, null before it has said anything.
 
-    `clock_stale` and `stopped` are empty where the box signs.
+    `clock_stale` and `stopped` are empty where the box signs; for contracts in `unfit` it signs nothing all the same.
     """
 
     box_id: str
@@ -36,6 +43,7 @@ class BoxView(msgspec.Struct, frozen=True, kw_only=True):
     stopped: str
     public_keys: tuple[str, ...]
     allowances: tuple[AllowanceView, ...]
+    unfit: tuple[UnfitView, ...] = ()
 
 
 class RestartView(msgspec.Struct, frozen=True, kw_only=True):

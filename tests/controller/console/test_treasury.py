@@ -24,6 +24,7 @@ from controller.console.topics import all_topics
 from controller.console.topics.treasury import fee, patience
 from controller.console.topics.treasury.payment import steps
 from controller.views.ports import Operations
+from controller.views.treasury import UnfitView
 from shared.clock import SystemClock
 from shared.errors import GatewayUnavailable
 from tests.controller.console.conftest import Enter, Visitor
@@ -98,6 +99,23 @@ async def test_what_needs_a_person_stands_first_and_names_who(site: Operations, 
     assert any("can soon be spent by the path “recovery”" in text for text in said)
     actions = {cells[1]["text"].split(" to ")[-1]: cells[2] for cells in needs}
     assert actions["Kraken deposit from Cold reserve"] == "Approve: Rosa"  # Anna proposed it, Ben has said yes
+
+
+async def test_a_contract_that_a_box_does_not_sign_for_needs_a_person(
+    visit: Enter, site: Operations, treasury: FakeTreasury
+) -> None:
+    assert not [cells for cells in await rows(site, treasury, "treasury-needs") if "not sign for" in cells[1]["text"]]
+    why = "<b>no key of ours</b>"
+    unfit = msgspec.structs.replace(treasury.boxes[0], unfit=(UnfitView(VAULT, why), UnfitView("cc" * 32, why)))
+    treasury.boxes = (unfit, *treasury.boxes[1:])
+    said = {cells[1]["text"]: cells[1]["href"] for cells in await rows(site, treasury, "treasury-needs")}
+    assert said[f"Box edge-1 at west-1 does not sign for Cold reserve: {why}"] == "/console/treasury/box/box-one"
+    assert f"Box edge-1 at west-1 does not sign for cccccccc…cccccccc: {why}" in said  # unknown to this controller
+    visitor = await visit("vera")
+    await visitor.user.open("/treasury/box/box-one")
+    shown = sheet(visitor.user, "Contracts that it does not sign for").props["first"]
+    assert [row["cells"][0]["text"] for row in shown] == ["Cold reserve", "cccccccc…cccccccc"]
+    assert shown[0]["cells"][2] == why
 
 
 async def test_a_node_that_cannot_be_asked_leaves_balances_unknown(

@@ -6,9 +6,10 @@ from nacl.signing import SigningKey
 from controller.contracts.model import Phase
 from controller.treasury import post as post_module
 from controller.treasury.service import ASK_AGAIN_MS
+from controller.views.treasury import UnfitView
 from shared.crypto.keys import key_id
 from shared.crypto.signing import unseal
-from shared.wire.signing import HeadersBatch, RegistrationAnswer, WitnessRequest, domain
+from shared.wire.signing import BoxReport, HeadersBatch, RegistrationAnswer, UnfitContract, WitnessRequest, domain
 from tests.controller.treasury.conftest import ANNA, BEN, SITE, Box, House
 
 
@@ -44,6 +45,13 @@ async def test_nobody_speaks_for_a_box(house: House) -> None:
     assert not pending.registered
     await post.arrived(SITE, "anna", forger.report(7))
     assert [box.report for box in house.treasury.boxes.listed()] == [None, None]
+
+
+async def test_a_contract_that_a_box_does_not_sign_for_is_shown_with_its_reason(house: House) -> None:
+    told = msgspec.structs.replace(_report(3), unfit=(UnfitContract("ab" * 32, "its descriptor has no key of ours"),))
+    await house.treasury.post.arrived(SITE, "anna", ANNA.says("report", told))
+    heard = {box.box_id: box.unfit for box in (await house.treasury.desk.state()).boxes}
+    assert heard == {ANNA.box_id: (UnfitView("ab" * 32, "its descriptor has no key of ours"),), BEN.box_id: ()}
 
 
 async def test_what_boxes_ask_each_other_goes_to_the_others_only(house: House) -> None:
@@ -122,6 +130,11 @@ def _batches(house: House) -> list[tuple[bytes, ...]]:
     trusted = {key_id(key): key}
     packets = [packet for _, packet in house.broker.sent]
     return [unseal(domain("headers"), packet.sealed, trusted, HeadersBatch)[0].headers for packet in packets]
+
+
+def _report(height: int) -> BoxReport:
+    head = bytes(32)
+    return BoxReport(box_id=ANNA.box_id, public_keys=(), ledger_seq=1, ledger_head=head, height=height, median_time_s=1)
 
 
 def _answer(of: str) -> RegistrationAnswer:

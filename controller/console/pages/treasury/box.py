@@ -15,6 +15,11 @@ _LIMITS = (
     Column("lifetime", "Left in all", wrap=True),
     Column("policy", "Policy", end=True),
 )
+_UNFIT = (
+    Column("contract", "Contract", lead=True, wrap=True),
+    Column("state", "State"),
+    Column("why", "Why", wrap=True),
+)
 
 
 async def build(page: TreasuryPage) -> None:
@@ -26,6 +31,13 @@ async def build(page: TreasuryPage) -> None:
     with card("What it would still sign", "as it counts itself; a fee counts as spending").classes("bes-first"):
         rows = await page.follow("box-limits")
         Sheet(_LIMITS, rows, topic="box-limits", caption="Limits left", empty="It has named no limit.")
+    with card(
+        "Contracts that it does not sign for", "contract.unfit: they do not pass what its release checks"
+    ).classes("bes-first"):
+        rows = await page.follow("box-unfit")
+        Sheet(
+            _UNFIT, rows, topic="box-unfit", caption="Contracts that it does not sign for", empty="It has named none."
+        )
     with card("Who it is", "compare with what the box itself prints: bes box identity"):
         CopyText(box.box_id, test="box-id")
     with card("Ledger head", "each row is chained to the one before; the witnesses remember this head"):

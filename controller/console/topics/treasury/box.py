@@ -4,7 +4,7 @@ from controller.console.feed import Content, Topic
 from controller.console.format import age, money, number, plural, sat
 from controller.console.topics.treasury.overview import box_state
 from controller.console.topics.treasury.patience import PatientDesk
-from controller.console.topics.treasury.words import contract_href, short
+from controller.console.topics.treasury.words import contract_href, short, tag
 from controller.views.treasury import BoxView, ContractView, TreasuryState
 from shared.errors import NotFound
 
@@ -20,7 +20,11 @@ def topics(desk: PatientDesk) -> tuple[Topic, ...]:
         known = {one.contract_id: await desk.known_contract(one.contract_id) for one in box.allowances}
         return {"rows": limit_rows(box, known)}
 
-    return (Topic("box", 1.0, head_now), Topic("box-limits", 1.0, limits))
+    async def unfit(_site: str, box_id: str) -> Content:
+        state = await desk.state()
+        return {"rows": unfit_rows(box_of(state, box_id), state)}
+
+    return (Topic("box", 1.0, head_now), Topic("box-limits", 1.0, limits), Topic("box-unfit", 1.0, unfit))
 
 
 def box_of(state: TreasuryState, box_id: str) -> BoxView:
@@ -69,6 +73,22 @@ def limit_rows(box: BoxView, contracts: dict[str, ContractView | None]) -> list[
             ],
         }
         for left in box.allowances
+    ]
+
+
+def unfit_rows(box: BoxView, state: TreasuryState) -> list[Content]:
+    """Contracts that it does not sign for, in its own words."""
+    names = {one.contract_id: one.name for one in state.contracts}
+    return [
+        {
+            "id": one.contract_id,
+            "cells": [
+                {"text": names.get(one.contract_id, short(one.contract_id)), "href": contract_href(one.contract_id)},
+                tag("does not sign", 2),
+                one.detail,
+            ],
+        }
+        for one in box.unfit
     ]
 
 

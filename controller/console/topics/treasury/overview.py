@@ -96,6 +96,7 @@ def _sentence(needed: list[Content]) -> str:
 def needs(state: TreasuryState, contracts: Contracts, now_ms: int, age_s: float) -> list[Content]:
     """What a person has to do, the most urgent first."""
     rows = [*_troubles(state, age_s), *(row for box in state.boxes if (row := _box_need(box, now_ms)))]
+    rows += [row for box in state.boxes for row in _unfit_needs(box, state)]
     rows += [row for view in contracts.values() for row in _contract_needs(view)]
     rows += [row for one in state.proposals if (row := _payment_need(one, contracts, now_ms))]
     return sorted(rows, key=lambda row: int(row["cells"][0]["mark"]))
@@ -123,6 +124,18 @@ def _box_need(box: BoxView, now_ms: int) -> Content | None:
         return None
     text = f"Box {box.node} at {box.site}: {state}"
     return _need(f"box-{box.box_id}", 1 if box.stopped else 2, text, mend, href=box_href(box.box_id))
+
+
+def _unfit_needs(box: BoxView, state: TreasuryState) -> list[Content]:
+    """Contracts that a box does not sign for since its release checks more."""
+    names = {one.contract_id: one.name for one in state.contracts}
+    mend = "Move its coins by keys outside of the box, or by the release before, into a contract that passes."
+    rows = []
+    for unfit in box.unfit:
+        name = names.get(unfit.contract_id, short(unfit.contract_id))
+        text = f"Box {box.node} at {box.site} does not sign for {name}: {unfit.detail}"
+        rows.append(_need(f"unfit-{box.box_id}-{unfit.contract_id}", 2, text, mend, href=box_href(box.box_id)))
+    return rows
 
 
 def _contract_needs(view: ContractView) -> list[Content]:
