@@ -58,6 +58,11 @@ class ProposalBoard:
         """Outputs that an open proposal spends, with its id, or that an execution has spent, with the execution's."""
         return ChainMap(self._proposed(), self.executions.coins)  # type: ignore[arg-type]  # nobody writes
 
+    def waiting(self) -> set[str]:
+        """Transactions of open proposals and executions that no block holds: what they make is not in the chain yet."""
+        proposed = {one.proposal.txid for one in self._open.values() if one.block is None}
+        return proposed | {one.txid for one in self.executions.open() if one.block is None}
+
     def elsewhere(self, contract: Contract, height: int) -> Elsewhere:
         """What executions have to know of proposals."""
         since = height - contract.policy.limits.window_blocks

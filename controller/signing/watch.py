@@ -85,7 +85,7 @@ class ChainWatch:
 
     async def _look_for_coins(self, progress: ProposalProgress, tip: ChainPoint) -> None:
         """Are its coins still there? The change of a payment that waits itself is not yet."""
-        waiting = {one.proposal.txid for one in self._board.open() if one.block is None}
+        waiting = self._board.waiting()
         coins = [coin for coin in progress.proposal.inputs if coin[0] not in waiting]
         for txid, vout in coins:
             if not await self._chain.holds(txid, vout):

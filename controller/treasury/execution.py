@@ -32,7 +32,7 @@ class ExecutionDesk:
         self._contracts.get(contract_id)
         if self._service is None:
             raise Denied(TreasuryRefusal.NO_WORKERS, "the settings of this controller give no workers for executions")
-        work = (self._answered(index, _execution(contract_id, wish)) for index, wish in enumerate(wishes))
+        work = (self._answered(index, execution_of(contract_id, wish)) for index, wish in enumerate(wishes))
         return tuple(await asyncio.gather(*work))
 
     def executions(self, contract_id: str, limit: int) -> tuple[ExecutionView, ...]:
@@ -64,7 +64,7 @@ class ExecutionDesk:
         return (await self._service.execute(execution)).txid
 
 
-def _execution(contract_id: str, wish: ExecutionWish) -> Execution:
+def execution_of(contract_id: str, wish: ExecutionWish) -> Execution:
     """Its id is the digest of all that was sent, so the same bytes are the same execution."""
     fields = msgspec.structs.astuple(wish)
     digest = hashlib.sha256(msgspec.msgpack.encode((contract_id, *fields))).hexdigest()

@@ -92,7 +92,7 @@ class Treasury:
         recovery = LedgerRecovery(journal, self.boxes, self.post)
         self.desk = Desk(settings.network, self.contracts, self.signing, self.chain, self.boxes, self.claims, recovery)
         self.executions = self._executions(settings.execution_workers, spendable)
-        self.execution_watch = ExecutionWatch(journal, self.board.executions, self.chain, look_s=settings.look_s)
+        self.execution_watch = ExecutionWatch(journal, self.board, self.chain, look_s=settings.look_s)
         self.execution_desk = ExecutionDesk(self.contracts.book, self.board.executions, self.executions)
 
     async def restore(self) -> None:

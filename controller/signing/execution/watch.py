@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from controller.journal import Append, Commit, Journal
+from controller.signing.board import ProposalBoard
 from controller.signing.conductor import ACTOR
-from controller.signing.execution.book import ExecutionBook
 from controller.signing.execution.event import (
     PREFIX,
     ExecutionBroadcast,
@@ -32,9 +32,9 @@ _log = get_logger("signing.execution")
 class ExecutionWatch:
     """`run` until cancelled, or `observe` as often as one likes. A node that cannot be asked only delays."""
 
-    def __init__(self, journal: Journal, book: ExecutionBook, chain: Chain, *, look_s: float) -> None:
+    def __init__(self, journal: Journal, board: ProposalBoard, chain: Chain, *, look_s: float) -> None:
         self._journal = journal
-        self._book = book
+        self._board = board
         self._chain = chain
         self._look_s = look_s
         self._tip: ChainPoint | None = None
@@ -49,7 +49,7 @@ class ExecutionWatch:
 
     async def observe(self) -> None:
         """What is new is offered to the node; after a new tip, and after a start, everything is looked at."""
-        due = list(self._book.open())
+        due = list(self._board.executions.open())
         if not due:
             return
         tip = await self._chain.tip()
@@ -91,8 +91,8 @@ class ExecutionWatch:
         return [ExecutionOvertaken(one.execution_id, one.txid, since)] if lost else []
 
     async def _misses_coins(self, one: ExecutionProgress) -> bool:
-        """Not those that another open execution is about to make."""
-        waiting = {other.txid for other in self._book.open() if other.block is None}
+        """Not those that something else of ours is about to make."""
+        waiting = self._board.waiting()
         coins = [coin for coin in one.inputs if coin[0] not in waiting]
         return not all([await self._chain.holds(*coin) for coin in coins])
 

@@ -16,9 +16,12 @@ from controller.api import build
 from controller.api.execution import MAX_BATCH_BYTES
 from controller.people.model import Actor, Permission
 from controller.people.service import People
+from controller.signing.execution.model import Batch, Brief
+from controller.signing.execution.worker import Worker
 from controller.treasury import Treasury
-from controller.treasury.execution import ExecutionDesk
-from controller.views.execution import MOST_EXECUTIONS
+from controller.treasury.book import SpendableContracts
+from controller.treasury.execution import ExecutionDesk, execution_of
+from controller.views.execution import MOST_EXECUTIONS, ExecutionWish
 from controller.views.treasury import PaymentView, ProposalView, SpendingWish
 from shared.bitcoin.extended_key import ExtendedKey
 from shared.bitcoin.network import Network
@@ -27,7 +30,7 @@ from shared.bitcoin.sighash import SIGHASH_ALL, Sighasher
 from shared.bitcoin.signature import sign_ecdsa
 from shared.clock import SystemClock
 from shared.crypto.signing import seal
-from shared.errors import Denied
+from shared.errors import Denied, GatewayError
 from shared.wire.codec import decode
 from shared.wire.contract import APPROVAL_DOMAIN, Approval, ContractTerms
 from tests.controller.api.conftest import ORIGIN, PASSWORD, Described
@@ -55,16 +58,16 @@ class Scene:
     def path(self) -> str:
         return f"/api/v1/contracts/{self.contract_id}/executions"
 
-    async def signed(self) -> dict[str, Any]:
+    async def signed(self, coin: tuple[str, int] | None = None, paid_sat: int = PAID_SAT) -> dict[str, Any]:
         """One payment as its people and signers would send it: proposed to get the base, then taken back."""
         desk, contract = self.treasury.desk, self.house.treasury.contracts.book.get(self.contract_id)
         listed = contract.policies[-1].policy.allow_list[0]
         wish = SpendingWish(
             path=contract.terms.paths[0].name,
-            payments=(PaymentView(listed.address, PAID_SAT, listed.name),),
+            payments=(PaymentView(listed.address, paid_sat, listed.name),),
             reason="rent",
             fee_rate_sat_vb=2,
-            coins=(await self.coin(),),
+            coins=(coin or await self.coin(),),
         )
         asked = await desk.propose(self.contract_id, wish, ADA)
         proposal = seal(APPROVAL_DOMAIN, decode(asked.to_seal["Rosa"], Approval), [ROSA])
@@ -127,13 +130,15 @@ async def served(house: House, treasury: Treasury, people: People, contract_id: 
     app = build(operations(SystemClock(), 20), people, treasury=treasury.desk, executions=treasury.execution_desk)
     hooks = {"response": [Described(app)]}
     running = asyncio.create_task(treasury.executions.run())
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url=ORIGIN, headers={"origin": ORIGIN}, event_hooks=hooks
-    ) as client:
-        await client.post("/api/v1/session", json={"name": "ada", "password": PASSWORD})
-        yield Scene(house, treasury, contract_id, client)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    try:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url=ORIGIN, headers={"origin": ORIGIN}, event_hooks=hooks
+        ) as client:
+            await client.post("/api/v1/session", json={"name": "ada", "password": PASSWORD})
+            yield Scene(house, treasury, contract_id, client)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def funded(house: House, **limited: int) -> str:
@@ -199,6 +204,79 @@ async def test_a_restart_before_the_broadcast(house: House, people: People) -> N
             assert await house.rpc.call(tuple[str, ...], "getrawmempool") == (before["txid"],)
     finally:
         await again.aclose()
+
+
+async def test_a_block_that_leaves_the_chain(house: House, people: People) -> None:
+    of = await funded(house)
+    watch = house.treasury.execution_watch
+    async with served(house, house.treasury, people, of) as scene:
+        await scene.execute(await scene.signed())
+        await watch.observe()
+        await house.mine()
+        await watch.observe()
+        (before,) = await scene.listed()
+        lost = await house.rpc.call(str, "getbestblockhash")
+        await house.rpc.call(None, "invalidateblock", lost)
+        await watch.observe()
+        assert (await scene.listed())[0]["status"] == "broadcast"
+        await house.mine(DEPTH + 1)
+        await watch.observe()
+        (after,) = await scene.listed()
+        assert (before["status"], after["status"], after["txid"]) == ("confirmed", "buried", before["txid"])
+
+
+async def test_a_coin_that_somebody_else_spends(house: House, people: People) -> None:
+    of = await funded(house)
+    watch = house.treasury.execution_watch
+    async with served(house, house.treasury, people, of) as scene:
+        coin = await scene.coin()
+        ours, rival = await scene.signed(coin), await scene.signed(coin, PAID_SAT + 1)
+        await house.rpc.call(str, "sendrawtransaction", final(house, of, rival).hex())
+        await house.mine()
+        await scene.execute(ours)
+        await watch.observe()
+        (shown,) = await scene.listed()
+        assert (shown["status"], "missing" in shown["node_reason"]) == ("untaken", True)
+        await house.mine(DEPTH - 1)
+        await watch.observe()
+        assert (await scene.listed())[0]["status"] == "untaken"
+        await house.mine()
+        await watch.observe()
+        assert (await scene.listed())[0]["status"] == "overtaken"
+        assert coin in house.treasury.board.reserved()
+
+
+def final(house: House, contract_id: str, wish: dict[str, Any]) -> bytes:
+    """What a worker makes of a wish, without anybody writing it down."""
+    height = house.treasury.chain.known_height
+    contract = SpendableContracts(house.treasury.contracts.book, house.treasury.boxes, lambda: height)
+    found = contract.contract(contract_id)
+    assert found is not None
+    execution = execution_of(contract_id, msgspec.convert(wish, ExecutionWish))
+    (verdict,) = Worker([Brief(found, 20)]).judge(Batch(height, (execution,)))
+    return verdict.executed.raw
+
+
+async def test_a_node_that_is_away_loses_nothing(house: House, people: People) -> None:
+    of = await funded(house)
+    async with served(house, house.treasury, people, of) as scene:
+        first, second = await scene.signed(), await scene.signed()
+        (done,) = await scene.execute(first)
+        await house.program.stop()
+        try:
+            away = await scene.client.post(scene.path, json={"executions": [first, second]})
+            with pytest.raises(GatewayError):
+                await house.treasury.execution_watch.observe()
+        finally:
+            await house.program.start()
+        assert away.status_code == 503
+        async with asyncio.timeout(10):
+            while (await scene.client.post(scene.path, json={"executions": [first, second]})).status_code == 503:
+                await asyncio.sleep(0.1)
+        answers = await scene.execute(first, second)
+        assert (answers[0]["txid"], answers[1]["rule"]) == (done["txid"], None)
+        await house.treasury.execution_watch.observe()
+        assert {one["status"] for one in await scene.listed()} == {"broadcast"}
 
 
 async def test_the_window_is_full_in_the_middle_of_a_batch(house: House, people: People) -> None:
