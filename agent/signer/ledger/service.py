@@ -16,8 +16,8 @@ from agent.signer.ledger.audit import SCHEMAS, verify
 from agent.signer.ledger.budget import Budget, Now
 from agent.signer.ledger.chain import genesis
 from agent.signer.ledger.model import Debit, Entry, EntryKind, Head, Note, OpenedBody, Spend, Spent
-from agent.spool.integrity import check_files, check_tail
-from shared.errors import Conflict, Corrupt, Denied, StorageError
+from agent.spool.integrity import check_files, check_log, check_tail
+from shared.errors import Conflict, Corrupt, Denied, StorageError, StorageUnavailable
 from shared.group_commit import GroupCommitter
 from shared.wire.codec import encode
 from shared.wire.contract import Limits
@@ -120,11 +120,13 @@ class Ledger:
         return await self._committer.call(partial(verify, box_id=self._box_id))
 
     def _start(self) -> Head:
-        check_files(self._path)
+        last_commit_frame = check_files(self._path)
         if not self._accept_torn_end:
             check_tail(self._path)
         try:
             self._committer.start()
+            if last_commit_frame and not self._accept_torn_end:
+                self._committer.maintain(partial(self._require_recovered, last_commit_frame))
             self._committer.run(self._claim)
             self._requests = self._committer.run(table.requests)
             return self._committer.run(partial(verify, box_id=self._box_id))
@@ -134,6 +136,17 @@ class Ledger:
         except BaseException:
             self._committer.stop()
             raise
+
+    def _require_recovered(self, last_commit_frame: int, connection: sqlite3.Connection) -> None:
+        """SQLite reads the log anew only where nobody has the file open. With another program in it, a commit that is
+        on the disk, and that a kill kept from its index, would be written over in part: the log would look torn.
+        """
+        try:
+            check_log(connection, last_commit_frame)
+        except Corrupt as error:
+            raise StorageUnavailable(
+                f"{self._path}: another program has had it open since the box ended; end that one and start again"
+            ) from error
 
     def _claim(self, connection: sqlite3.Connection) -> None:
         if table.newest(connection) is None:
