@@ -12,6 +12,7 @@ import msgspec
 
 from benchmarks.signing_kills_contracts import PAYEE, Spendable
 from benchmarks.signing_kills_stage import SigningStage
+from hardware_sims.demo.contract import payee
 from hardware_sims.demo.payment import document_of, text
 from hardware_sims.demo.treasury import APPROVERS, PROPOSER
 from shared.crypto.signing import seal
@@ -57,6 +58,7 @@ class Payments:
         self.denied: Counter[str] = Counter()
         self.failed = ""
         self._stage = stage
+        self._payee = payee(stage, PAYEE)
         self._turns: Iterator[Spendable] = itertools.cycle(contracts)
         self._block_s = block_s
         self._pay = threading.Event()
@@ -130,7 +132,7 @@ class Payments:
     def _proposed(self, payment: Payment) -> dict[str, Any] | None:
         wish = {
             "path": payment.contract.path,
-            "payments": [{"address": PAYEE, "amount_sat": AMOUNT_SAT + payment.number, "name": "payee"}],
+            "payments": [{"address": self._payee, "amount_sat": AMOUNT_SAT + payment.number, "name": PAYEE}],
             "reason": payment.reason,
             "fee_rate_sat_vb": 5,
             "expiry_blocks": _EXPIRY_BLOCKS,

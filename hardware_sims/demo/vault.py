@@ -1,17 +1,15 @@
 """A vault of the treasury: two of three boxes pay, attacks are refused, and a recovery is rehearsed."""
 
 import base64
-from typing import Any
 
 import msgspec
 
-from hardware_sims.demo.client import JsonClient, wait_for
-from hardware_sims.demo.contract import BTC, funded, payee, registered
+from hardware_sims.demo.client import JsonClient
+from hardware_sims.demo.contract import BTC, boxes_follow, funded, payee, registered
 from hardware_sims.demo.disproved import require
 from hardware_sims.demo.forger import forged_answer
 from hardware_sims.demo.offline import signed_offline
 from hardware_sims.demo.payment import (
-    WAIT_S,
     approved,
     asked_for,
     document_of,
@@ -42,16 +40,9 @@ _TEMPLATE = {"type": "treasury-vault", "needed": 2, "recovery_after_blocks": REC
 
 def vault_registered(api: JsonClient, treasury: Treasury) -> str:
     """Drafted by a treasurer, signed by two owners, taken by every box."""
-    treasury.node.mine(102, treasury.purse)
-
-    def boxes_here() -> dict[str, Any] | None:
-        state: dict[str, Any] = api.get("/treasury")
-        here = [box for box in state["boxes"] if box["height"] is not None and box["height"] >= 102]
-        return state if len(here) == len(treasury.boxes) and state["height"] is not None else None
-
-    wait_for("all boxes have told their keys and follow the chain", boxes_here, WAIT_S)
+    boxes_follow(api, treasury)
     keys = [box.token_key for box in treasury.boxes]
-    vault = registered(api, treasury, "Demo vault", _TEMPLATE, keys, treasury.people.recovery_key)
+    vault = registered(api, treasury, "Demo vault", _TEMPLATE, keys)
     treasury.vault_id = vault["summary"]["contract_id"]
     return f"{len(vault['paths'])} ways to spend: " + " / ".join(path["sentence"] for path in vault["paths"])
 

@@ -15,7 +15,7 @@ _TEMPLATE = {"type": "operating-wallet", "fallback_needed": 2, "recovery_after_b
 def paid_by_one_key(api: JsonClient, treasury: Treasury) -> str:
     """Set up, funded, and a payment in two rounds of MuSig2 (BIP-327), each through the broker."""
     keys = treasury.taproot_keys
-    contract = registered(api, treasury, "Demo wallet", _TEMPLATE, keys, treasury.people.recovery_key)
+    contract = registered(api, treasury, "Demo wallet", _TEMPLATE, keys)
     contract_id = contract["summary"]["contract_id"]
     funded(api, treasury, contract_id, FUNDED_SAT, reward=2)
     path = next(path["name"] for path in contract["paths"] if path["leaf"] is None)
