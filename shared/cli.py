@@ -13,12 +13,15 @@ GROUP = "bes.commands"
 WORDS = {
     "agent": "run a mining site: read devices, carry out orders, report",
     "signer": "run a signing box",
+    "box": "set up a signing box: who it is, and its keys in the token",
+    "sign": "make a person's key, read what is to be signed, and sign it",
     "controller": "run the controller: ingest, dispatch, API, console",
     "sims": "run a simulated site that speaks the real protocols",
     "demo": "everything at once on this machine, with a story",
     "pki": "make certificates for broker, controller and nodes, where there is no authority yet",
     "doctor": "look at a node and say what to do",
     "audit": "verify the controller's journal",
+    "claim": "prove bounds of metered energy without showing any of it",
     "bench": "measure, and print one JSON object a benchmark",
     "chaos": "kill agent, controller and broker at random and count what was lost",
 }
