@@ -83,7 +83,6 @@ class Contract:
     policies: tuple[PolicyInForce, ...] = ()
     pending: PolicyDraft | None = None
     first_coin: FirstCoin | None = None
-    active_since_height: int | None = None
     closed_reason: str = ""
     successor: str = ""
     version: int = 1
@@ -152,7 +151,7 @@ def evolve(state: Contract, event: AnyContractEvent) -> Contract:
         case FundingLost():
             after = _unfunded(state, event)
         case ContractActivated():
-            after = replace(state, phase=Phase.ACTIVE, active_since_height=event.height)
+            after = replace(state, phase=Phase.ACTIVE)
         case ContractExpired():
             after = replace(state, phase=Phase.EXPIRED)
         case ContractClosed():

@@ -1,9 +1,8 @@
-"""Signing without a link: PSBT files out, PSBT files in, by the same checks as a box's answer."""
+"""Signing without a link: what comes back as a PSBT file goes through the same checks as a box's answer."""
 
 import base64
 import binascii
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from controller.signing.arrival import checked_additions, parties_of_file
 from controller.signing.event import SpendingProposed
@@ -12,19 +11,6 @@ from controller.signing.ports import Contract
 from controller.signing.refusal import SigningRefusal
 from shared.bitcoin.psbt.scan import MAGIC, MAX_PSBT_BYTES
 from shared.errors import Denied
-
-
-class PsbtFile(NamedTuple):
-    """A file for a signer: `name` says which transaction it is, `binary` and `text` (base64) are the same PSBT."""
-
-    name: str
-    binary: bytes
-    text: str
-
-
-def exported(proposal: SpendingProposed) -> PsbtFile:
-    """The unsigned PSBT of a proposal, named by its txid."""
-    return PsbtFile(f"{proposal.txid}.psbt", proposal.psbt, base64.b64encode(proposal.psbt).decode())
 
 
 def additions_of_file(

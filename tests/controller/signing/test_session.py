@@ -12,7 +12,6 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from controller.signing.airgap import exported
 from controller.signing.conductor import REPEAT_MS
 from controller.signing.model import ProposalStatus
 from controller.signing.progress import REST_MS
@@ -306,10 +305,8 @@ async def test_a_party_without_a_box_signs_a_file(stage, safe, version) -> None:
     await stage.approve(progress.proposal_id)
     await stage.run()
     assert progress.status is ProposalStatus.SIGNING
-    file = exported(progress.proposal)
-    assert file.name == f"{progress.proposal.txid}.psbt"
     request = stage.box(safe, "a").requests[0]
-    signed = version(FakeBox(safe, "c")._added(Psbt.parse(file.binary), request)).raw
+    signed = version(FakeBox(safe, "c")._added(Psbt.parse(progress.proposal.psbt), request)).raw
     with pytest.raises(Denied) as wrong:
         await stage.service.import_signatures(progress.proposal_id, "b", base64.b64encode(signed), CAROL)
     assert wrong.value.rule == "answer.empty"
