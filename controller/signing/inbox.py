@@ -19,7 +19,7 @@ from controller.signing.refusal import SigningRefusal
 from controller.signing.request import proposal_of
 from shared.crypto.keys import key_id
 from shared.crypto.signing import unseal
-from shared.errors import BesError, Conflict, Denied, WireError
+from shared.errors import BesError, Conflict, Denied, GatewayUnavailable, WireError
 from shared.log import get_logger
 from shared.wire.codec import decode
 from shared.wire.envelope import Envelope
@@ -50,7 +50,10 @@ class AnswerInbox:
         self.refused = 0
 
     async def handle(self, site: str, node: str, packet: bytes) -> str | None:
-        """Durable when it returns the proposal that was answered; None where the answer was none of ours."""
+        """Durable when it returns the proposal that was answered; None where the answer was none of ours.
+
+        GatewayUnavailable before the node told its height, StorageError where it was not written: hand it in again.
+        """
         while True:
             taken = self._read(site, node, packet)
             if taken is None:
@@ -91,9 +94,11 @@ class AnswerInbox:
     def _answered(
         self, progress: ProposalProgress, site: str, node: str, packet: Packet
     ) -> tuple[ProposalProgress, msgspec.Struct | None] | None:
-        contract = self._contracts.contract(progress.proposal.contract_id)
-        if contract is None or packet.kind != "answer":
+        if packet.kind != "answer":
             return None
+        contract = self._contracts.contract(progress.proposal.contract_id)
+        if contract is None:
+            raise GatewayUnavailable(f"{progress.proposal_id}: no policy is known to be in force; the node tells more")
         boxes = {key_id(VerifyKey(box.public_key)): box for box in contract.boxes.values() if box.node == node}
         trusted = {name: VerifyKey(box.public_key) for name, box in boxes.items() if box.site == site}
         try:

@@ -21,6 +21,12 @@ def families(treasury: Treasury, now_ms: int) -> Iterator[Metric]:
         yield CounterMetricFamily(f"bes_bitcoind_{name}", meaning, treasury.rpc.counters[name])
     paused = "Whether the Bitcoin node is left alone for a while because it did not answer"
     yield GaugeMetricFamily("bes_bitcoind_paused", paused, int(treasury.rpc.paused))
+    refused = "Packets of signing boxes that could not be understood or were not believed"
+    yield CounterMetricFamily("bes_box_packets_refused", refused, treasury.post.refused)
+    waiting = "Answers of signing boxes that could not be written down yet"
+    yield GaugeMetricFamily("bes_box_answers_waiting", waiting, len(treasury.post.belated))
+    given_up = "Answers of signing boxes that waited too long or were too many"
+    yield CounterMetricFamily("bes_box_answers_given_up", given_up, treasury.post.belated.given_up)
     yield _payments(treasury)
     yield _boxes(treasury, now_ms)
 

@@ -1,5 +1,6 @@
 """Packets to and from signing boxes: registrations, headers, answers, reports, and what boxes ask each other."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
@@ -12,6 +13,7 @@ from controller.contracts.service import BoxAnswer, ContractService
 from controller.gateways.bitcoind import BitcoinNode, BlockPoint
 from controller.signing.ports import BoxAddress, SigningPublisher
 from controller.signing.service import SigningService
+from controller.treasury.belated import BelatedAnswers
 from controller.treasury.boxes import BoxDirectory
 from shared.clock import Clock
 from shared.crypto.signing import seal, unseal
@@ -40,6 +42,8 @@ OVERLAP_BLOCKS = 144
 DEEPEST_OVERLAP_BLOCKS = 16 * HEADERS_AT_ONCE
 SILENT_LOOKS = 12
 FIRST_POLICY = 1
+ANSWERS = frozenset({"answer", "registered", "forwarded"})
+"""What a box says once; all else it says again by itself."""
 
 log = get_logger("controller.treasury")
 
@@ -65,6 +69,8 @@ class Post:
         self._key = key
         self._clock = clock
         self._told: dict[str, Told] = {}
+        self.belated = BelatedAnswers(clock)
+        self.refused = 0
         self._readers: dict[str, Callable[[str, str, bytes, Packet], Awaitable[None]]] = {}
 
     def bind(self, contracts: ContractService, signing: SigningService, forwards: ForwardService) -> None:
@@ -147,14 +153,25 @@ class Post:
             await self._send(box, "restart", AcceptRestart(site=box.site, node=box.node, restart=sealed))
 
     async def arrived(self, site: str, node: str, raw: bytes) -> None:
-        """Nothing is believed before its seal was checked; what cannot be understood is logged and dropped."""
+        """Nothing is believed before its seal was checked. What cannot be understood is counted, logged and dropped; an
+        answer that we could not take in waits for `run`.
+        """
         try:
             packet = decode(raw, Packet)
-            reader = self._readers.get(packet.kind)
-            if reader is not None and self._boxes.trusted(site, node):
-                await reader(site, node, raw, packet)
+        except WireError as error:
+            return self._drop(site, node, error)
+        try:
+            await self._read(site, node, raw, packet)
         except BesError as error:
-            log.warning("treasury.packet-refused", site=site, node=node, code=error.code, detail=error.detail)
+            if error.retryable and packet.kind in ANSWERS:
+                return self.belated.keep(site, node, raw, error)
+            self._drop(site, node, error)
+
+    async def run(self) -> None:
+        """Take in what waits, as soon as that goes; until cancelled."""
+        while True:
+            await asyncio.sleep(self.belated.pause_s)
+            await self.belated.read_again(self._read_again)
 
     async def tell_headers(self, node: BitcoinNode) -> None:
         """Bring each box's own chain of headers to the node's tip, as far as the box has said where it stands.
@@ -170,6 +187,19 @@ class Post:
             if overlap_blocks is not None:
                 await self._tell(node, box.address, min(box.report.height, tip.height), overlap_blocks)
                 self._told[box.address.box_id] = Told(box.report, tip, overlap_blocks)
+
+    async def _read_again(self, site: str, node: str, raw: bytes) -> None:
+        await self._read(site, node, raw, decode(raw, Packet))
+
+    async def _read(self, site: str, node: str, raw: bytes, packet: Packet) -> None:
+        reader = self._readers.get(packet.kind)
+        if reader is not None and self._boxes.trusted(site, node):
+            await reader(site, node, raw, packet)
+
+    def _drop(self, site: str, node: str, error: BesError) -> None:
+        self.refused += 1
+        code, count = error.code, self.refused
+        log.warning("treasury.packet-refused", site=site, node=node, code=code, detail=error.detail, refused=count)
 
     async def _tell(self, node: BitcoinNode, box: BoxAddress, height: int, overlap_blocks: int) -> None:
         """Batches from below its height up to one that leads above it: a branch counts when it has more work."""

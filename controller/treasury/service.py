@@ -121,6 +121,7 @@ class Treasury:
             Dispatcher(journal, outbox, FORWARD_KIND, forwards.deliver, clock, forwards.abandon).run(),
             SigningKeeper(self.signing, self.chain, clock, look_s=self._look_s).run(),
             self.execution_watch.run(),
+            self.post.run(),
             *([] if self.executions is None else [self.executions.run()]),
             self._look_after_contracts(),
         ]
