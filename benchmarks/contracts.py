@@ -20,6 +20,7 @@ import psutil
 
 from benchmarks.contracts_load import HEIGHT, INDEXES, executions, leaf_contract, musig_contract, wsh_contract
 from benchmarks.contracts_node import node_name, rpc_accepts_per_s
+from benchmarks.contracts_rest import BATCH, CALLERS, rest_executions_per_s
 from benchmarks.contracts_stages import stages_us
 from benchmarks.options import Options
 from controller.gateways.executors.pool import ExecutorProcess
@@ -29,12 +30,13 @@ from controller.signing.execution.model import Batch, Brief, Executed, Execution
 from controller.signing.execution.service import ExecutionService
 from controller.signing.ports import Contract
 from controller.storage.sqlite.journal import SqliteJournal
+from controller.treasury.execution import ExecutionDesk
 from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import TxOut
 from shared.clock import SystemClock
 
 NAME = "contracts"
-SETTINGS = ("executions", "callers", "workers", "rpc", "folder")
+SETTINGS = ("executions", "callers", "workers", "rest", "rpc", "folder")
 _STAGED = 1_000  # executions whose stages are timed
 
 
@@ -47,22 +49,27 @@ def run(options: Options) -> dict[str, object]:
     that it says the same where other work shares the machine. `stages_us` are the parts of a worker's work
     (benchmarks/contracts_stages.py). `rpc_executions_per_s` asks a node's testmempoolaccept about final transactions.
 
-    Set `executions` (of each script), `callers` (at a time), `workers`, `rpc` (how many over JSON-RPC) and `folder`.
+    `rest_executions_per_s` comes by batches through the API's route (benchmarks/contracts_rest.py).
+
+    Set `executions` (of each script), `callers` (at a time), `workers`, `rest` (how many by REST), `rpc` (how many over
+    JSON-RPC) and `folder`.
     """
     count = options.number("executions", 6_000, 200, least=1)
     callers = options.number("callers", 256, 64, least=1)
     workers = options.number("workers", len(os.sched_getaffinity(0)), 1, least=1)
+    rest = options.number("rest", 1_024, 64)
     rpc = options.number("rpc", 200, 10)
     place = options.word("folder", tempfile.gettempdir())
     cases = []
     for contract in (wsh_contract(), musig_contract(), leaf_contract()):
-        load = list(executions(contract, count))
+        load = list(executions(contract, count + rest))
         with tempfile.TemporaryDirectory(prefix="bes-contracts-", dir=place) as folder:
-            cases.append(asyncio.run(_case(Path(folder), contract, load, callers, workers, rpc)))
+            cases.append(asyncio.run(_case(Path(folder), contract, load[:count], load[count:], callers, workers, rpc)))
     conditions = {
         "executions": count,
         "callers": callers,
         "workers": workers,
+        "rest": f"{rest} of each script, {CALLERS} batches of {BATCH} at a time, the route in this process",
         "seals_each": "the proposal and 2 approvals",
         "rpc_node": f"{node_name()} on regtest, testmempoolaccept only",
     }
@@ -70,7 +77,13 @@ def run(options: Options) -> dict[str, object]:
 
 
 async def _case(
-    folder: Path, contract: Contract, load: Sequence[Execution], callers: int, workers: int, rpc: int
+    folder: Path,
+    contract: Contract,
+    load: Sequence[Execution],
+    by_rest: Sequence[Execution],
+    callers: int,
+    workers: int,
+    rpc: int,
 ) -> dict[str, object]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(SqliteJournal(folder / "journal.db"))
@@ -79,7 +92,8 @@ async def _case(
             await judge.judge(Batch(HEIGHT, (), (Brief(contract, INDEXES),)))
         journal, board = Journal(store, SystemClock()), ProposalBoard()
         journal.subscribe(board.fold)
-        service = ExecutionService(journal, board, _Known(contract), judges, _height, lambda _: INDEXES)
+        known = _Known(contract)
+        service = ExecutionService(journal, board, known, judges, _height, lambda _: INDEXES)
         running = asyncio.create_task(service.run())
         commits = store.committer.commits
         started_s, used_s, workers_s = time.perf_counter(), time.process_time(), _children_s()
@@ -87,9 +101,10 @@ async def _case(
         took_s, used_s = time.perf_counter() - started_s, time.process_time() - used_s
         workers_s = _children_s() - workers_s
         commits = store.committer.commits - commits
+        durable = (await store.state()).size
+        rest_per_s = await rest_executions_per_s(folder, ExecutionDesk(known, board.executions, service), by_rest)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        durable = (await store.state()).size
     kernel = _kernel_per_s(load, done)
     each = len(load) / took_s
     cpu_us = 1e6 * (used_s + workers_s) / len(load)
@@ -100,6 +115,7 @@ async def _case(
         "share_of_kernel": round(each / workers / kernel, 2),
         "cpu_us": round(cpu_us),
         "cpu_share_of_kernel": round(1e6 / cpu_us / kernel, 2),
+        "rest_executions_per_s": rest_per_s,
         "rpc_executions_per_s": await rpc_accepts_per_s(contract, rpc),
         "p50_ms": round(statistics.median(waits_ms), 1),
         "p99_ms": round(statistics.quantiles(waits_ms, n=100)[98], 1),
@@ -125,6 +141,10 @@ class _Known:
 
     def contract(self, contract_id: str) -> Contract | None:
         return self._contract if contract_id == self._contract.contract_id else None
+
+    def get(self, contract_id: str) -> Contract:
+        assert contract_id == self._contract.contract_id
+        return self._contract
 
 
 async def _height() -> int:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from controller.api.access import Treasurer, Viewer
-from controller.api.shape import Shapes, answer, body_of
+from controller.api.shape import PERSON, Shapes, answer, body_of
 from controller.views.execution import ExecutionAnswer, ExecutionBatch, ExecutionView
 from controller.views.ports import ExecutionDesk
 
@@ -28,7 +28,7 @@ class ExecutionRoutes:
             self.execute,
             methods=["POST"],
             responses=gives(tuple[ExecutionAnswer, ...]),
-            openapi_extra=self._shapes.takes(ExecutionBatch),
+            openapi_extra=self._shapes.takes(ExecutionBatch) | PERSON,
         )
         return router
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import hashlib
+from typing import Protocol
 
 import msgspec
 
-from controller.contracts.book import ContractBook
 from controller.people.model import Actor, Permission
 from controller.signing.execution.book import ExecutionBook
 from controller.signing.execution.model import Execution
@@ -16,10 +16,18 @@ from controller.views.execution import ExecutionAnswer, ExecutionView, Execution
 from shared.errors import Denied
 
 
+class Contracts(Protocol):
+    """`controller.contracts.book` keeps them."""
+
+    def get(self, contract_id: str) -> object:
+        """Denied where there is none."""
+        ...
+
+
 class ExecutionDesk:
     """`service` is None where the settings give no workers."""
 
-    def __init__(self, contracts: ContractBook, book: ExecutionBook, service: ExecutionService | None) -> None:
+    def __init__(self, contracts: Contracts, book: ExecutionBook, service: ExecutionService | None) -> None:
         self._contracts = contracts
         self._book = book
         self._service = service

@@ -1,4 +1,4 @@
-"""Executions of many at once, as programs send them and people see them."""
+"""Executions of many at once, as they are sent and as people see them."""
 
 from typing import Annotated
 
