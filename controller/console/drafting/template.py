@@ -19,8 +19,8 @@ def kinds() -> list[Content]:
         _kind("decaying-quorum", "Decaying quorum", "Savings: one signature fewer after a long rest.", _decaying()),
         _kind("staged-recovery", "Staged recovery", "Savings: signers, deputies later, one key last.", _staged()),
         _kind("dated-reserve", "Dated reserve", "Tax or power: nobody before a block, then a quorum.", _reserve()),
-        _kind("batch-payout", "Batch payout", "An operating wallet that pays a list on a schedule.", _payout()),
-        _kind("revenue-split", "Revenue split", "An operating wallet whose income is split in fixed parts.", _split()),
+        _kind("batch-payout", "Batch payout", "An operating wallet for a list of payees.", _payout()),
+        _kind("revenue-split", "Revenue split", "An operating wallet for income that is shared.", _split()),
         _kind("power-escrow", "Power escrow", "Prepaid power with an arbiter, and a refund at a deadline.", _escrow()),
         _kind("hashrate-forward", "Hash-rate forward", _FIXED_PRICE, _forward()),
         _kind("free-policy", "Free policy", "Any condition that the policy language can say.", _free()),
@@ -95,12 +95,18 @@ def _payout() -> list[Content]:
     return [
         *_wallet("template.wallet"),
         field("template.payees", "Payees", "Names of the allow-list that are paid in each batch.", "payees", []),
-        field("template.every_blocks", "A batch every", "Blocks from one batch to the next.", "blocks", 144),
+        field(
+            "template.every_blocks",
+            "A batch every",
+            "Blocks; whoever proposes the batches keeps to them.",
+            "blocks",
+            144,
+        ),
     ]
 
 
 def _split() -> list[Content]:
-    hint = "Whole parts: 70 and 30 split the income 70 to 30."
+    hint = "Whole parts: 70 and 30 say 70 to 30. Whoever proposes a payment keeps to them."
     columns = [column("payee", "Payee", "payee"), column("weight", "Parts", "int")]
     return [*_wallet("template.wallet"), rows("template.shares", "Shares", hint, "One more share", columns)]
 
