@@ -1,20 +1,17 @@
 """Many at once by REST through a whole treasury: real judging processes, journal on the disk, simulated node."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-from nacl.signing import SigningKey
 
 from controller.api import build
 from controller.api.execution import MAX_BATCH_BYTES
-from controller.people.model import Actor, Permission
 from controller.people.service import People
 from controller.signing.execution.model import Batch, Brief
 from controller.signing.execution.worker import Worker
@@ -22,12 +19,7 @@ from controller.treasury import Treasury
 from controller.treasury.book import SpendableContracts
 from controller.treasury.execution import ExecutionDesk, execution_of
 from controller.views.execution import MOST_EXECUTIONS, ExecutionWish
-from controller.views.treasury import PaymentView, ProposalView, SpendingWish
-from shared.bitcoin.extended_key import ExtendedKey
-from shared.bitcoin.network import Network
-from shared.bitcoin.psbt.psbt import Psbt
-from shared.bitcoin.sighash import SIGHASH_ALL, Sighasher
-from shared.bitcoin.signature import sign_ecdsa
+from controller.views.treasury import PaymentView, SpendingWish
 from shared.clock import SystemClock
 from shared.crypto.signing import seal
 from shared.errors import Denied, GatewayError
@@ -35,12 +27,10 @@ from shared.wire.codec import decode
 from shared.wire.contract import APPROVAL_DOMAIN, Approval, ContractTerms
 from tests.controller.api.conftest import ORIGIN, PASSWORD, Described
 from tests.controller.console.fake_site import operations
-from tests.controller.contracts.scene import AGREEMENT, LIMITS, secret
 from tests.controller.treasury.conftest import House
+from tests.controller.treasury.scene import ADA, ANNA, BEN, ROSA, funded, partials, text
 
-ADA = Actor(name="ada", permissions=frozenset(Permission), key="a")
 PAID_SAT = 100_000
-ANNA, BEN, ROSA = (SigningKey(bytes([number + 9]) * 32) for number in range(3))
 DEPTH = 6
 
 
@@ -105,26 +95,6 @@ def terms(scene: Scene) -> ContractTerms:
     return scene.house.treasury.contracts.book.get(scene.contract_id).terms
 
 
-def text(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
-
-
-def partials(treasury: Treasury, asked: ProposalView) -> list[bytes]:
-    """What the software keys of Anna and Ben make of a base."""
-    psbt = Psbt.parse(base64.b64decode(asked.psbt))
-    hasher = Sighasher(psbt.tx, [entry.spent for entry in psbt.inputs])
-    places = treasury.board.find(asked.proposal_id).proposal.places
-    made = []
-    for number in (0, 1):
-        inputs = []
-        for index, entry in enumerate(psbt.inputs):
-            key = ExtendedKey.from_seed(secret(number), Network.REGTEST).derive(places[index])
-            signature = sign_ecdsa(key.secret, hasher.segwit_v0(index, entry.witness_script)) + bytes((SIGHASH_ALL,))
-            inputs.append(replace(entry, partial_signatures={key.public_key: signature}))
-        made.append(replace(psbt, inputs=tuple(inputs)).raw)
-    return made
-
-
 @asynccontextmanager
 async def served(house: House, treasury: Treasury, people: People, contract_id: str) -> AsyncIterator[Scene]:
     app = build(operations(SystemClock(), 20), people, treasury=treasury.desk, executions=treasury.execution_desk)
@@ -139,21 +109,6 @@ async def served(house: House, treasury: Treasury, people: People, contract_id: 
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-
-async def funded(house: House, **limited: int) -> str:
-    """A contract in force with five mature coins."""
-    listed = tuple(msgspec.structs.replace(one, added_at_height=0) for one in AGREEMENT.allow_list)
-    limits = msgspec.structs.replace(LIMITS, **limited)
-    await house.treasury.restore()
-    contract = await house.registered(allow_list=listed, cooling_blocks=0, birth_height=1, limits=limits)
-    of = contract.contract_id
-    address = (await house.treasury.desk.receive(of, ADA)).address
-    await house.rpc.call(tuple[str, ...], "generatetoaddress", 5, address)
-    await house.mine(110)
-    await house.treasury.chain.tip()
-    await house.treasury.contracts.observe(of)
-    return of
 
 
 async def test_a_batch_from_rest_to_the_last_block(house: House, people: People) -> None:
