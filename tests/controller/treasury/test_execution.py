@@ -129,6 +129,10 @@ async def test_a_batch_from_rest_to_the_last_block(house: House, people: People)
         spent = {(one.txid, one.vout) for one in await house.treasury.chain.unspent(terms(scene))}
         held = house.treasury.board.reserved()
         assert len(spent & held.keys()) == 2
+        for coin in spent & held.keys():
+            with pytest.raises(Denied) as told:
+                await scene.signed(coin)
+            assert told.value.rule == "coins.insufficient"
         assert {one["status"] for one in await scene.listed()} == {"executed"}
         await house.treasury.execution_watch.observe()
         assert {one["status"] for one in await scene.listed()} == {"broadcast"}
