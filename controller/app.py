@@ -234,7 +234,7 @@ class ControllerApp:
             executions=executions,
             secure_cookies=secure,
         )
-        mount(app, self.operations.ports, self.people, treasury=desk, secure_cookies=secure)
+        mount(app, self.operations.ports, self.people, treasury=desk, forwards=forwards, secure_cookies=secure)
         return app
 
     def _clockwork(self) -> Clockwork:

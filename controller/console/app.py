@@ -11,7 +11,7 @@ from controller.console.pages.shell import ALIVE, register
 from controller.console.theme.asset import Assets
 from controller.console.topics import all_topics
 from controller.people.service import People
-from controller.views.ports import Operations, TreasuryDesk
+from controller.views.ports import ForwardDesk, Operations, TreasuryDesk
 
 RECONNECT_S = 15.0
 
@@ -22,6 +22,7 @@ def mount(
     people: People,
     *,
     treasury: TreasuryDesk | None = None,
+    forwards: ForwardDesk | None = None,
     secure_cookies: bool = False,
 ) -> None:
     """Pages below /console, sign-in at /login. Once a process: NiceGUI keeps its state in the module.
@@ -32,8 +33,8 @@ def mount(
     app.include_router(assets.router())
     app.include_router(LoginPages(people, assets, secure_cookies=secure_cookies).router())
     app.add_api_route(ALIVE, _alive, include_in_schema=False)
-    feed = Feed(operations.clock, all_topics(operations, treasury))
-    register(operations, people, feed, Doors(people), treasury)
+    feed = Feed(operations.clock, all_topics(operations, treasury, forwards))
+    register(operations, people, feed, Doors(people), treasury, forwards)
     ui.add_head_html(assets.head_html(), shared=True)
     ui.run_with(
         app,

@@ -4,7 +4,8 @@ import re
 
 from controller.contracts.forward import Forward, ForwardPhase, ForwardService
 from controller.people.model import Actor, Permission
-from controller.views.forward import ForwardView, OfferWish, StakeView, TakeOfferWish
+from controller.treasury.forward_terms import terms_view
+from controller.views.forward import ForwardTermsView, ForwardView, OfferWish, StakeView, TakeOfferWish
 from shared.bitcoin.address import address_of
 from shared.bitcoin.network import Network
 from shared.bitcoin.script import p2wpkh
@@ -35,6 +36,13 @@ class ForwardDesk:
 
     def forward(self, contract_id: str) -> ForwardView:
         return self._shown(self._service.book.get(contract_id))
+
+    def find(self, contract_id: str) -> ForwardView | None:
+        found = self._service.book.find(contract_id)
+        return None if found is None else self._shown(found)
+
+    def terms(self, contract_id: str) -> ForwardTermsView:
+        return terms_view(contract_id, self._service.name(contract_id), self._service.terms(contract_id))
 
     def stake(self, contract_id: str, side: str) -> StakeView:
         terms, named = self._service.terms(contract_id), _side(side)

@@ -13,6 +13,37 @@ class StakeView(msgspec.Struct, frozen=True, kw_only=True):
     amount_sat: Sats
 
 
+class PayoutView(msgspec.Struct, frozen=True, kw_only=True):
+    """What both sides get where the difficulty is `difficulty`, a point of the curve."""
+
+    difficulty: int
+    miner_sat: Sats
+    buyer_sat: Sats
+
+
+class ForwardTermsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What was agreed on, as the contract has it. `payouts` rise with difficulty: the first holds for every lower
+    one, the last for every higher one.
+    """
+
+    contract_id: str
+    name: str
+    event_id: str
+    oracle_key: str
+    settle_height: int
+    refund_height: int
+    hashrate_ghs: int
+    duration_s: int
+    reward_sat: Sats
+    price_sat: Sats
+    miner_collateral_sat: Sats
+    buyer_collateral_sat: Sats
+    miner_address: str
+    buyer_address: str
+    fee_rate_sat_vb: int
+    payouts: tuple[PayoutView, ...]
+
+
 class ForwardView(msgspec.Struct, frozen=True, kw_only=True):
     """`phase` and what is awaited in it. `deed_to_sign` is what owners sign, `documents` are the names of what we have
     to send to the other side. `refused_by` and `refused` are the rule and words of our box, where it refused a step.

@@ -25,7 +25,7 @@ from controller.views.dispatch import DecisionView, Explanation
 from controller.views.energy import EnergyState, PricePoint
 from controller.views.event import EventPage, EventRequest
 from controller.views.execution import ExecutionAnswer, ExecutionView, ExecutionWish
-from controller.views.forward import ForwardView, OfferWish, StakeView, TakeOfferWish
+from controller.views.forward import ForwardTermsView, ForwardView, OfferWish, StakeView, TakeOfferWish
 from controller.views.frame import FleetFrame
 from controller.views.history import GapView, Series, SeriesRequest
 from controller.views.hold import HoldView, Released
@@ -165,6 +165,14 @@ class ForwardDesk(Protocol):
     """Denied carries the id of every refusal; what changes anything needs the permission to spend."""
 
     def forward(self, contract_id: str) -> ForwardView: ...
+
+    def find(self, contract_id: str) -> ForwardView | None:
+        """None before anything was offered under the contract."""
+        ...
+
+    def terms(self, contract_id: str) -> ForwardTermsView:
+        """Known as soon as the contract is. Denied where it is of another form."""
+        ...
 
     def stake(self, contract_id: str, side: str) -> StakeView: ...
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 
@@ -34,18 +35,26 @@ def miner_sat(hedge: Hedge, difficulty: int) -> int:
     return min(hedge.total_sat, max(0, wanted))
 
 
+def paid_sat(hedge: Hedge, outcome: int, *, unit: int, rounding_sat: int) -> int:
+    """What the miner gets for an outcome, rounded as `steps` says."""
+    exact = miner_sat(hedge, outcome * unit)
+    rounded = (exact + rounding_sat // 2) // rounding_sat * rounding_sat
+    return hedge.total_sat if exact == hedge.total_sat else min(rounded, hedge.total_sat)
+
+
+def reached_at(hedge: Hedge, sat: int) -> int | None:
+    """The least difficulty at which the miner gets `sat` or more, before rounding; None where none pays as much."""
+    earned = hedge.miner_collateral_sat + hedge.price_sat - sat
+    return None if earned < 0 else earned_sat(hedge, 1) // (earned + 1) + 1
+
+
 def steps(hedge: Hedge, *, unit: int, outcomes: int, rounding_sat: int) -> tuple[Step, ...]:
     """The payout of every outcome 0 to `outcomes` - 1, where outcome n is a difficulty of n * `unit` or more.
 
     Payouts are rounded to multiples of `rounding_sat`, except nothing and everything, which are exact. Denied
     `forward.terms` where more than 2,000 steps remain: round more coarsely.
     """
-
-    def paid(outcome: int) -> int:
-        exact = miner_sat(hedge, outcome * unit)
-        rounded = (exact + rounding_sat // 2) // rounding_sat * rounding_sat
-        return hedge.total_sat if exact == hedge.total_sat else min(rounded, hedge.total_sat)
-
+    paid = partial(paid_sat, hedge, unit=unit, rounding_sat=rounding_sat)
     found: list[Step] = []
     for first, last in _plateaus(paid, outcomes):
         if len(found) == MAX_STEPS:

@@ -18,6 +18,8 @@ PAGES = (
     "/draft",
     "/proofs",
     "/box/box-two",
+    f"/forward/{'ee' * 32}",
+    f"/forward/{'ff' * 32}",
     "/payment/p-waits",
     "/payment/p-signs",
     "/payment/p-refused",
@@ -132,3 +134,28 @@ def test_the_address_is_a_picture_and_a_text(console: Console, sign_in: SignIn) 
     expect(page.get_by_test_id("place")).to_contain_text("0/17")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("qr")).to_have_count(0)
+
+
+def test_a_forward_is_offered_from_its_page(console: Console, sign_in: SignIn) -> None:
+    page = sign_in(console, user="tess")
+    page.goto(f"{console.url}/console/treasury/contract/{'ff' * 32}")
+    page.wait_for_function("window.did_handshake === true")
+    page.get_by_test_id("forward").click()
+    expect(page.get_by_test_id("sentence")).to_have_text("Nothing was offered yet.")
+    page.get_by_test_id("offer").click()
+    dialog = page.get_by_test_id("dialog")
+    dialog.get_by_test_id("stake").fill("mine")
+    dialog.get_by_test_id("their-desk").fill("51" * 32)
+    dialog.get_by_test_id("file-name").select_option("buyer")
+    dialog.get_by_test_id("file-text").fill("b3JhY2xl")
+    dialog.get_by_test_id("file-send").click()
+    expect(dialog.get_by_test_id("refusal")).to_contain_text(f"{HOSTILE} is no coin [forward.other-terms]")
+    expect(dialog.get_by_test_id("file-text")).to_have_value("b3JhY2xl")
+    dialog.get_by_test_id("stake").fill("ab" * 32 + ":0")
+    dialog.get_by_test_id("file-send").click()
+    expect(page.get_by_test_id("step-offered")).to_have_attribute("aria-current", "step")
+    with page.expect_download() as download:
+        page.get_by_test_id("save-offer").click()
+        page.get_by_test_id("save-document").click()
+    assert Path(download.value.path()).read_bytes() == b"sealed\xffoffer"
+    assert page.evaluate("window.hacked") is None

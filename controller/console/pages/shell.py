@@ -20,7 +20,7 @@ from controller.console.visit import Visit, query_of
 from controller.people.model import Permission
 from controller.people.service import People
 from controller.people.visit import session_token
-from controller.views.ports import Operations, TreasuryDesk
+from controller.views.ports import ForwardDesk, Operations, TreasuryDesk
 from controller.views.site import SiteView
 from shared.errors import BesError, NotFound
 
@@ -39,7 +39,12 @@ _PAGES: dict[str, Build] = {
 
 
 def register(
-    operations: Operations, people: People, feed: Feed, doors: Doors, treasury: TreasuryDesk | None = None
+    operations: Operations,
+    people: People,
+    feed: Feed,
+    doors: Doors,
+    treasury: TreasuryDesk | None = None,
+    forwards: ForwardDesk | None = None,
 ) -> None:
     """Give NiceGUI the console's page."""
 
@@ -57,12 +62,17 @@ def register(
             site_id = sites[0].id
         visit = Visit(operations, people, feed, session.id)
         doors.opened(session.id, ui.context.client)
-        await _lay_out(visit, sites, site_id, f"{session.user} · {session.role.value}", treasury)
+        await _lay_out(visit, sites, site_id, f"{session.user} · {session.role.value}", treasury, forwards)
         return None
 
 
 async def _lay_out(
-    visit: Visit, sites: tuple[SiteView, ...], site_id: str, user: str, treasury: TreasuryDesk | None
+    visit: Visit,
+    sites: tuple[SiteView, ...],
+    site_id: str,
+    user: str,
+    treasury: TreasuryDesk | None,
+    forwards: ForwardDesk | None,
 ) -> None:
     here = next((item for item in sites if item.id == site_id), None)
     first = None
@@ -94,7 +104,8 @@ async def _lay_out(
             path: partial(_build, build, visit, sites) for path, build in _PAGES.items()
         }
         if treasury is not None:
-            routes |= {path: partial(_build_treasury, build, visit, treasury) for path, build in TREASURY_PAGES.items()}
+            made = partial(TreasuryPage, visit, treasury, forwards=forwards)
+            routes |= {path: partial(_build_treasury, build, made) for path, build in TREASURY_PAGES.items()}
         routes["/"] = partial(overview.build, visit)
         routes["/{unknown}"] = lambda unknown: states.unknown_page()  # noqa: ARG005 - the router passes it by name
         ui.sub_pages(routes, show_404=False)
@@ -128,11 +139,12 @@ async def _build(build: Build, visit: Visit, sites: tuple[SiteView, ...], site: 
 
 
 async def _build_treasury(
-    build: Callable[[TreasuryPage], Awaitable[None]], visit: Visit, desk: TreasuryDesk, subject: str = ""
+    build: Callable[[TreasuryPage], Awaitable[None]], made: Callable[..., TreasuryPage], subject: str = ""
 ) -> None:
-    visit.leave_page()
+    page = made(subject=subject)
+    page.visit.leave_page()
     try:
-        await build(TreasuryPage(visit, desk, subject))
+        await build(page)
     except BesError as error:
         states.failed(error)
 

@@ -30,6 +30,11 @@ def order_box(spoken: str) -> ui.dialog:
     return box
 
 
+def refusal_text(error: BesError) -> str:
+    """What a dialog says of a refusal: its words and the id of its rule."""
+    return f"{error.detail} [{getattr(error, 'rule', '') or error.code}]"
+
+
 def order_sheet() -> ui.element:
     return ui.element("div").classes("bes-dialog").props("data-testid=dialog")
 
@@ -73,8 +78,7 @@ class Confirmation:
         self.button.set_text(label)
 
     def refuse(self, error: BesError | None) -> None:
-        rule = getattr(error, "rule", "") or (error.code if error else "")
-        self.refusal.set_text("" if error is None else f"{error.detail} [{rule}]")
+        self.refusal.set_text("" if error is None else refusal_text(error))
         self.refusal.set_visibility(error is not None)
 
     def _ready(self) -> bool:

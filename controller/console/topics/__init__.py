@@ -15,10 +15,12 @@ from controller.console.topics import (
     site,
 )
 from controller.console.topics.treasury import topics as treasury_topics
-from controller.views.ports import Operations, TreasuryDesk
+from controller.views.ports import ForwardDesk, Operations, TreasuryDesk
 
 
-def all_topics(operations: Operations, treasury: TreasuryDesk | None = None) -> tuple[Topic, ...]:
+def all_topics(
+    operations: Operations, treasury: TreasuryDesk | None = None, forwards: ForwardDesk | None = None
+) -> tuple[Topic, ...]:
     modules = (overview, shell, site, energy, dispatch, decision, hold, miner, alarm, command, node)
     topics = tuple(topic for module in modules for topic in module.topics(operations))
-    return topics if treasury is None else topics + treasury_topics(treasury, operations.clock)
+    return topics if treasury is None else topics + treasury_topics(treasury, operations.clock, forwards)

@@ -74,6 +74,10 @@ class ForwardService:
             raise Denied(ForwardRefusal.NO_FORWARD, f"contract {contract_id[:12]} is a {contract.terms.template}")
         return msgspec.json.decode(contract.parameters, type=HashrateForward).terms(contract.terms)
 
+    def name(self, contract_id: str) -> str:
+        """As people know the contract."""
+        return self._contracts.get(contract_id).terms.name
+
     async def offer(
         self, contract_id: str, side: Side, stake: str, announcement: bytes, their_desk: bytes, *, actor: str
     ) -> Forward:

@@ -19,6 +19,7 @@ from controller.people.visit import COOKIE
 from controller.storage.sqlite.people import SqlitePeople
 from controller.views.ports import Operations
 from shared.clock import SystemClock
+from tests.controller.console.fake_forward import FakeForward
 from tests.controller.console.fake_site import operations
 from tests.controller.console.fake_treasury import FakeTreasury
 
@@ -66,9 +67,17 @@ def treasury(site: Operations) -> FakeTreasury:
 
 
 @pytest.fixture
-async def visit(people: People, site: Operations, treasury: FakeTreasury) -> AsyncIterator[Enter]:
+def forwards() -> FakeForward:
+    return FakeForward()
+
+
+@pytest.fixture
+async def visit(
+    people: People, site: Operations, treasury: FakeTreasury, forwards: FakeForward
+) -> AsyncIterator[Enter]:
     async with user_simulation(None) as user:
-        register(site, people, Feed(site.clock, all_topics(site, treasury)), Doors(people), treasury)
+        feed = Feed(site.clock, all_topics(site, treasury, forwards))
+        register(site, people, feed, Doors(people), treasury, forwards)
 
         async def enter(name: str) -> Visitor:
             signed_in = await people.sign_in(name, PASSWORD, "here")

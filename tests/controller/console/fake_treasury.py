@@ -37,6 +37,7 @@ from controller.views.treasury import (
 )
 from shared.clock import Clock
 from shared.errors import Denied, Malformed, NotFound
+from tests.controller.console.fake_forward import FORWARD, FRESH
 from tests.controller.contracts.scene import static_key
 
 VAULT, DRAFT = "aa" * 32, "bb" * 32
@@ -155,6 +156,11 @@ class FakeTreasury:
             view = self.view
         elif contract_id == DRAFT:
             view = self._draft()
+        elif contract_id in (FORWARD, FRESH):
+            summary = msgspec.structs.replace(
+                self.view.summary, contract_id=contract_id, name="Winter hedge", template="hashrate-forward"
+            )
+            view = msgspec.structs.replace(self.view, summary=summary)
         else:
             raise NotFound(f"no contract {contract_id!r}")
         if not self.down:

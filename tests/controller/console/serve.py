@@ -13,6 +13,7 @@ from controller.people.secret import Passwords
 from controller.people.service import People
 from controller.storage.sqlite.people import SqlitePeople
 from shared.clock import SystemClock
+from tests.controller.console.fake_forward import FakeForward
 from tests.controller.console.fake_site import operations
 from tests.controller.console.fake_treasury import FakeTreasury
 
@@ -40,8 +41,9 @@ async def main() -> None:
             await people.start()
             site = operations(clock, chosen.miners, hostile_name=chosen.hostile, switches=chosen.switches)
             desk = FakeTreasury(clock, chosen.switches)
-            app = api.build(site, people, treasury=desk)
-            console.mount(app, site, people, treasury=desk)
+            forwards = FakeForward()
+            app = api.build(site, people, treasury=desk, forwards=forwards)
+            console.mount(app, site, people, treasury=desk, forwards=forwards)
             config = uvicorn.Config(app, host="127.0.0.1", port=chosen.port, log_level="warning")
             await uvicorn.Server(config).serve()
 

@@ -85,6 +85,16 @@ async def test_a_wish_is_read_before_anything_begins(house: House) -> None:
         desk.document(of, "sign", CAROL)
 
 
+async def test_its_terms_can_be_read_before_anything_begins(house: House) -> None:
+    desk, of = house.treasury.forward_desk, await registered(house)
+    assert desk.find(of) is None
+    terms = desk.terms(of)
+    assert [(one.difficulty, one.miner_sat, one.buyer_sat) for one in terms.payouts[-1:]] == [(2, 1_200_000, 0)]
+    assert (terms.price_sat, terms.settle_height) == (1_200_000, QUESTION.height)
+    await desk.offer(of, wish(), CAROL)
+    assert desk.find(of) == desk.forward(of)
+
+
 async def test_by_rest_an_offer_goes_out_as_bytes(house: House, people: People) -> None:
     of = await registered(house)
     app = build(

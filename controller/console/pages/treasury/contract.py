@@ -26,7 +26,7 @@ from controller.console.topics.treasury.contract import (
     withdrawable,
 )
 from controller.console.topics.treasury.policy import base_of
-from controller.console.topics.treasury.words import contract_href, policy_href
+from controller.console.topics.treasury.words import FORWARD, contract_href, forward_href, policy_href
 from controller.people.model import Actor, Permission
 from controller.views.treasury import ContractView, PolicyView
 
@@ -58,6 +58,9 @@ async def build(page: TreasuryPage) -> None:
     title(view.summary.name, "all contracts")
     with card().classes("bes-first"):
         Head(await page.follow("contract"), topic="contract")
+        if view.summary.template == FORWARD and page.forwards is not None:
+            with ui.element("a").classes("bes-link").props(f"href={forward_href(page.subject)} data-testid=forward"):
+                ui.label("Its hash-rate forward: offer, documents, settlement")
         if page.spends:
             _acts(page, view)
     await _meaning(page, view)

@@ -12,7 +12,7 @@ from controller.console.feed import Content, Key
 from controller.console.topics.treasury.words import TREASURY
 from controller.console.visit import Visit
 from controller.people.model import Actor, Permission
-from controller.views.ports import TreasuryDesk
+from controller.views.ports import ForwardDesk, TreasuryDesk
 from shared.errors import Malformed
 
 Done = TypeVar("Done")
@@ -32,6 +32,9 @@ _NEWS = (
     "payment-to-sign",
     "payment-files",
     "payment-control",
+    "forward",
+    "forward-deed",
+    "forward-files",
     "proofs-controls",
     "proofs-claims",
 )
@@ -44,6 +47,7 @@ class TreasuryPage:
     visit: Visit
     desk: TreasuryDesk
     subject: str = ""
+    forwards: ForwardDesk | None = None
 
     @property
     def spends(self) -> bool:

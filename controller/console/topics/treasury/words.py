@@ -9,6 +9,8 @@ from controller.views.treasury import ContractView, OpeningView, PaymentView, Pr
 from shared.person import folded
 
 TREASURY = f"{CONSOLE}/treasury"
+FORWARD = "hashrate-forward"
+"""The form of contracts that have a page of their forward."""
 BLOCKS_PER_DAY = 144
 _BLOCKS_PER_HOUR = 6
 
@@ -51,6 +53,10 @@ def about(proposal: ProposalView) -> str:
     if proposal.message is not None:
         return "Proof of control"
     return f"{sat(paid_sat(proposal))} to {paid_to(proposal.payments)}"
+
+
+def forward_href(contract_id: str) -> str:
+    return f"{TREASURY}/forward/{quote(contract_id, safe='')}"
 
 
 def policy_href(contract_id: str) -> str:
