@@ -18,7 +18,9 @@ class ContractBook:
     def fold(self, events: Sequence[RecordedEvent]) -> None:
         """Take what was written; Corrupt where it contradicts what was written before."""
         for event in events:
-            fact = codec.decode(event) if event.stream.startswith(PREFIX) else None
+            if not event.stream.startswith(PREFIX):
+                continue  # most of a journal is of others
+            fact = codec.decode(event)
             if isinstance(fact, AnyContractEvent):
                 self._take(event, fact)
 
