@@ -15,6 +15,7 @@ FromMs = Annotated[int | None, Query(ge=0, le=LATEST_MS, description="ms, UTC; w
 ToMs = Annotated[int | None, Query(ge=0, le=LATEST_MS, description="ms, UTC; where not given, as the route says")]
 Offset = Annotated[int, Query(ge=0, le=10_000_000, description="Rows to skip")]
 Position = Annotated[int | None, Query(ge=0, le=_LAST_POSITION, description="`before` of the page before this one")]
+AmountSat = Annotated[int, Query(ge=1, le=21 * 10**14, description="Satoshi")]
 PageLimit = Annotated[int, Query(ge=1, le=200, description="Rows of the page")]
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from controller.api.access import Treasurer, Viewer
 from controller.api.energy import Reason, WithReason
+from controller.api.number import AmountSat
 from controller.api.shape import MAX_BODY_BYTES, PERSON, Shapes, answer, body_of
 from controller.views.ports import TreasuryDesk
 from controller.views.treasury import (
@@ -15,6 +16,7 @@ from controller.views.treasury import (
     ContractView,
     ControlWish,
     DraftView,
+    PaymentView,
     ProofsView,
     ProposalView,
     ReceiveView,
@@ -75,6 +77,7 @@ class TreasuryRoutes:
             one + "/policy/withdraw", self.withdraw_policy, methods=["POST"], responses=contract, openapi_extra=withdraw
         )
         add(one + "/boxes", self.tell_boxes, methods=["POST"], responses=contract, openapi_extra=PERSON)
+        add(one + "/split", self.split, responses=gives(tuple[PaymentView, ...]))
         add(one + "/proposals", self.proposals, responses=gives(tuple[ProposalView, ...]))
         add(
             one + "/proposals",
@@ -139,6 +142,10 @@ class TreasuryRoutes:
     async def contract(self, contract_id: str, _actor: Viewer) -> Response:
         """What it means in sentences, its paths with their costs, its coins and when they open."""
         return answer(await self._desk.contract(contract_id))
+
+    async def split(self, contract_id: str, amount_sat: AmountSat, actor: Treasurer) -> Response:
+        """An amount in parts by the contract's shares, as payments that may be proposed."""
+        return answer(await self._desk.split(contract_id, amount_sat, actor))
 
     async def receive(self, contract_id: str, actor: Treasurer) -> Response:
         """The next unused receiving address and where it stands in the descriptor."""

@@ -9,6 +9,7 @@ from controller.contracts.proofs import ClaimKeeper
 from controller.contracts.revision import revised
 from controller.contracts.route import routes
 from controller.contracts.service import ContractService
+from controller.contracts.template.payout import RevenueSplit
 from controller.gateways.bitcoind.treasury import TreasuryChain
 from controller.people.model import Actor, Permission
 from controller.signing.control import ControlRequest
@@ -17,7 +18,7 @@ from controller.signing.progress import ProposalProgress
 from controller.signing.service import SigningService
 from controller.signing.spending import SpendingRequest, descriptor_of
 from controller.treasury.boxes import BoxDirectory
-from controller.treasury.form import ContractForm, read, read_policy
+from controller.treasury.form import ContractForm, filled_in, read, read_policy
 from controller.treasury.recovery import LedgerRecovery
 from controller.treasury.refusal import TreasuryRefusal
 from controller.treasury.view import (
@@ -36,6 +37,7 @@ from controller.views.treasury import (
     ContractView,
     ControlWish,
     DraftView,
+    PaymentView,
     PolicyView,
     ProofsView,
     ProposalView,
@@ -183,6 +185,18 @@ class Desk:
             coins=wish.coins,
         )
         return self._shown(await self._signing.proposing.propose(request, _person(actor)))
+
+    async def split(self, contract_id: str, amount_sat: int, actor: Actor) -> tuple[PaymentView, ...]:
+        actor.require(Permission.SPEND)
+        found, height = self._contracts.book.get(contract_id), await self._chain.height()
+        template, in_force = filled_in(found.parameters), found.policy_at(height)
+        if not isinstance(template, RevenueSplit) or in_force is None:
+            raise Denied(TreasuryRefusal.NO_SHARES, f"{found.terms.name} has no shares in force; name each payment")
+        listed = {one.name: one.address for one in in_force.policy.allow_list}
+        if gone := [share.payee for share in template.shares if share.payee not in listed]:
+            detail = f"{gone[0]!r} is not in the allow-list any more; put it back, or name each payment"
+            raise Denied(TreasuryRefusal.NO_SHARES, detail)
+        return tuple(PaymentView(listed[payee], part_sat, payee) for payee, part_sat in template.parts(amount_sat))
 
     async def prove(self, contract_id: str, wish: ControlWish, actor: Actor) -> ProposalView:
         request = ControlRequest(

@@ -1,6 +1,7 @@
 """What a treasurer sends to draft a contract, as JSON objects with names; documents on the wire are arrays."""
 
 import re
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -29,6 +30,13 @@ Template = (
     | HashrateForward
     | FreePolicy
 )
+
+
+@lru_cache(maxsize=1_024)
+def filled_in(parameters: str) -> Template:
+    """The template of a contract as it was filled in; what its journal holds was checked when it was drafted."""
+    template: Template = msgspec.json.decode(parameters, type=Template)
+    return template
 
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -6,6 +6,7 @@ from enum import StrEnum
 class TreasuryRefusal(StrEnum):
     BOX_UNHEARD = "treasury.box-unheard"
     NO_ADDRESS = "treasury.no-address"
+    NO_SHARES = "treasury.no-shares"
     NOTHING_DUE = "treasury.nothing-due"
     NO_WORKERS = "treasury.no-workers"
     NOT_REGISTERED = "treasury.not-registered"

@@ -13,8 +13,10 @@ from controller.contracts.ports import ContractCoin
 from controller.contracts.proofs import KeptClaim, MeterSlots
 from controller.contracts.route import Route, routes
 from controller.contracts.sentence import sentence
+from controller.contracts.template.payout import BatchPayout, RevenueSplit
 from controller.signing.progress import ProposalProgress
 from controller.treasury.boxes import KnownBox
+from controller.treasury.form import filled_in
 from controller.views.treasury import (
     AllowanceView,
     ApproverView,
@@ -37,6 +39,7 @@ from controller.views.treasury import (
     PolicyView,
     ProposalView,
     RestartView,
+    ScheduleView,
     UnfitView,
 )
 from shared.wire.codec import encode
@@ -92,6 +95,7 @@ def contract_view(
         descriptor=contract.terms.descriptor,
         network=contract.terms.network,
         boxes=contract.boxes,
+        schedule=_schedule(contract, height),
         paths=tuple(map(_path, found)),
         coins=None if coins is None or height is None else _coins(found, coins, height),
         policy=None if in_force is None else policy_view(in_force),
@@ -220,6 +224,18 @@ def _in_force(contract: Contract, height: int | None) -> SpendingPolicy | None:
     """None where the height is unknown: the newest policy may not count yet."""
     found = None if height is None else contract.policy_at(height)
     return None if found is None else found.policy
+
+
+def _schedule(contract: Contract, height: int | None) -> ScheduleView | None:
+    match filled_in(contract.parameters):
+        case BatchPayout() as batch:
+            due = None if height is None else batch.next_due_height(contract.terms.birth_height, height)
+            return ScheduleView(payees=batch.payees, next_batch_height=due)
+        case RevenueSplit(shares=shares):
+            payees, weights = [share.payee for share in shares], [share.weight for share in shares]
+            return ScheduleView(payees=tuple(payees), weights=tuple(weights))
+        case _:
+            return None
 
 
 def _path(route: Route) -> PathView:

@@ -37,6 +37,7 @@ from controller.views.treasury import (
     ContractView,
     ControlWish,
     DraftView,
+    PaymentView,
     PolicyView,
     ProofsView,
     ProposalView,
@@ -263,6 +264,10 @@ class TreasuryDesk(Protocol):
     def proposal(self, proposal_id: str) -> ProposalView: ...
 
     async def propose(self, contract_id: str, wish: SpendingWish, actor: Actor) -> ProposalView: ...
+
+    async def split(self, contract_id: str, amount_sat: int, actor: Actor) -> tuple[PaymentView, ...]:
+        """An amount in parts by the shares of the contract, to the satoshi; propose them as they are."""
+        ...
 
     async def prove(self, contract_id: str, wish: ControlWish, actor: Actor) -> ProposalView:
         """Ask the boxes for a proof of control over an address; it goes the way of a payment and costs nothing."""

@@ -193,15 +193,26 @@ class ComingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     from_height: int
 
 
+class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom the contract pays by its own rule: all `payees` in batches, the next from `next_batch_height` on (null where
+    the height is unknown), or in parts by `weights`. One of the two is there.
+    """
+
+    payees: tuple[str, ...]
+    weights: tuple[int, ...] = ()
+    next_batch_height: int | None = None
+
+
 class ContractView(msgspec.Struct, frozen=True, kw_only=True):
     """`sentences` and `paths` are read from the descriptor. `policy` is the one in force, null before the first;
-    `coming` the one that follows it.
+    `coming` the one that follows it. `schedule` is null unless the contract pays by a rule of its own.
     """
 
     summary: ContractSummary
     descriptor: str
     network: str
     boxes: tuple[str, ...]
+    schedule: ScheduleView | None = None
     paths: tuple[PathView, ...]
     coins: tuple[CoinView, ...] | None
     policy: PolicyView | None

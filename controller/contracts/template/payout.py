@@ -1,10 +1,8 @@
 """Money that leaves on a schedule: what is due to each, or what comes in, split in a fixed proportion.
 
 Bitcoin's script cannot fix proportions. Boxes hold the payees (allow-list) and the ceilings (limits); the proportion is
-computed here and shown to every approver.
+computed here and shown to every approver. A share that is too small for an output is refused where it is proposed.
 """
-
-from collections.abc import Mapping
 
 import msgspec
 
@@ -14,9 +12,6 @@ from controller.contracts.refusal import Refusal
 from controller.contracts.split import largest_remainder
 from controller.contracts.template.agreement import Agreement
 from controller.contracts.template.operating import OperatingWallet
-from shared.bitcoin.address import script_of
-from shared.bitcoin.script import dust_sat
-from shared.bitcoin.transaction import TxOut
 from shared.errors import Denied
 
 
@@ -38,17 +33,6 @@ class BatchPayout(msgspec.Struct, frozen=True, kw_only=True, tag="batch-payout")
         for payee in self.payees:
             _address(agreement, payee)
         return compiled(agreement, self, self.wallet.descriptor(agreement))
-
-    def outputs(self, due_sat: Mapping[str, int], agreement: Agreement) -> tuple[TxOut, ...]:
-        """One output for each payee that is owed something, in the order of `payees`.
-
-        Denied `template.bad-destination` for somebody who is no payee, `template.bad-shares` for an amount that is
-        not worth an output.
-        """
-        if strangers := sorted(set(due_sat) - set(self.payees)):
-            raise Denied(Refusal.BAD_DESTINATION, f"{strangers[0]!r} is none of the payees of this contract")
-        owed = [(payee, due_sat[payee]) for payee in self.payees if due_sat.get(payee, 0) != 0]
-        return tuple(_output(agreement, payee, amount_sat) for payee, amount_sat in owed)
 
     def next_due_height(self, birth_height: int, height: int) -> int:
         """The first height of a batch that is not past."""
@@ -77,22 +61,10 @@ class RevenueSplit(msgspec.Struct, frozen=True, kw_only=True, tag="revenue-split
             _address(agreement, name)
         return compiled(agreement, self, self.wallet.descriptor(agreement))
 
-    def outputs(self, amount_sat: int, agreement: Agreement) -> tuple[TxOut, ...]:
-        """`amount_sat` (inputs less fee) in the order of `shares`; the outputs sum to it exactly.
-
-        Denied `template.bad-shares` where a share is not worth an output.
-        """
+    def parts(self, amount_sat: int) -> tuple[tuple[str, int], ...]:
+        """(payee, satoshi) in the order of `shares`; they sum to `amount_sat` exactly."""
         parts = largest_remainder(amount_sat, [share.weight for share in self.shares])
-        return tuple(_output(agreement, share.payee, part) for share, part in zip(self.shares, parts, strict=True))
-
-
-def _output(agreement: Agreement, payee: str, amount_sat: int) -> TxOut:
-    script = script_of(_address(agreement, payee), agreement.network)
-    if amount_sat < dust_sat(script):
-        raise Denied(
-            Refusal.BAD_SHARES, f"{payee} would get {amount_sat:,} sat; less than {dust_sat(script)} sat is not relayed"
-        )
-    return TxOut(amount_sat, script)
+        return tuple((share.payee, part) for share, part in zip(self.shares, parts, strict=True))
 
 
 def _address(agreement: Agreement, payee: str) -> str:

@@ -203,6 +203,14 @@ class FakeTreasury:
         self.wished.append(wish)
         return self.payments[PROVEN]
 
+    async def split(self, contract_id: str, amount_sat: int, actor: Actor) -> tuple[PaymentView, ...]:
+        actor.require(Permission.SPEND)
+        first = amount_sat * 3 // 4
+        return (
+            PaymentView(KRAKEN, first, "Kraken deposit"),
+            PaymentView("bcrt1q" + "z" * 38, amount_sat - first, "West Texas Power"),
+        )
+
     async def receive(self, contract_id: str, actor: Actor) -> ReceiveView:
         actor.require(Permission.SPEND)
         await self.contract(contract_id)

@@ -24,7 +24,7 @@ from controller.console.topics import all_topics
 from controller.console.topics.treasury import fee, patience
 from controller.console.topics.treasury.payment import steps
 from controller.views.ports import Operations
-from controller.views.treasury import UnfitView
+from controller.views.treasury import ScheduleView, UnfitView
 from shared.clock import SystemClock
 from shared.errors import GatewayUnavailable
 from tests.controller.console.conftest import Enter, Visitor
@@ -262,6 +262,29 @@ async def test_a_payment_is_proposed_from_the_allow_list(visit: Enter, treasury:
     (wish,) = treasury.proposed
     assert (wish.path, wish.reason, wish.target_blocks) == ("everyday", "power bill", 6)
     assert [(one.name, one.amount_sat) for one in wish.payments] == [("Kraken deposit", 12_500_000)]
+
+
+async def test_a_split_becomes_lines_and_is_proposed_as_they_are(visit: Enter, treasury: FakeTreasury) -> None:
+    schedule = ScheduleView(payees=("Kraken deposit", "West Texas Power"), weights=(3, 1))
+    treasury.view = msgspec.structs.replace(treasury.view, schedule=schedule)
+    visitor = await visit("tess")
+    await visitor.user.open(f"/treasury/contract/{VAULT}")
+    visitor.user.find("Propose a payment").click()
+    await visitor.user.should_see("Shares: Kraken deposit 3, West Texas Power 1")
+    with visitor.user:
+        whole = next(one for one in ElementFilter(kind=ui.input) if one.props.get("data-testid") == "whole")
+        whole.set_value("1000001")
+    press(visitor, "split")
+    await visitor.user.should_see("Leaves the contract: 1,000,001")
+    visitor.user.find("Reason").type("hosting")
+    send(visitor)
+
+    async def proposed() -> bool:
+        return len(treasury.proposed) == 1
+
+    await eventually(proposed)
+    parts = [(one.name, one.amount_sat) for one in treasury.proposed[0].payments]
+    assert parts == [("Kraken deposit", 750_000), ("West Texas Power", 250_001)]
 
 
 async def test_boxes_answer_or_say_by_which_rule_not(site: Operations, treasury: FakeTreasury) -> None:

@@ -9,9 +9,11 @@ from nacl.signing import SigningKey
 
 from controller.api import build
 from controller.contracts.ports import ContractCoin
+from controller.contracts.template.operating import OperatingWallet
+from controller.contracts.template.payout import BatchPayout, RevenueSplit, Share
 from controller.people.model import Actor, Permission
 from controller.people.service import People
-from controller.views.treasury import ControlWish, PaymentView, RefreshWish, SpendingWish
+from controller.views.treasury import ControlWish, PaymentView, RefreshWish, ScheduleView, SpendingWish
 from shared.bitcoin.descriptor import Descriptor
 from shared.bitcoin.network import Network
 from shared.clock import SystemClock
@@ -21,6 +23,7 @@ from shared.wire.codec import decode
 from shared.wire.contract import APPROVAL_DOMAIN, Approval, ContractTerms
 from tests.controller.api.conftest import ORIGIN, PASSWORD
 from tests.controller.console.fake_site import operations
+from tests.controller.contracts.scene import AGREEMENT
 from tests.controller.treasury.conftest import House
 
 VIEWER = Actor(name="vera", permissions=frozenset({Permission.VIEW}), key="v")
@@ -52,6 +55,7 @@ async def test_who_only_looks_spends_nothing(house: House) -> None:
         desk.ask_again("p-1", VIEWER),
         desk.tell_boxes(of, VIEWER),
         desk.receive(of, VIEWER),
+        desk.split(of, 1, VIEWER),
         desk.prove(of, PROOF, VIEWER),
         desk.keep_claim(b"{}", VIEWER),
     ):
@@ -85,6 +89,38 @@ async def test_a_forward_gives_out_no_address(house: House) -> None:
     with pytest.raises(Denied) as denied:
         await house.treasury.desk.receive(contract.contract_id, CAROL)
     assert denied.value.rule == "treasury.no-address"
+
+
+async def test_a_split_is_exact_and_goes_to_the_allow_list_in_force(house: House) -> None:
+    contract = await house.registered()
+    payees = [one.name for one in AGREEMENT.allow_list[:2]]
+    wallet = OperatingWallet(signers=("Anna", "Ben"), recovery="Rosa")
+    split = RevenueSplit(wallet=wallet, shares=(Share(payees[0], 2), Share(payees[1], 1)))
+    of, book, desk = contract.contract_id, house.treasury.contracts.book, house.treasury.desk
+    with pytest.raises(Denied) as plain:
+        await desk.split(of, 100, CAROL)
+    assert plain.value.rule == "treasury.no-shares"
+    book._contracts[of] = dataclasses.replace(contract, parameters=msgspec.json.encode(split).decode())
+    parts = await desk.split(of, 1_000_000, CAROL)
+    assert [(one.name, one.amount_sat) for one in parts] == [(payees[0], 666_667), (payees[1], 333_333)]
+    assert [one.address for one in parts] == [one.address for one in AGREEMENT.allow_list[:2]]
+    view = await desk.contract(of)
+    assert view.schedule == ScheduleView(payees=tuple(payees), weights=(2, 1))
+    stranger = RevenueSplit(wallet=wallet, shares=(Share(payees[0], 2), Share("nobody", 1)))
+    book._contracts[of] = dataclasses.replace(contract, parameters=msgspec.json.encode(stranger).decode())
+    with pytest.raises(Denied, match="nobody"):
+        await desk.split(of, 1_000_000, CAROL)
+
+
+async def test_a_batch_tells_its_payees_and_the_next_height(house: House) -> None:
+    contract = await house.registered()
+    wallet = OperatingWallet(signers=("Anna", "Ben"), recovery="Rosa")
+    batch = BatchPayout(wallet=wallet, payees=("Landlord",), every_blocks=1_000)
+    parameters = msgspec.json.encode(batch).decode()
+    changed = dataclasses.replace(contract, parameters=parameters)
+    house.treasury.contracts.book._contracts[contract.contract_id] = changed
+    view = await house.treasury.desk.contract(contract.contract_id)
+    assert view.schedule == ScheduleView(payees=("Landlord",), next_batch_height=contract.terms.birth_height + 1_000)
 
 
 async def test_an_address_tells_where_it_stands_in_the_descriptor(house: House) -> None:

@@ -10,7 +10,7 @@ from controller.console.parts.button import Button
 from controller.console.parts.command_dialog import Confirmation, Given, order_box, order_sheet
 from controller.console.topics.treasury.words import payment_href, short
 from controller.people.model import Actor, Permission
-from controller.views.treasury import ContractView, DestinationView, PaymentView, PolicyView, SpendingWish
+from controller.views.treasury import ContractView, DestinationView, PaymentView, PolicyView, ScheduleView, SpendingWish
 from shared.errors import Malformed
 
 _SPEEDS = {1: "in the next block", 3: "3 blocks", 6: "6 blocks", 24: "24 blocks", 144: "144 blocks"}
@@ -21,16 +21,23 @@ _UNITS = {"btc": "BTC", "sat": "sat"}
 class _Line:
     """One destination and its amount; what it means in both units stands below."""
 
-    def __init__(self, listed: tuple[DestinationView, ...], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, listed: tuple[DestinationView, ...], changed: Callable[[], None], to: str = "", amount_sat: int = 0
+    ) -> None:
         self._listed = listed
         self._changed = changed
         with ui.element("div").classes("bes-pay").props("data-testid=line") as self.box:
             named = {index: f"{one.name} · {short(one.address)}" for index, one in enumerate(listed)}
-            self._to = field(ui.select(named, value=0 if len(listed) == 1 else None, label="To", on_change=self._show))
+            self._to = field(ui.select(named, value=_named(listed, to), label="To", on_change=self._show))
             self._to.props("data-testid=to")
-            self._amount = field(ui.input("Amount", on_change=self._show)).props("inputmode=decimal autocomplete=off")
+            amount = str(amount_sat) if amount_sat else ""
+            self._amount = field(ui.input("Amount", value=amount, on_change=self._show)).props(
+                "inputmode=decimal autocomplete=off"
+            )
             self._amount.props("data-testid=amount")
-            self._unit = field(ui.select(_UNITS, value="btc", label="Unit", on_change=self._show))
+            self._unit = field(
+                ui.select(_UNITS, value="sat" if amount_sat else "btc", label="Unit", on_change=self._show)
+            )
             self.remove = Button("Remove", lambda: None, test="remove")
             self._said = ui.label().classes("bes-hint").props("data-testid=said")
         self._show()
@@ -89,9 +96,10 @@ class ProposeDialog:
         ).props("data-testid=path")
         self._list = ui.element("div").style("display: grid; gap: 10px")
         self._total = ui.label().classes("bes-text").props("data-testid=total")
-        self._add(policy.allow_list)
+        self._listed = policy.allow_list
+        self._scheduled(view.schedule)
         with ui.element("div").classes("bes-bulk"):
-            Button("Pay one more", lambda: self._add(policy.allow_list), test="add-line")
+            Button("Pay one more", self._add, test="add-line")
             self._speed = field(ui.select(_SPEEDS, value=_USUAL, label="Wanted within")).style("min-width: 170px")
             self._speed.props("data-testid=speed")
         limits = policy.limits
@@ -103,9 +111,43 @@ class ProposeDialog:
         confirmation = Confirmation(self._page.visit, label="Propose", send=self._send, permission=Permission.SPEND)
         confirmation.cancel.on("click", self._dialog.close)
 
-    def _add(self, listed: tuple[DestinationView, ...]) -> None:
+    def _scheduled(self, schedule: ScheduleView | None) -> None:
+        """A line for each payee of a batch; for a split, the amount that is to be split."""
+        if schedule is None or schedule.weights:
+            self._add()
+        else:
+            for payee in schedule.payees:
+                self._add(payee)
+        if schedule is not None and schedule.weights:
+            shares = ", ".join(
+                f"{payee} {part:,}" for payee, part in zip(schedule.payees, schedule.weights, strict=True)
+            )
+            with ui.element("div").classes("bes-bulk"):
+                whole = field(ui.input("Split so many sat")).props("inputmode=numeric data-testid=whole")
+                Button("Split by shares", lambda: self._split(whole.value or ""), test="split")
+            ui.label(f"Shares: {shares}. Each part becomes a line above, to the satoshi.").classes("bes-hint")
+
+    async def _split(self, whole: str) -> None:
+        amount_sat = parse_money(whole, in_btc=False)
+        if amount_sat is None:
+            self._page.visit.say(
+                Malformed(f"{whole!r} cannot be split: write the amount in sat, 12500000 for 0.125 BTC")
+            )
+            return
+        parts = await self._page.visit.act(
+            Permission.SPEND, lambda actor: self._page.desk.split(self._page.subject, amount_sat, actor)
+        )
+        if parts is None:
+            return
+        for line in self._lines:
+            line.box.delete()
+        self._lines = []
+        for part in parts:
+            self._add(part.name, part.amount_sat)
+
+    def _add(self, to: str = "", amount_sat: int = 0) -> None:
         with self._list:
-            line = _Line(listed, self._show_total)
+            line = _Line(self._listed, self._show_total, to, amount_sat)
         line.remove.on("click", lambda: self._drop(line))
         self._lines.append(line)
         self._show_total()
@@ -133,6 +175,12 @@ class ProposeDialog:
         self._page.spoil()
         self._dialog.close()
         return payment_href(proposal.proposal_id)
+
+
+def _named(listed: tuple[DestinationView, ...], to: str) -> int | None:
+    """The place of `to` in the list; of the only one where nobody is named."""
+    places = {one.name: place for place, one in enumerate(listed)}
+    return places.get(to, 0 if len(listed) == 1 else None)
 
 
 def _usual(view: ContractView) -> str | None:

@@ -71,6 +71,8 @@ def head(view: ContractView, age_s: float, now_ms: int) -> Content:
         ("Open payments", number(one.open_proposals), ""),
         ("Policy", "none" if one.policy_version is None else f"version {one.policy_version}", ""),
     ]
+    if view.schedule is not None and not view.schedule.weights:
+        figures.append(("Next batch from block", number(view.schedule.next_batch_height), ""))
     closed = f" {view.closed_reason}" if view.closed_reason else ""
     unread = one.balance_sat is None or age_s > OLD_S
     why = "The node cannot be asked for its coins now. " if one.balance_sat is None else ""
