@@ -14,13 +14,13 @@ from agent.signer.policy import Case, Permit, decide
 from agent.signer.policy.form import read
 from agent.signer.rule import APPROVAL_POLICY_VERSION, LEDGER_ROLLBACK, PSBT_DISAGREE
 from agent.signer.sessions.answering import digest_of, note_of, stored_answer, told
-from agent.signer.sessions.desk import SigningDesk
 from agent.signer.sessions.door import require_fresh
 from agent.signer.sessions.musig import require_fitting_round
 from agent.signer.sessions.ports import HeaderClock, Judge, Keys, Rounds
 from agent.signer.sessions.refusals import Refusals
 from agent.signer.sessions.registry import Registry
 from agent.signer.sessions.signatures import require_ours
+from agent.signer.sessions.signing_line import SigningLine
 from agent.signer.sessions.token_guard import TokenGuard
 from agent.signer.sessions.witnesses import Witnesses
 from shared.bitcoin.transaction import TxOut
@@ -59,7 +59,7 @@ class Sessions:
     def __init__(self, box_id: str, parts: Parts) -> None:
         self._box_id = box_id
         self._parts = parts
-        self._desk = SigningDesk(parts.keys, parts.rounds, parts.judge)
+        self._line = SigningLine(parts.keys, parts.rounds, parts.judge)
         self._rolled_back = ""
         self._large = asyncio.Lock()
         self.token = TokenGuard(parts.keys)
@@ -98,7 +98,7 @@ class Sessions:
         for session in self._running.values():
             session.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-        await self._desk.close()
+        await self._line.close()
 
     async def _answer(self, request: SigningRequest) -> SigningAnswer:
         try:
@@ -123,7 +123,7 @@ class Sessions:
         answer = self._plain(request, case.tx.txid, now)
         if not await self._paid_for(case, permit, now):
             self.refusals.require_room(request.contract_id, len(request.psbt))
-        psbt = await self._desk.signed(case)
+        psbt = await self._line.signed(case)
         outcome: Outcome = "nonce" if request.round == "nonce" else "signed"
         answer = msgspec.structs.replace(answer, outcome=outcome, psbt=psbt.raw)
         return told(answer, await ledger.record(note_of(request, answer), now))

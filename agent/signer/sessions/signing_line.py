@@ -19,7 +19,7 @@ MOST_TOGETHER = 64
 Made = Psbt | Exception
 
 
-class SigningDesk:
+class SigningLine:
     """`signed` may be asked for many cases at once; each gets its own PSBT, or its own refusal."""
 
     def __init__(self, keys: Keys, rounds: Rounds, judge: Judge) -> None:
@@ -37,7 +37,7 @@ class SigningDesk:
         answer: asyncio.Future[Psbt] = asyncio.get_running_loop().create_future()
         self._waiting.append((case, answer))
         if self._working is None:
-            self._working = asyncio.create_task(self._work(), name="signing-desk")
+            self._working = asyncio.create_task(self._work(), name="signing-line")
         return await answer
 
     async def close(self) -> None:
