@@ -79,30 +79,14 @@ class TreasuryRoutes:
         add(one + "/boxes", self.tell_boxes, methods=["POST"], responses=contract, openapi_extra=PERSON)
         add(one + "/split", self.split, responses=gives(tuple[PaymentView, ...]))
         add(one + "/proposals", self.proposals, responses=gives(tuple[ProposalView, ...]))
-        add(
-            one + "/proposals",
-            self.propose,
-            methods=["POST"],
-            status_code=201,
-            responses=gives(ProposalView, status=201),
-            openapi_extra=takes(SpendingWish) | PERSON,
-        )
-        add(
-            one + "/control",
-            self.prove,
-            methods=["POST"],
-            status_code=201,
-            responses=gives(ProposalView, status=201),
-            openapi_extra=takes(ControlWish) | PERSON,
-        )
-        add(
-            one + "/refresh",
-            self.refresh,
-            methods=["POST"],
-            status_code=201,
-            responses=gives(ProposalView, status=201),
-            openapi_extra=takes(RefreshWish) | PERSON,
-        )
+        begun = gives(ProposalView, status=201)
+        for name, begin, wish in (
+            ("proposals", self.propose, SpendingWish),
+            ("control", self.prove, ControlWish),
+            ("refresh", self.refresh, RefreshWish),
+        ):
+            extra = takes(wish) | PERSON
+            add(f"{one}/{name}", begin, methods=["POST"], status_code=201, responses=begun, openapi_extra=extra)
         add("/proofs", self.proofs, responses=gives(ProofsView))
         claim = PERSON | {"requestBody": {"required": True, "content": {"application/json": {}}}}
         kept = gives(ClaimView, status=201)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from agent.signer.policy.binding import Binding, check_binding
 from agent.signer.policy.case import Case
 from agent.signer.policy.proposal import proposer_of
-from agent.signer.policy.word import Binding, Word, check_binding, words_in
 from agent.signer.rule import (
     APPROVAL_DUPLICATE,
     APPROVAL_EXPIRED,
@@ -17,6 +17,7 @@ from agent.signer.rule import (
 from shared.errors import Denied, WireError
 from shared.person import folded
 from shared.wire.contract import KeyRole
+from shared.word import Word, words_in
 
 _BINDING = Binding(APPROVAL_OTHER_TX, APPROVAL_POLICY_VERSION, APPROVAL_EXPIRED)
 
@@ -46,7 +47,7 @@ def _given(case: Case) -> list[Word]:
     given = []
     for number, sealed in enumerate(case.request.approvals, 1):
         try:
-            given += words_in(case, sealed)
+            given += words_in(case.accepted.policy.approvers, sealed)
         except WireError as error:
             raise Denied(APPROVAL_MISSING, f"approval {number} counts for nothing: {error.detail}") from error
     return given

@@ -1,7 +1,7 @@
 """Who proposed exactly this transaction: one person, by his own key. A name proves nothing."""
 
+from agent.signer.policy.binding import Binding, check_binding
 from agent.signer.policy.case import Case
-from agent.signer.policy.word import Binding, check_binding, words_in
 from agent.signer.rule import (
     PROPOSAL_DUPLICATE,
     PROPOSAL_EXPIRED,
@@ -13,6 +13,7 @@ from agent.signer.rule import (
     PROPOSAL_UNKNOWN_PROPOSER,
 )
 from shared.errors import Denied, WireError
+from shared.word import words_in
 
 _BINDING = Binding(PROPOSAL_OTHER_TX, PROPOSAL_POLICY_VERSION, PROPOSAL_EXPIRED)
 
@@ -22,7 +23,7 @@ def proposer_of(case: Case) -> str:
     if not case.request.proposal:
         raise Denied(PROPOSAL_MISSING, "nobody signed that he proposes this transaction")
     try:
-        word, *others = words_in(case, case.request.proposal)
+        word, *others = words_in(case.accepted.policy.approvers, case.request.proposal)
     except WireError as error:
         raise Denied(PROPOSAL_UNKNOWN_PROPOSER, f"no key of the policy proposes it: {error.detail}") from error
     if others:

@@ -1,6 +1,5 @@
 """A treasury whose truth is known: two contracts, three boxes, payments at several steps. `switched` breaks it."""
 
-import base64
 from pathlib import Path
 
 import msgspec
@@ -9,13 +8,8 @@ from controller.people.model import Actor, Permission
 from controller.treasury.form import read, read_policy
 from controller.treasury.view import draft_view
 from controller.views.treasury import (
-    AllowanceView,
-    ApproverView,
     AskedBoxView,
-    BoxView,
     ClaimView,
-    CoinView,
-    ContractSummary,
     ContractView,
     ControlView,
     ControlWish,
@@ -23,8 +17,6 @@ from controller.views.treasury import (
     DraftView,
     LimitsView,
     MeterView,
-    OpeningView,
-    PathView,
     PaymentView,
     PendingPolicy,
     PolicyView,
@@ -38,19 +30,26 @@ from controller.views.treasury import (
 from shared.clock import Clock
 from shared.errors import Denied, Malformed, NotFound
 from tests.controller.console.fake_forward import FORWARD, FRESH
-from tests.controller.contracts.scene import static_key
-
-VAULT, DRAFT = "aa" * 32, "bb" * 32
-WAITS, SIGNS, REFUSED, BURIED, STUCK, PROVEN = "p-waits", "p-signs", "p-refused", "p-buried", "p-stuck", "p-proven"
-UNSEALED = "p-new"
-HEIGHT = 240_112
-KRAKEN = "bcrt1q0j40vxxcxuvl3c03zze5ee29zxq2ymdvzv2jvt"
-APPROVAL = b"what Ben signs"
-PROPOSAL = b"what the proposer signs"
-_TEXT = (
-    "wsh(or_d(multi(2,[d34db33f/48h/1h/0h/2h]tpubA/<0;1>/*,[c0ffee00/48h/1h/0h/2h]tpubB/<0;1>/*),and_v(...)))#k2vw8q3z"
+from tests.controller.console.treasury_truth import (
+    APPROVAL,
+    BURIED,
+    DESCRIPTOR,
+    DRAFT,
+    HEIGHT,
+    KRAKEN,
+    PROPOSAL,
+    PROVEN,
+    REFUSED,
+    SIGNS,
+    STUCK,
+    UNSEALED,
+    VAULT,
+    WAITS,
+    boxes_view,
+    drafted_view,
+    payment_view,
+    vault_view,
 )
-_FEES = {1: 208, 5: 1_040, 20: 4_160, 100: 20_800}
 
 
 class FakeTreasury:
@@ -84,8 +83,9 @@ class FakeTreasury:
         self.payments = {
             one.proposal_id: one
             for one in (
-                self._payment(WAITS, "sealed", to_sign=APPROVAL, approved_by=("Ben",)),
-                self._payment(
+                payment_view(self.now_ms, WAITS, "sealed", to_sign=APPROVAL, approved_by=("Ben",)),
+                payment_view(
+                    self.now_ms,
                     SIGNS,
                     "signing",
                     approved_by=("Ben", "Rosa"),
@@ -97,19 +97,20 @@ class FakeTreasury:
                         AskedBoxView(party="box three", node="edge-3", state="sent"),
                     ),
                 ),
-                self._payment(
+                payment_view(
+                    self.now_ms,
                     REFUSED,
                     "refused",
                     approved_by=("Ben", "Rosa"),
                     rule="screening.sanctioned",
                     detail="the address stands on list 7 of 2026-11-20",
                 ),
-                self._payment(STUCK, "broadcast", approved_by=("Ben", "Rosa"), replaces="p-first"),
-                self._payment(BURIED, "buried", approved_by=("Ben", "Rosa"), block_height=HEIGHT - 20),
+                payment_view(self.now_ms, STUCK, "broadcast", approved_by=("Ben", "Rosa"), replaces="p-first"),
+                payment_view(self.now_ms, BURIED, "buried", approved_by=("Ben", "Rosa"), block_height=HEIGHT - 20),
             )
         }
         proof = msgspec.structs.replace(
-            self._payment(PROVEN, "proven", approved_by=("Ben", "Rosa")),
+            payment_view(self.now_ms, PROVEN, "proven", approved_by=("Ben", "Rosa")),
             payments=(),
             fee_sat=0,
             change_sat=0,
@@ -126,8 +127,8 @@ class FakeTreasury:
             ),
         )
         self.payments[PROVEN] = proof
-        self.view = self._vault()
-        self.boxes = self._boxes()
+        self.view = vault_view(self.now_ms)
+        self.boxes = boxes_view(self.now_ms)
 
     @property
     def down(self) -> str:
@@ -155,7 +156,7 @@ class FakeTreasury:
         if contract_id == VAULT:
             view = self.view
         elif contract_id == DRAFT:
-            view = self._draft()
+            view = drafted_view(self.view)
         elif contract_id in (FORWARD, FRESH):
             summary = msgspec.structs.replace(
                 self.view.summary, contract_id=contract_id, name="Winter hedge", template="hashrate-forward"
@@ -219,7 +220,7 @@ class FakeTreasury:
             address=KRAKEN,
             branch=0,
             index=17,
-            descriptor=_TEXT,
+            descriptor=DESCRIPTOR,
             derived_by=("btclib", "rust-miniscript (bdk)"),
         )
 
@@ -242,7 +243,7 @@ class FakeTreasury:
     async def draft(self, document: bytes, actor: Actor) -> ContractView:
         await self.preview(document, actor)
         self.drafted.append(document)
-        return self._draft()
+        return drafted_view(self.view)
 
     async def preview_policy(self, contract_id: str, document: bytes, actor: Actor) -> PolicyView:
         actor.require(Permission.SPEND)
@@ -288,7 +289,7 @@ class FakeTreasury:
         """A payment that waits for its proposer from now on."""
         named = {"Anna": PROPOSAL, "Ben": PROPOSAL + b", Ben"}
         made = msgspec.structs.replace(
-            self._payment(UNSEALED, "proposed"), asked_by=account, proposed_by="", to_seal=named, **more
+            payment_view(self.now_ms, UNSEALED, "proposed"), asked_by=account, proposed_by="", to_seal=named, **more
         )
         self.payments = {UNSEALED: made} | self.payments
         return made
@@ -349,193 +350,3 @@ class FakeTreasury:
             raise Denied("answer.malformed", "the file is neither a binary PSBT nor base64")
         self.files.append((party, psbt))
         return self.proposal(proposal_id)
-
-    # What there is
-
-    def _payment(
-        self,
-        id_: str,
-        status: str,
-        *,
-        approved_by: tuple[str, ...] = (),
-        to_sign: bytes | None = None,
-        boxes: tuple[AskedBoxView, ...] = (),
-        block_height: int | None = None,
-        rule: str = "",
-        detail: str = "",
-        replaces: str = "",
-    ) -> ProposalView:
-        return ProposalView(
-            proposal_id=id_,
-            contract_id=VAULT,
-            contract="Cold reserve",
-            status=status,
-            path="everyday",
-            payments=(PaymentView(KRAKEN, 12_500_000, "Kraken deposit"),),
-            fee_sat=2_080,
-            change_sat=87_497_920,
-            weight_wu=832,
-            txid="4f" * 32,
-            reason="power bill of November",
-            asked_by="anna",
-            proposed_by="Anna",
-            proposed_at_ms=self.now_ms - 372_000,
-            expiry_height=HEIGHT + 132,
-            approved_by=approved_by,
-            approvals_needed=2,
-            boxes=boxes,
-            block_height=block_height,
-            rule=rule,
-            detail=detail,
-            psbt=base64.b64encode(b"psbt\xff" + bytes(range(256)) * 2).decode(),
-            to_seal={},
-            to_sign=to_sign,
-            replaces=replaces,
-        )
-
-    def _boxes(self) -> tuple[BoxView, ...]:
-        def box(id_: str, node: str, **more: object) -> BoxView:
-            number = int(node[-1])
-            said = {
-                "box_id": id_,
-                "site": "west-1",
-                "node": node,
-                "heard_at_ms": self.now_ms - 4_000,
-                "height": HEIGHT,
-                "ledger_seq": 1_204,
-                "ledger_head": "9d" * 32,
-                "clock_stale": "",
-                "stopped": "",
-                "public_keys": (static_key(number),),
-                "allowances": (AllowanceView(VAULT, 3, 1_125_000_000, 912_500_000),),
-            }
-            return BoxView(**(said | more))  # type: ignore[arg-type]
-
-        unheard = {"heard_at_ms": None, "height": None, "ledger_seq": None, "ledger_head": None, "allowances": ()}
-        return (
-            box("box-one", "edge-1"),
-            box("box-two", "edge-2", clock_stale="no header for 3 h 05 min", height=HEIGHT - 19),
-            box("box-three", "edge-3", **unheard),
-        )
-
-    def _vault(self) -> ContractView:
-        people = ("Anna", "Ben", "Rosa")
-        paths = (
-            _path("everyday", "signer", "Any two of box one, box two and box three, at once.", 3, 2, None),
-            _path(
-                "recovery", "recovery", "After 4,320 blocks (about 30 days) without a refresh, Rosa alone.", 1, 1, 4_320
-            ),
-        )
-        return ContractView(
-            summary=ContractSummary(
-                contract_id=VAULT,
-                name="Cold reserve",
-                template="treasury vault",
-                phase="active",
-                balance_sat=612_500_000,
-                policy_version=3,
-                open_proposals=2,
-            ),
-            descriptor=_TEXT,
-            network="regtest",
-            boxes=("box-one", "box-two", "box-three"),
-            paths=paths,
-            coins=tuple(
-                CoinView(
-                    txid=f"{index:02x}" * 32,
-                    vout=index,
-                    amount_sat=amount,
-                    height=height,
-                    branch=0,
-                    index=index,
-                    openings=(opening,),
-                )
-                for index, (amount, height, opening) in enumerate(
-                    (
-                        (100_000_000, HEIGHT - 4_188, _opening(HEIGHT + 132, 132, "due")),
-                        (500_000_000, HEIGHT - 300, _opening(HEIGHT + 4_020, 4_020, "closed")),
-                        (12_500_000, None, _opening(None, None, "unknown")),
-                    )
-                )
-            ),
-            policy=PolicyView(
-                policy_version=3,
-                approvals_needed=2,
-                approvers=(
-                    *(ApproverView(name=f"{name.lower()} token", person=name, role="approver") for name in people),
-                    ApproverView(name="rosa safe", person="Rosa", role="recovery"),
-                ),
-                owners=3,
-                owners_needed=2,
-                allow_list=(
-                    DestinationView(name="Kraken deposit", address=KRAKEN, added_at_height=231_000),
-                    DestinationView(name="West Texas Power", address="bcrt1q" + "z" * 38, added_at_height=238_400),
-                ),
-                cooling_blocks=144,
-                limits=LimitsView(
-                    per_tx_sat=1_000_000_000,
-                    window_sat=1_500_000_000,
-                    window_blocks=144,
-                    lifetime_sat=2_000_000_000,
-                    fee_sat=100_000,
-                    fee_rate_sat_vb=200,
-                    weight_wu=40_000,
-                ),
-                recovery_role_people=("Rosa",),
-                witnesses_needed=1,
-            ),
-            coming=None,
-            pending=None,
-            closed_reason="",
-            drafted_by="Anna",
-            drafted_at_ms=self.now_ms - 90 * 86_400_000,
-        )
-
-    def _draft(self) -> ContractView:
-        vault = self.view
-        summary = ContractSummary(
-            contract_id=DRAFT,
-            name="Payouts 2027",
-            template="batch payout",
-            phase="draft",
-            balance_sat=0,
-            policy_version=None,
-            open_proposals=0,
-        )
-        return msgspec.structs.replace(
-            vault,
-            summary=summary,
-            coins=(),
-            paths=vault.paths[:1],
-            policy=None,
-            pending=PendingPolicy(
-                policy=vault.policy,
-                sealed=False,
-                policy_version=1,
-                signed=1,
-                needed=2,
-                registered=(),
-                refused={},
-                to_sign=b"the first policy",
-            ),
-        )
-
-
-def _path(name: str, role: str, sentence: str, keys: int, needed: int, older: int | None) -> PathView:
-    return PathView(
-        name=name,
-        role=role,
-        sentence=sentence,
-        keys=("box one", "box two", "box three")[:keys] if role == "signer" else ("Rosa",),
-        needed=needed,
-        older_blocks=older,
-        after_height=None,
-        leaf=None,
-        input_wu=420,
-        vsize_vb=208,
-        fees_sat=_FEES,
-    )
-
-
-def _opening(height: int | None, left: int | None, state: str) -> OpeningView:
-    return OpeningView(path="recovery", opens_at_height=height, blocks_left=left, state=state)

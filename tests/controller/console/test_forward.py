@@ -17,8 +17,9 @@ from controller.console.topics.treasury.forward import acts, awaited_file, deed_
 from controller.views.ports import Operations
 from tests.controller.console.conftest import Enter, Visitor
 from tests.controller.console.fake_forward import FORWARD, FRESH, HOSTILE, FakeForward
-from tests.controller.console.fake_treasury import VAULT, FakeTreasury
+from tests.controller.console.fake_treasury import FakeTreasury
 from tests.controller.console.test_pages import elements, eventually, notice_code, sheet
+from tests.controller.console.treasury_truth import VAULT
 
 PAGE = f"/treasury/forward/{FORWARD}"
 

@@ -15,8 +15,9 @@ from controller.console.parts.file_box import FileBox
 from controller.console.parts.payment import PaymentHead
 from shared.errors import Malformed
 from tests.controller.console.conftest import Enter
-from tests.controller.console.fake_treasury import KRAKEN, PROVEN, VAULT, FakeTreasury
+from tests.controller.console.fake_treasury import FakeTreasury
 from tests.controller.console.test_pages import elements, eventually, notice_code, sheet
+from tests.controller.console.treasury_truth import KRAKEN, PROVEN, VAULT
 
 TIMES = ("2023-11-15 00:00", "2023-11-16 00:00")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.controller.signing.money import Stage, journal_at, operating, vault
+from tests.controller.signing.money import operating, vault
+from tests.controller.signing.stage import Stage, journal_at
 
 
 @pytest.fixture

@@ -21,7 +21,9 @@ from controller.journal.model import Commit
 from controller.signing.model import ProposalStatus
 from controller.storage.sqlite.journal import SqliteJournal
 from shared.bitcoin.transaction import Transaction
-from tests.controller.signing.money import FakeChain, Stage, journal_at, operating, vault
+from tests.controller.signing.fake_chain import FakeChain
+from tests.controller.signing.money import operating, vault
+from tests.controller.signing.stage import Stage, journal_at
 
 NEVER = 1_000_000
 _SILENCE_MS = 601_000

@@ -23,7 +23,7 @@ from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import Transaction
 from shared.errors import Denied
 from shared.wire.contract import SpendingPath
-from tests.controller.signing.money import FakeClock
+from tests.controller.signing.fake_chain import FakeClock
 
 replaced = msgspec.structs.replace
 

@@ -20,7 +20,8 @@ from shared.bitcoin.psbt.build import to_v0, to_v2
 from shared.bitcoin.psbt.psbt import Psbt
 from shared.bitcoin.transaction import Transaction, TxOut
 from shared.errors import Denied, GatewayUnavailable
-from tests.controller.signing.money import CAROL, Engine, FakeBox
+from tests.controller.signing.fake_box import Engine, FakeBox
+from tests.controller.signing.money import CAROL
 
 
 async def test_a_payment_from_a_vault_goes_all_the_way(stage, safe) -> None:

@@ -10,7 +10,8 @@ from controller.signing.model import ProposalStatus
 from controller.signing.ownership import derived_at
 from shared.bitcoin.transaction import COIN_SAT, Transaction, TxOut
 from shared.errors import Denied
-from tests.controller.signing.money import CAROL, Stage, journal_at, operating, vault
+from tests.controller.signing.money import CAROL, operating, vault
+from tests.controller.signing.stage import Stage, journal_at
 
 S = ProposalStatus
 

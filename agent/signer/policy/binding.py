@@ -1,26 +1,10 @@
-"""What a person said about a transaction, and that it is about this one. People speak by the keys of the policy."""
+"""What a person said is about this transaction, under this policy, and in time."""
 
-from functools import lru_cache
 from typing import NamedTuple
 
-from nacl.signing import VerifyKey
-
 from agent.signer.policy.case import Case
-from shared.crypto.keys import key_id
-from shared.crypto.signing import unseal
 from shared.errors import Denied
-from shared.wire.contract import APPROVAL_DOMAIN, Approval, Approver
-
-
-class Word(NamedTuple):
-    """A document and a key of the policy that sealed it."""
-
-    document: Approval
-    key: Approver
-
-    @property
-    def person(self) -> str:
-        return self.key.person
+from shared.word import Word
 
 
 class Binding(NamedTuple):
@@ -29,13 +13,6 @@ class Binding(NamedTuple):
     other_tx: str
     policy_version: str
     expired: str
-
-
-def words_in(case: Case, sealed: bytes) -> list[Word]:
-    """One for each key of the policy that sealed it. WireError where none did, or where it cannot be read."""
-    keys, trusted = _keys(case.accepted.policy.approvers)
-    document, sealed_by = unseal(APPROVAL_DOMAIN, sealed, trusted, Approval)
-    return [Word(document, keys[name]) for name in sealed_by]
 
 
 def check_binding(case: Case, word: Word, rules: Binding) -> None:
@@ -54,10 +31,3 @@ def check_binding(case: Case, word: Word, rules: Binding) -> None:
     if case.height >= document.expiry_height:
         detail = f"what {word.person} signed is void from height {document.expiry_height}, it is {case.height}"
         raise Denied(rules.expired, detail)
-
-
-@lru_cache(maxsize=256)
-def _keys(approvers: tuple[Approver, ...]) -> tuple[dict[str, Approver], dict[str, VerifyKey]]:
-    """By their ids: to whom each belongs, and the keys themselves."""
-    keys = {VerifyKey(one.public_key): one for one in approvers}
-    return {key_id(key): one for key, one in keys.items()}, {key_id(key): key for key in keys}
