@@ -23,10 +23,10 @@ def claim_form(meters: Sequence[MeterView]) -> None:
         ui.label("No meter was committed to yet, so nothing can be claimed.").classes("bes-text")
         return
     named = {at: f"{one.meter} at {one.site}" for at, one in enumerate(meters)}
-    with ui.element("div").classes("bes-form-grid"):
+    with ui.element("div").classes("bes-form-grid").style("margin-bottom: 12px"):
         meter = field(ui.select(named, value=0, label="Meter"))
         kind = field(ui.select(KINDS, value="at-most", label="Claim"))
-        bound = field(ui.input("Bound in Wh", value="0")).props("inputmode=numeric data-testid=bound")
+        bound = field(ui.input("Bound in Wh")).props("inputmode=numeric data-testid=bound")
         start = field(ui.input("From, UTC", value=slot_time(meters[0], meters[0].first_slot)))
         end = field(ui.input("To, UTC", value=slot_time(meters[0], meters[0].last_slot + 1)))
         expires = field(ui.input("Good until", value=f"{datetime.now(UTC).year + 1}-01-31"))
@@ -40,7 +40,7 @@ def claim_form(meters: Sequence[MeterView]) -> None:
                 claim_command(
                     meters[meter.value],
                     kind.value,
-                    bound.value,
+                    bound.value or "",
                     (start.value, end.value),
                     expires.value,
                     nonce.value or "",
